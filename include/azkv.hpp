@@ -1,0 +1,12 @@
+#pragma once
+
+#include <azkv/async_generator.hpp>
+#include <azkv/blocking_store.hpp>
+#include <azkv/config.hpp>
+#include <azkv/credential.hpp>
+#include <azkv/entry.hpp>
+#include <azkv/error.hpp>
+#include <azkv/options.hpp>
+#include <azkv/projection.hpp>
+#include <azkv/store.hpp>
+#include <azkv/value.hpp>

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <azkv/config.hpp>
+#include <azkv/value.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace azkv {
+
+/// How a store behaves. Each setter checks its argument and throws `azkv::error` (errc::invalid_argument)
+/// that names it. `store_options().timeout(std::chrono::seconds(10)).partition("tenant-7")`
+class AZKV_DECL store_options {
+public:
+    using milliseconds = std::chrono::milliseconds;
+
+    store_options();
+    ~store_options();
+    store_options(const store_options&);
+    store_options(store_options&&) noexcept;
+    store_options& operator=(const store_options&);
+    store_options& operator=(store_options&&) noexcept;
+
+    /// Which service the endpoint is. Default: by its host name; storage if that tells nothing.
+    store_options& mode(service_mode);
+
+    std::optional<service_mode> mode() const noexcept { return mode_; }
+
+    /// The partition that the store's keys live in. Default: "default". May be empty in storage mode.
+    store_options& partition(std::string);
+
+    const std::string& partition() const noexcept { return partition_; }
+
+    /// The longest time for a whole call: waiting for a connection, all attempts, the pauses between them.
+    /// For a query, for one page. Default: 120 s. At least 1 ms.
+    store_options& timeout(milliseconds);
+
+    milliseconds timeout() const noexcept { return timeout_; }
+
+    /// The longest time for one attempt, from asking for a connection to the last byte of the answer.
+    /// Default: 40 s, above the service's own limit of 30 s. At least 1 ms.
+    store_options& attempt_timeout(milliseconds);
+
+    milliseconds attempt_timeout() const noexcept { return attempt_timeout_; }
+
+    /// The longest time to look up a host, connect, and agree on TLS. Default: 5 s. At least 1 ms.
+    store_options& connect_timeout(milliseconds);
+
+    milliseconds connect_timeout() const noexcept { return connect_timeout_; }
+
+    /// How often a request is sent at most, the first time included. Default: 4; 1 never retries.
+    store_options& max_attempts(int);
+
+    int max_attempts() const noexcept { return max_attempts_; }
+
+    /// The pause before the first retry, doubled for each further one up to `longest`, each with jitter.
+    /// A pause that the service asks for is used instead. Default: 100 ms and 10 s. At least 1 ms.
+    store_options& backoff(milliseconds first, milliseconds longest);
+
+    milliseconds first_backoff() const noexcept { return first_backoff_; }
+
+    milliseconds longest_backoff() const noexcept { return longest_backoff_; }
+
+    /// How many connections the store opens at most; further calls wait their turn. Default: 64. At least 1.
+    store_options& max_connections(std::size_t);
+
+    std::size_t max_connections() const noexcept { return max_connections_; }
+
+    /// A connection that was idle for longer is not used again. A shorter time announced by the service is
+    /// kept to. Default: 60 s. Zero: connections are used once.
+    store_options& idle_timeout(milliseconds);
+
+    milliseconds idle_timeout() const noexcept { return idle_timeout_; }
+
+    /// The largest response body that is accepted, in bytes. Default: 64 MiB. At least 64 KiB.
+    store_options& max_response_size(std::size_t);
+
+    std::size_t max_response_size() const noexcept { return max_response_size_; }
+
+    /// A PEM file of the certificate authorities to trust. Default (empty): those of the system.
+    store_options& ca_file(std::string path);
+
+    const std::string& ca_file() const noexcept { return ca_file_; }
+
+    /// Whether credentials may go over plain HTTP to other machines than this one. Default: false.
+    store_options& allow_plain_http(bool allow);
+
+    bool allow_plain_http() const noexcept { return allow_plain_http_; }
+
+private:
+    std::optional<service_mode> mode_;
+    std::string partition_ = default_partition;
+    milliseconds timeout_{120'000};
+    milliseconds attempt_timeout_{40'000};
+    milliseconds connect_timeout_{5'000};
+    int max_attempts_ = 4;
+    milliseconds first_backoff_{100};
+    milliseconds longest_backoff_{10'000};
+    std::size_t max_connections_ = 64;
+    milliseconds idle_timeout_{60'000};
+    std::size_t max_response_size_ = std::size_t{64} << 20;
+    std::string ca_file_;
+    bool allow_plain_http_ = false;
+};
+
+} // namespace azkv

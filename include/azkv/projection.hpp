@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace azkv {
+
+/// The members of a value that a read asks for. Empty: all of them. A name that a value does not have is
+/// simply absent from the result.
+class projection {
+public:
+    projection() {}
+
+    explicit projection(std::vector<std::string> names) : names_(std::move(names)) {}
+
+    bool empty() const noexcept { return names_.empty(); }
+
+    const std::vector<std::string>& names() const noexcept { return names_; }
+
+private:
+    std::vector<std::string> names_;
+};
+
+/// `select("name", "age")`
+template <class... Names>
+projection select(Names&&... names) {
+    std::vector<std::string> all;
+    all.reserve(sizeof...(names));
+    (all.emplace_back(std::forward<Names>(names)), ...);
+    return projection(std::move(all));
+}
+
+} // namespace azkv
