@@ -1,0 +1,199 @@
+#include "codec/names.hpp"
+
+#include "codec/json_text.hpp"
+#include "codec/utf.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/algorithm/string/predicate.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace azkv::codec {
+
+namespace {
+
+// Sources: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+// and, for the row keys of Cosmos, https://learn.microsoft.com/azure/cosmos-db/table/faq
+constexpr std::size_t max_key_units = 512;
+constexpr std::size_t max_cosmos_key_bytes = 255;
+constexpr std::size_t max_property_name_units = 255;
+
+constexpr std::size_t escape_length = 7; // _xHHHH_
+
+bool is_letter(char32_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool is_digit(char32_t c) {
+    return c >= '0' && c <= '9';
+}
+
+// The code unit of the escape that `text` begins with.
+std::optional<unsigned> leading_escape(std::string_view text) {
+    if (text.size() < escape_length || !text.starts_with("_x") || text[6] != '_') return std::nullopt;
+    unsigned unit = 0;
+    const auto hex = text.substr(2, 4);
+    const bool upper = std::ranges::all_of(hex, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); });
+    if (!upper) return std::nullopt;
+    std::from_chars(hex.data(), hex.data() + hex.size(), unit, 16);
+    return unit;
+}
+
+void append_escape(std::string& out, char32_t c) {
+    const auto append_unit = [&](unsigned unit) {
+        constexpr char digits[] = "0123456789ABCDEF";
+        out.append("_x");
+        for (int shift = 12; shift >= 0; shift -= 4) out.push_back(digits[unit >> shift & 15]);
+        out.push_back('_');
+    };
+    if (c < 0x10000) {
+        append_unit(c);
+    } else {
+        append_unit(0xD800 + ((c - 0x10000) >> 10));
+        append_unit(0xDC00 + ((c - 0x10000) & 0x3FF));
+    }
+}
+
+// Copies `text`, escaping the characters for which `bad(character, offset)` holds, and look-alikes.
+template <class Bad>
+std::string escape(std::string_view text, Bad bad) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::string_view rest = text; !rest.empty();) {
+        const std::size_t at = text.size() - rest.size();
+        const bool look_alike = rest.front() == '_' && leading_escape(rest).has_value();
+        const std::string_view before = rest;
+        const char32_t c = next_code_point(rest);
+        if (look_alike || bad(c, at))
+            append_escape(out, c);
+        else
+            out.append(before.substr(0, before.size() - rest.size()));
+    }
+    return out;
+}
+
+[[noreturn]] void refuse(errc code, const std::string& message) {
+    throw error(code, message);
+}
+
+std::size_t checked_length(std::string_view text, std::string_view what) {
+    const std::size_t units = utf16_length(text);
+    if (units == std::string_view::npos) refuse(errc::invalid_argument, std::string(what) + " is not UTF-8");
+    return units;
+}
+
+void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std::string_view what,
+                 std::string_view text) {
+    if (size <= limit) return;
+    refuse(errc::too_large, std::string(what) + ' ' + quoted(text) + " takes " + std::to_string(size) + ' '
+                                + std::string(unit) + "; the service holds " + std::to_string(limit));
+}
+
+// Offset of a final `_part_<digits>`, which marks a piece of a long member; npos if there is none.
+std::size_t part_suffix(std::string_view name) {
+    const std::size_t digits = name.find_last_not_of("0123456789");
+    if (digits == name.npos || digits + 1 == name.size()) return name.npos;
+    const std::string_view head = name.substr(0, digits + 1);
+    return head.ends_with("_part_") ? head.size() - 6 : name.npos;
+}
+
+bool is_system_name(std::string_view name, service_mode mode) {
+    constexpr std::array everywhere{"PartitionKey", "RowKey", "Timestamp"};
+    constexpr std::array in_cosmos{"id", "ID", "rid", "etag", "ResourceId"};
+    return std::ranges::find(everywhere, name) != everywhere.end()
+           || (mode == service_mode::cosmos && std::ranges::find(in_cosmos, name) != in_cosmos.end());
+}
+
+} // namespace
+
+std::string table_name(std::string_view collection) {
+    std::string name;
+    std::ranges::copy_if(collection, std::back_inserter(name), [](char c) {
+        const auto u = static_cast<unsigned char>(c);
+        return is_letter(u) || is_digit(u);
+    });
+    if (name.empty())
+        refuse(errc::invalid_argument,
+               "collection " + quoted(collection) + " has no ASCII letter or digit to name its table by");
+    if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
+    if (name.size() < 3) name.append(3 - name.size(), 'A');
+    if (name.size() > 63) name.resize(63);
+    if (boost::algorithm::iequals(name, "tables"))
+        refuse(errc::invalid_argument, "collection " + quoted(collection) + " would be the table \"" + name
+                                           + "\", which is reserved");
+    return name;
+}
+
+std::string escape_key(std::string_view key, service_mode mode, std::string_view what) {
+    checked_length(key, what);
+    std::string stored = escape(key, [](char32_t c, std::size_t) {
+        return c == '/' || c == '\\' || c == '#' || c == '?' || c < 0x20 || (c >= 0x7F && c <= 0x9F);
+    });
+    check_limit(utf16_length(stored), max_key_units, "UTF-16 units", what, key);
+    if (mode == service_mode::cosmos) {
+        check_limit(stored.size(), max_cosmos_key_bytes, "bytes", what, key);
+        if (stored.empty())
+            refuse(errc::invalid_argument, std::string(what) + " is empty; Cosmos DB takes none");
+    }
+    return stored;
+}
+
+std::string escape_property(std::string_view name, service_mode mode) {
+    if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
+    checked_length(name, "the name of a member");
+    const bool system = is_system_name(name, mode);
+    const std::size_t part = part_suffix(name);
+    std::string stored = escape(name, [&](char32_t c, std::size_t at) {
+        if (at == 0 && (system || is_digit(c))) return true;
+        return at == part || !(is_letter(c) || is_digit(c) || c == '_');
+    });
+    check_limit(stored.size(), max_property_name_units, "UTF-16 units", "the member name", name);
+    return stored;
+}
+
+std::string unescape(std::string_view stored) {
+    if (stored.find("_x") == stored.npos) return std::string(stored);
+    std::string out;
+    out.reserve(stored.size());
+    using utf8 = boost::locale::utf::utf_traits<char>;
+    while (!stored.empty()) {
+        const auto unit = leading_escape(stored);
+        if (!unit) {
+            out.push_back(stored.front());
+            stored.remove_prefix(1);
+            continue;
+        }
+        char32_t c = *unit;
+        std::size_t used = escape_length;
+        if (c >= 0xD800 && c < 0xDC00) {
+            const auto low = leading_escape(stored.substr(escape_length));
+            if (low && *low >= 0xDC00 && *low < 0xE000) {
+                c = 0x10000 + ((c - 0xD800) << 10) + (*low - 0xDC00);
+                used += escape_length;
+            }
+        }
+        if (boost::locale::utf::is_valid_codepoint(c))
+            utf8::encode(c, std::back_inserter(out));
+        else
+            out.append(stored.substr(0, used)); // half a surrogate pair: not ours, left as it is
+        stored.remove_prefix(used);
+    }
+    return out;
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t readable = 100;
+    if (utf16_length(text) == std::string_view::npos) return "(not UTF-8)";
+    std::string_view head = text.substr(0, readable);
+    while (!head.empty() && utf16_length(head) == std::string_view::npos) head.remove_suffix(1);
+    std::string out;
+    append_ascii_json(out, head);
+    if (head.size() < text.size()) out.insert(out.size() - 1, "...");
+    return out;
+}
+
+} // namespace azkv::codec

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <boost/locale/utf.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace azkv::codec {
+
+/// No code point: the text is not UTF-8 here.
+inline constexpr char32_t malformed = 0xFFFFFFFF;
+
+/// The next code point of `text`, which is advanced behind it. Precondition: `text` is not empty.
+inline char32_t next_code_point(std::string_view& text) {
+    using utf8 = boost::locale::utf::utf_traits<char>;
+    const char* at = text.data();
+    const auto c = utf8::decode(at, text.data() + text.size());
+    if (!boost::locale::utf::is_valid_codepoint(c)) return malformed;
+    text.remove_prefix(static_cast<std::size_t>(at - text.data()));
+    return static_cast<char32_t>(c);
+}
+
+/// The length in UTF-16 code units, in which the service counts; npos if `text` is not UTF-8.
+inline std::size_t utf16_length(std::string_view text) {
+    std::size_t units = 0;
+    while (!text.empty()) {
+        const char32_t c = next_code_point(text);
+        if (c == malformed) return std::string_view::npos;
+        units += c < 0x10000 ? 1 : 2;
+    }
+    return units;
+}
+
+} // namespace azkv::codec
