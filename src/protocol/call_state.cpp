@@ -1,0 +1,69 @@
+#include "protocol/call_state.hpp"
+
+#include "protocol/http_date.hpp"
+
+#include <azkv/error.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace azkv::protocol {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+bool is_transient(unsigned status) {
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+std::optional<long long> whole_number(const std::string& text) {
+    long long n = 0;
+    const char* const end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, n);
+    constexpr long long sane =
+        1'000'000'000; // far beyond any deadline; keeps the arithmetic from overflowing
+    if (text.empty() || result.ec != std::errc{} || result.ptr != end || n < 0) return std::nullopt;
+    return std::min(n, sane);
+}
+
+// How long the service asks to be left alone.
+std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
+    if (const auto ms = whole_number(r.retry_after_ms)) return milliseconds(*ms);
+    if (const auto s = whole_number(r.retry_after)) return std::chrono::seconds(*s);
+    if (r.retry_after.empty()) return std::nullopt;
+    if (const auto at = parse_http_date(r.retry_after))
+        return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*at - now.wall));
+    return std::nullopt;
+}
+
+} // namespace
+
+call_state::action call_state::on_response(const response& r, const clocks& now) {
+    if (!is_transient(r.status)) return action::done;
+    // A throttled request was refused. The others may have been carried out all the same:
+    // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
+    if (r.status != 429) maybe_applied_ = true;
+    return again(retry_hint(r, now), action::done, now);
+}
+
+call_state::action call_state::on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now) {
+    maybe_applied_ = maybe_applied_ || maybe_applied;
+    if (ec != condition::transient) return action::fail;
+    return again(std::nullopt, action::fail, now);
+}
+
+call_state::action call_state::again(std::optional<milliseconds> hint, action otherwise, const clocks& now) {
+    if (attempt_ >= policy_.max_attempts) return otherwise;
+    milliseconds ceiling = policy_.first;
+    for (int i = 1; i < attempt_ && ceiling < policy_.longest; ++i) ceiling *= 2;
+    ceiling = std::min(ceiling, policy_.longest);
+    std::uniform_int_distribution<milliseconds::rep> jitter(ceiling.count() / 2, ceiling.count());
+    delay_ = hint ? *hint : milliseconds(jitter(random_));
+    if (delay_ >= deadline_ - now.steady) return otherwise; // no time left for another attempt
+    ++attempt_;
+    return action::wait;
+}
+
+} // namespace azkv::protocol

@@ -1,0 +1,58 @@
+#include "protocol/endpoint.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/algorithm/string/case_conv.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace azkv::protocol {
+
+namespace urls = boost::urls;
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& why) {
+    throw error(errc::invalid_argument, "the endpoint " + why); // never the text itself: it may hold a SAS
+}
+
+} // namespace
+
+endpoint parse_endpoint(std::string_view text) {
+    const auto parsed = urls::parse_uri(text);
+    if (!parsed) refuse("is not a URL");
+    const urls::url_view url = *parsed;
+    endpoint e;
+    if (url.scheme_id() == urls::scheme::https)
+        e.at.tls = true;
+    else if (url.scheme_id() != urls::scheme::http)
+        refuse("must begin with https:// or http://");
+    if (url.encoded_host().empty()) refuse("has no host");
+    if (url.has_userinfo()) refuse("must not hold a user name or a password");
+    if (url.has_query() || url.has_fragment())
+        refuse("must not hold a query; pass a shared access signature as a credential");
+    e.at.host = boost::algorithm::to_lower_copy(std::string(url.host_address()));
+    e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";
+    e.host_header = std::string(url.encoded_host());
+    if (url.has_port() && !url.port().empty() && e.at.port != (e.at.tls ? "443" : "80"))
+        e.host_header += ':' + e.at.port;
+    e.base_path = std::string(url.encoded_path());
+    if (e.base_path.ends_with('/')) e.base_path.pop_back();
+    return e;
+}
+
+service_mode deduce_mode(const endpoint& e) {
+    const bool cosmos = e.at.host.find(".table.cosmos.") != e.at.host.npos
+                        || e.at.host.find(".table.cosmosdb.") != e.at.host.npos;
+    return cosmos ? service_mode::cosmos : service_mode::storage;
+}
+
+bool is_loopback(const endpoint& e) {
+    const std::string& host = e.at.host;
+    if (host == "localhost" || host.ends_with(".localhost")) return true;
+    if (const auto v4 = urls::parse_ipv4_address(host)) return v4->is_loopback();
+    if (const auto v6 = urls::parse_ipv6_address(host)) return v6->is_loopback();
+    return false;
+}
+
+} // namespace azkv::protocol

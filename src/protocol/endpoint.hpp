@@ -1,0 +1,43 @@
+#pragma once
+
+#include <azkv/value.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace azkv::protocol {
+
+/// Where connections go to.
+class authority {
+public:
+    authority() {}
+
+    bool tls = false;
+    std::string host; // a name or an address, without brackets
+    std::string port;
+
+    friend bool operator==(const authority&, const authority&) = default;
+};
+
+/// The base URL of a table service.
+class endpoint {
+public:
+    endpoint() {}
+
+    authority at;
+    std::string host_header; // `host[:port]`, as it stands in the URL
+    std::string base_path;   // empty, or `/account` on path-style endpoints; no trailing slash
+
+    std::string url() const { return (at.tls ? "https://" : "http://") + host_header + base_path; }
+};
+
+/// Reads `https://host[:port][/path]`. Throws `azkv::error` (errc::invalid_argument).
+endpoint parse_endpoint(std::string_view url);
+
+/// The service that a host name belongs to; storage if it tells nothing.
+service_mode deduce_mode(const endpoint&);
+
+/// Whether the host is this machine: `localhost`, or a loopback address.
+bool is_loopback(const endpoint&);
+
+} // namespace azkv::protocol

@@ -1,0 +1,96 @@
+#include "protocol/operations.hpp"
+
+#include <boost/algorithm/string/replace.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+
+namespace azkv::protocol {
+
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+
+std::string percent_encode(std::string_view text) {
+    return boost::urls::encode(text, boost::urls::unreserved_chars);
+}
+
+std::string doubled_quotes(std::string_view text) {
+    return boost::algorithm::replace_all_copy(std::string(text), "'", "''");
+}
+
+void add_parameter(std::string& query, std::string_view name, std::string_view text) {
+    if (!query.empty()) query.push_back('&');
+    query.append(name);
+    query.push_back('=');
+    query.append(percent_encode(text));
+}
+
+request entity_request(std::string_view method, std::string_view table, std::string_view partition_key,
+                       std::string_view row_key) {
+    request r;
+    r.method = method;
+    r.path = entity_path(table, partition_key, row_key);
+    return r;
+}
+
+} // namespace
+
+std::string entity_path(std::string_view table, std::string_view partition_key, std::string_view row_key) {
+    std::string path = "/";
+    path.append(table);
+    path.append("(PartitionKey='");
+    path.append(percent_encode(doubled_quotes(partition_key)));
+    path.append("',RowKey='");
+    path.append(percent_encode(doubled_quotes(row_key)));
+    path.append("')");
+    return path;
+}
+
+std::string string_literal(std::string_view text) {
+    return '\'' + doubled_quotes(text) + '\'';
+}
+
+request create_table(std::string_view table) {
+    request r;
+    r.method = "POST";
+    r.path = "/Tables";
+    r.prefer = "return-no-content";
+    r.content_type = json_type;
+    r.body = R"({"TableName":")" + std::string(table) + R"("})"; // letters and digits only
+    return r;
+}
+
+request upsert_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
+                      std::string body) {
+    request r = entity_request("PUT", table, partition_key, row_key);
+    r.content_type = json_type;
+    r.body = std::move(body);
+    return r;
+}
+
+request get_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
+                   std::string_view select) {
+    request r = entity_request("GET", table, partition_key, row_key);
+    if (!select.empty()) add_parameter(r.query, "$select", select);
+    return r;
+}
+
+request delete_entity(std::string_view table, std::string_view partition_key, std::string_view row_key) {
+    request r = entity_request("DELETE", table, partition_key, row_key);
+    r.if_match = "*"; // the service insists on the header
+    return r;
+}
+
+request query_entities(std::string_view table, std::string_view filter, std::string_view select,
+                       const continuation& from) {
+    request r;
+    r.method = "GET";
+    r.path = '/' + std::string(table) + "()";
+    if (!filter.empty()) add_parameter(r.query, "$filter", filter);
+    if (!select.empty()) add_parameter(r.query, "$select", select);
+    if (from.next_partition_key) add_parameter(r.query, "NextPartitionKey", *from.next_partition_key);
+    if (from.next_row_key) add_parameter(r.query, "NextRowKey", *from.next_row_key);
+    return r;
+}
+
+} // namespace azkv::protocol

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "protocol/message.hpp"
+
+#include <azkv/value.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace azkv::protocol {
+
+// One function for each request that the store sends. Keys are as stored (escaped), not yet quoted or
+// percent-encoded; `body` is the JSON of an entity.
+// (https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api)
+
+/// `/T(PartitionKey='p',RowKey='r')`
+std::string entity_path(std::string_view table, std::string_view partition_key, std::string_view row_key);
+
+/// A literal of a filter: quotes around it, those inside doubled.
+std::string string_literal(std::string_view text);
+
+request create_table(std::string_view table);
+request upsert_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
+                      std::string body);
+request get_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
+                   std::string_view select);
+request delete_entity(std::string_view table, std::string_view partition_key, std::string_view row_key);
+
+/// Where a listing goes on. The service may send one of the two without the other.
+class continuation {
+public:
+    continuation() {}
+
+    explicit continuation(const response& r)
+        : next_partition_key(r.next_partition_key), next_row_key(r.next_row_key) {}
+
+    bool empty() const { return !next_partition_key && !next_row_key; }
+
+    friend bool operator==(const continuation&, const continuation&) = default;
+
+    std::optional<std::string> next_partition_key;
+    std::optional<std::string> next_row_key;
+};
+
+request query_entities(std::string_view table, std::string_view filter, std::string_view select,
+                       const continuation& from);
+
+} // namespace azkv::protocol
