@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace azkv::identity {
+
+/// What of a request takes part in its authorization.
+class signing_input {
+public:
+    signing_input() {}
+
+    std::string_view method;
+    std::string_view content_type; // empty: no such header
+    std::string_view target;       // path and query, as on the wire
+};
+
+/// Proves the right to make a request. Safe to share between threads.
+class authorizer {
+public:
+    virtual ~authorizer() = default;
+
+    /// To be appended to the query of every request; empty if nothing is.
+    virtual std::string_view query() const { return {}; }
+
+    /// Appends the headers that depend on the request and on the time, each with its line end.
+    virtual void append_headers(std::string& head, const signing_input& request,
+                                std::chrono::system_clock::time_point now) const = 0;
+};
+
+} // namespace azkv::identity

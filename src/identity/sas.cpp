@@ -1,0 +1,22 @@
+#include "identity/sas.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/url/params_encoded_view.hpp>
+#include <boost/url/parse_query.hpp>
+#include <openssl/crypto.h>
+
+namespace azkv::identity {
+
+shared_access_signature::shared_access_signature(std::string token) : token_(std::move(token)) {
+    if (token_.starts_with('?')) token_.erase(0, 1);
+    const auto parameters = boost::urls::parse_query(token_);
+    if (!parameters || !parameters->contains("sig"))
+        throw error(errc::invalid_argument, "the shared access signature is not a query with a sig");
+}
+
+shared_access_signature::~shared_access_signature() {
+    OPENSSL_cleanse(token_.data(), token_.size());
+}
+
+} // namespace azkv::identity

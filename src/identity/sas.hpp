@@ -1,0 +1,25 @@
+#pragma once
+
+#include "identity/authorizer.hpp"
+
+#include <string>
+
+namespace azkv::identity {
+
+/// A shared access signature. It is sent byte for byte as it was given: any change would invalidate it.
+class shared_access_signature final : public authorizer {
+public:
+    /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
+    explicit shared_access_signature(std::string token);
+    ~shared_access_signature() override;
+
+    std::string_view query() const override { return token_; }
+
+    void append_headers(std::string&, const signing_input&,
+                        std::chrono::system_clock::time_point) const override {}
+
+private:
+    std::string token_;
+};
+
+} // namespace azkv::identity

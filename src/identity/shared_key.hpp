@@ -1,0 +1,56 @@
+#pragma once
+
+#include "identity/authorizer.hpp"
+
+#include <ctime>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+struct evp_mac_ctx_st;
+
+namespace azkv::identity {
+
+enum class shared_key_scheme { full, lite };
+
+/// The text that is signed, for the table service.
+/// (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key)
+std::string string_to_sign(shared_key_scheme scheme, std::string_view method, std::string_view content_md5,
+                           std::string_view content_type, std::string_view date, std::string_view account,
+                           std::string_view target);
+
+/// HMAC-SHA256 with a fixed key. Not safe to share between threads.
+class hmac_sha256 {
+public:
+    /// `key` is base64. Throws `azkv::error` (errc::invalid_argument) if it is not.
+    explicit hmac_sha256(std::string_view base64_key);
+
+    /// In base64.
+    std::string sign(std::string_view text);
+
+private:
+    struct context_deleter {
+        void operator()(evp_mac_ctx_st*) const;
+    };
+
+    std::unique_ptr<evp_mac_ctx_st, context_deleter> context_; // holds the key; reused for every signature
+};
+
+/// Shared Key, signed anew for each attempt with the time of that attempt.
+class shared_key final : public authorizer {
+public:
+    shared_key(std::string account, std::string_view base64_key);
+
+    void append_headers(std::string& head, const signing_input& request,
+                        std::chrono::system_clock::time_point now) const override;
+
+private:
+    std::string account_;
+    mutable std::mutex mutex_; // guards the members below
+    mutable hmac_sha256 mac_;
+    mutable std::time_t second_ = -1; // of `date_`
+    mutable std::string date_;
+};
+
+} // namespace azkv::identity
