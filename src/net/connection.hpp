@@ -1,0 +1,59 @@
+#pragma once
+
+#include "net/transport.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace azkv::net {
+
+/// One connection to one service. It connects when it is first used.
+class connection {
+public:
+    virtual ~connection() = default;
+
+    /// Carries one exchange; no second one at the same time.
+    virtual asio::awaitable<void> run(exchange& x) = 0;
+
+    virtual const protocol::authority& to() const = 0;
+
+    /// Whether it has carried an exchange before.
+    virtual bool used() const = 0;
+
+    /// Until when it may carry another; a time long past if it must not. To be asked between two exchanges.
+    virtual std::chrono::steady_clock::time_point usable_until() const = 0;
+};
+
+/// Makes connections. This is the only place where Beast and TLS are instantiated.
+class connector {
+public:
+    class settings {
+    public:
+        settings() {}
+
+        std::chrono::milliseconds connect_timeout{5'000};
+        std::chrono::milliseconds idle_timeout{60'000};
+        std::size_t max_response_size = std::size_t{64} << 20;
+        std::string ca_file; // empty: the authorities that the system trusts
+    };
+
+    /// Throws `azkv::error` (errc::invalid_argument) if the CA file cannot be read.
+    connector(asio::any_io_executor executor, const settings& s);
+
+    std::shared_ptr<connection> make(const protocol::authority& to) const;
+
+private:
+    asio::any_io_executor executor_;
+    settings settings_;
+    std::shared_ptr<asio::ssl::context> tls_;
+};
+
+} // namespace azkv::net

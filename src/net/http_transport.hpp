@@ -1,0 +1,25 @@
+#pragma once
+
+#include "net/connection.hpp"
+#include "net/pool.hpp"
+#include "net/transport.hpp"
+
+#include <cstddef>
+#include <memory>
+
+namespace azkv::net {
+
+/// HTTP over TCP or TLS, with connections kept alive between exchanges.
+class http_transport final : public transport {
+public:
+    http_transport(asio::any_io_executor executor, std::size_t max_connections, const connector::settings& s);
+
+    asio::awaitable<void> run(exchange& x) override;
+
+    const pool& connections() const { return *pool_; }
+
+private:
+    std::shared_ptr<pool> pool_;
+};
+
+} // namespace azkv::net

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace azkv::net {
+
+namespace asio = boost::asio;
+
+/// Runs `op` on `strand`, while the caller waits on its own executor. When the caller is cancelled, `abort`
+/// is called on the strand: it must make `op` end soon, own what it touches, and do nothing if `op` has ended
+/// already. (`co_spawn` would carry the cancellation over by itself, but in Boost 1.81 through an object that
+/// the caller may have destroyed meanwhile.)
+template <class Abort>
+asio::awaitable<void> on_strand(asio::any_io_executor strand, asio::awaitable<void> op, Abort abort) {
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    asio::cancellation_slot slot = state.slot();
+    if (slot.is_connected()) {
+        slot.assign([strand, abort](asio::cancellation_type type) {
+            if ((type & asio::cancellation_type::terminal) != asio::cancellation_type::none)
+                asio::post(strand, abort);
+        });
+    }
+    co_await asio::co_spawn(strand, std::move(op),
+                            asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+    if (slot.is_connected()) slot.clear();
+}
+
+} // namespace azkv::net

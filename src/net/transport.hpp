@@ -1,0 +1,49 @@
+#pragma once
+
+#include "protocol/endpoint.hpp"
+#include "protocol/message.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace azkv::net {
+
+namespace asio = boost::asio;
+
+/// One request on its way, and what becomes of it. It must stay where it is until the transport is done.
+class exchange {
+public:
+    exchange() {}
+
+    // What to do.
+    const protocol::authority* to = nullptr;
+    std::string head; // request line and headers, with the empty line
+    std::string_view body;
+    std::chrono::steady_clock::time_point deadline;
+
+    // What came of it: a complete response, or an error.
+    protocol::response response;
+    boost::system::error_code error;
+    bool maybe_applied = false; // the service may have acted on the request, although it failed
+    bool answer_begun = false;  // at least one byte of an answer arrived
+    // Set with a complete response: the request was sent twice, and the first time may have been applied.
+    bool maybe_applied_before = false;
+    const char* doing = "";       // what was under way, for messages: "connecting to"
+    const char* detail = nullptr; // what else is known of the error: why a certificate was refused
+};
+
+/// Carries requests to a service and brings the responses. Safe to share between threads.
+class transport {
+public:
+    virtual ~transport() = default;
+
+    /// Completes `x` by its deadline. Reports failures in `x.error`: errc::timed_out, errc::bad_response, or
+    /// the network's own; `asio::error::operation_aborted` when the awaiting coroutine was cancelled.
+    virtual asio::awaitable<void> run(exchange& x) = 0;
+};
+
+} // namespace azkv::net
