@@ -1,0 +1,38 @@
+#include "account.hpp"
+
+#include "codec/names.hpp"
+#include "protocol/connection_string.hpp"
+
+#include <azkv/error.hpp>
+
+#include <utility>
+
+namespace azkv {
+
+account::account(std::string_view url, const credential& credential, store_options o)
+    : options(std::move(o)), endpoint(protocol::parse_endpoint(url)),
+      mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
+      partition(codec::escape_key(options.partition(), mode, "partition")),
+      authorizer(credential.authorizer()) {
+    if (!endpoint.at.tls && !protocol::is_loopback(endpoint) && !options.allow_plain_http())
+        throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + endpoint.at.host
+                                                  + "; use https, or the option allow_plain_http");
+}
+
+std::shared_ptr<const account> account::from_connection_string(std::string_view text, store_options options) {
+    protocol::connection_settings s = protocol::parse_connection_string(text);
+    const credential c = s.sas.empty() ? credential::shared_key(std::move(s.account), s.key)
+                                       : credential::sas(std::move(s.sas));
+    return std::make_shared<const account>(s.endpoint, c, std::move(options));
+}
+
+std::shared_ptr<const account> account::from_account_and_key(std::string name, std::string_view key,
+                                                             store_options options) {
+    const bool cosmos = options.mode() == service_mode::cosmos;
+    const std::string url =
+        "https://" + name + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");
+    const credential c = credential::shared_key(std::move(name), key);
+    return std::make_shared<const account>(url, c, std::move(options));
+}
+
+} // namespace azkv

@@ -1,0 +1,206 @@
+#include "account.hpp"
+#include "store_implementation.hpp"
+
+#include <azkv/blocking_store.hpp>
+#include <azkv/store.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+namespace azkv {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// A store on an execution context of its own. One thread at a time uses it.
+class session {
+public:
+    explicit session(const std::shared_ptr<const account>& a)
+        : store(detail::store_access::make(context_.get_executor(), a)) {}
+
+    /// Runs one operation to its end on this thread.
+    template <class T>
+    T run(asio::awaitable<T> operation) {
+        bool done = false;
+        std::exception_ptr failure;
+        [[maybe_unused]] std::conditional_t<std::is_void_v<T>, char, T> result{};
+        if constexpr (std::is_void_v<T>) {
+            asio::co_spawn(context_, std::move(operation), [&](std::exception_ptr e) {
+                done = true;
+                failure = e;
+            });
+        } else {
+            asio::co_spawn(context_, std::move(operation), [&](std::exception_ptr e, T t) {
+                done = true;
+                failure = e;
+                result = std::move(t);
+            });
+        }
+        // No longer than this operation: a host look-up that was given up may still be under way.
+        context_.restart();
+        while (!done) context_.run_one();
+        if (failure) std::rethrow_exception(failure);
+        if constexpr (!std::is_void_v<T>) return result;
+    }
+
+private:
+    asio::io_context context_{1};
+
+public:
+    azkv::store store; // behind the context that it lives on
+};
+
+} // namespace
+
+/// The sessions that no call uses. The last used is taken first, so that one thread needs one connection.
+class blocking_store::implementation {
+public:
+    explicit implementation(std::shared_ptr<const account> a) : account_(std::move(a)) {}
+
+    std::unique_ptr<session> borrow() {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!free_.empty()) {
+                auto last = std::move(free_.back().second);
+                free_.pop_back();
+                return last;
+            }
+        }
+        return std::make_unique<session>(account_);
+    }
+
+    void give_back(std::unique_ptr<session> s) {
+        std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> expired;
+        const auto now = steady_clock::now();
+        const std::lock_guard lock(mutex_);
+        // Oldest first. What a burst of threads needed is not kept for ever.
+        auto fresh = free_.begin();
+        while (fresh != free_.end() && fresh->first + account_->options.idle_timeout() < now) ++fresh;
+        expired.assign(std::move_iterator(free_.begin()), std::move_iterator(fresh));
+        free_.erase(free_.begin(), fresh);
+        free_.emplace_back(now, std::move(s));
+    }
+
+    template <class Operation>
+    auto run(Operation operation) {
+        class borrowed {
+        public:
+            explicit borrowed(implementation& owner) : owner_(owner), session(owner.borrow()) {}
+
+            ~borrowed() { owner_.give_back(std::move(session)); }
+
+            implementation& owner_;
+            std::unique_ptr<azkv::session> session;
+        };
+
+        const borrowed b(*this);
+        return b.session->run(operation(b.session->store));
+    }
+
+private:
+    std::shared_ptr<const account> account_;
+    std::mutex mutex_; // guards `free_`
+    std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> free_;
+};
+
+/// A query and the session that it runs on.
+class blocking_query::state {
+public:
+    state(std::shared_ptr<blocking_store::implementation> owner, std::string filter, std::string collection,
+          projection select)
+        : owner_(std::move(owner)), session_(owner_->borrow()),
+          rows_(session_->store.query(std::move(filter), std::move(collection), std::move(select))) {}
+
+    ~state() { finish(); }
+
+    entry* advance() {
+        if (at_ < page_.size()) return &page_[at_++];
+        if (!rows_) return nullptr;
+        page_ = session_->run(rows_->next_page());
+        at_ = 0;
+        if (page_.empty()) {
+            finish();
+            return nullptr;
+        }
+        return &page_[at_++];
+    }
+
+private:
+    void finish() {
+        rows_.reset();
+        if (session_) owner_->give_back(std::move(session_));
+    }
+
+    std::shared_ptr<blocking_store::implementation> owner_;
+    std::unique_ptr<session> session_;
+    std::optional<async_generator<entry>> rows_;
+    std::vector<entry> page_;
+    std::size_t at_ = 0;
+};
+
+blocking_query::blocking_query(std::unique_ptr<state> s) : state_(std::move(s)) {}
+
+blocking_query::blocking_query(blocking_query&&) noexcept = default;
+blocking_query& blocking_query::operator=(blocking_query&&) noexcept = default;
+blocking_query::~blocking_query() = default;
+
+entry* blocking_query::advance() {
+    return state_->advance();
+}
+
+blocking_store::blocking_store(std::shared_ptr<const account> a)
+    : impl_(std::make_shared<implementation>(std::move(a))) {}
+
+blocking_store::blocking_store(std::string endpoint, credential credential, store_options options)
+    : blocking_store(std::make_shared<const account>(endpoint, credential, std::move(options))) {}
+
+blocking_store blocking_store::from_connection_string(std::string_view connection_string,
+                                                      store_options options) {
+    return blocking_store(account::from_connection_string(connection_string, std::move(options)));
+}
+
+blocking_store blocking_store::from_account_and_key(std::string name, std::string key,
+                                                    store_options options) {
+    return blocking_store(account::from_account_and_key(std::move(name), key, std::move(options)));
+}
+
+blocking_store::blocking_store(blocking_store&&) noexcept = default;
+blocking_store& blocking_store::operator=(blocking_store&&) noexcept = default;
+blocking_store::~blocking_store() = default;
+
+void blocking_store::put(std::string key, value v, std::string collection) {
+    impl_->run([&](store& s) { return s.put(std::move(key), std::move(v), std::move(collection)); });
+}
+
+void blocking_store::put_all(std::vector<std::pair<std::string, value>> pairs, std::string collection,
+                             std::size_t batch_size) {
+    impl_->run([&](store& s) { return s.put_all(std::move(pairs), std::move(collection), batch_size); });
+}
+
+std::optional<value> blocking_store::get(std::string key, std::string collection, projection select) {
+    return impl_->run(
+        [&](store& s) { return s.get(std::move(key), std::move(collection), std::move(select)); });
+}
+
+std::map<std::string, value> blocking_store::get_all(std::string collection, projection select) {
+    return impl_->run([&](store& s) { return s.get_all(std::move(collection), std::move(select)); });
+}
+
+bool blocking_store::erase(std::string key, std::string collection) {
+    return impl_->run([&](store& s) { return s.erase(std::move(key), std::move(collection)); });
+}
+
+blocking_query blocking_store::query(std::string filter, std::string collection, projection select) {
+    return blocking_query(std::make_unique<blocking_query::state>(impl_, std::move(filter),
+                                                                  std::move(collection), std::move(select)));
+}
+
+} // namespace azkv

@@ -1,0 +1,51 @@
+#include <azkv/entry.hpp>
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace azkv {
+
+namespace {
+
+// Takes `digits` digits off the front.
+std::optional<int> take_number(std::string_view& text, std::size_t digits) {
+    if (text.size() < digits) return std::nullopt;
+    int n = 0;
+    const auto result = std::from_chars(text.data(), text.data() + digits, n);
+    if (result.ptr != text.data() + digits) return std::nullopt;
+    text.remove_prefix(digits);
+    return n;
+}
+
+} // namespace
+
+// 2020-08-18T23:36:30.576837Z, with up to seven digits of a second, or none
+std::chrono::system_clock::time_point entry::timestamp() const {
+    using namespace std::chrono;
+    std::string_view text = timestamp_;
+    constexpr std::string_view separators = "--T::";
+    int parts[6] = {};
+    for (std::size_t i = 0; i < 6; ++i) {
+        const auto n = take_number(text, i == 0 ? 4 : 2);
+        if (!n) return {};
+        parts[i] = *n;
+        if (i == 5) break;
+        if (!text.starts_with(separators[i])) return {};
+        text.remove_prefix(1);
+    }
+    nanoseconds fraction{0};
+    if (text.starts_with('.')) {
+        text.remove_prefix(1);
+        nanoseconds digit{100'000'000};
+        for (; !text.empty() && text.front() >= '0' && text.front() <= '9';
+             text.remove_prefix(1), digit /= 10)
+            fraction += digit * (text.front() - '0');
+    }
+    const auto day = year(parts[0]) / parts[1] / parts[2];
+    if (!day.ok()) return {};
+    return time_point_cast<system_clock::duration>(sys_days(day) + hours(parts[3]) + minutes(parts[4])
+                                                   + seconds(parts[5]) + fraction);
+}
+
+} // namespace azkv

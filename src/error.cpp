@@ -1,0 +1,104 @@
+#include <azkv/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/system/errc.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace azkv {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+class error_category_type final : public boost::system::error_category {
+public:
+    const char* name() const noexcept override { return "azkv"; }
+
+    std::string message(int value) const override {
+        switch (static_cast<errc>(value)) {
+        case errc::invalid_argument: return "invalid argument";
+        case errc::invalid_connection_string: return "invalid connection string";
+        case errc::insecure_transport: return "credentials must not be sent over plain HTTP";
+        case errc::too_large: return "too large for the service";
+        case errc::rejected: return "the service rejected the request";
+        case errc::unauthorized: return "the service does not know the credentials";
+        case errc::forbidden: return "the service does not accept the credentials";
+        case errc::not_found: return "not found";
+        case errc::conflict: return "conflict";
+        case errc::precondition_failed: return "the entity was changed meanwhile";
+        case errc::throttled: return "throttled by the service";
+        case errc::server_error: return "the service failed";
+        case errc::bad_response: return "the answer of the service was not understood";
+        case errc::timed_out: return "timed out";
+        }
+        return "unknown error";
+    }
+};
+
+class condition_category_type final : public boost::system::error_category {
+public:
+    const char* name() const noexcept override { return "azkv.condition"; }
+
+    std::string message(int value) const override {
+        switch (static_cast<condition>(value)) {
+        case condition::not_found: return "not found";
+        case condition::conflict: return "conflict";
+        case condition::precondition_failed: return "precondition failed";
+        case condition::throttled: return "throttled";
+        case condition::unauthorized: return "unauthorized";
+        case condition::transient: return "transient";
+        case condition::too_large: return "too large";
+        case condition::invalid_argument: return "invalid argument";
+        case condition::timed_out: return "timed out";
+        }
+        return "unknown condition";
+    }
+
+    bool equivalent(const error_code& code, int value) const noexcept override {
+        const auto any_of = [&](auto... candidates) { return ((code == error_code(candidates)) || ...); };
+        switch (static_cast<condition>(value)) {
+        case condition::not_found: return any_of(errc::not_found);
+        case condition::conflict: return any_of(errc::conflict);
+        case condition::precondition_failed: return any_of(errc::precondition_failed);
+        case condition::throttled: return any_of(errc::throttled);
+        case condition::unauthorized: return any_of(errc::unauthorized, errc::forbidden);
+        case condition::too_large: return any_of(errc::too_large);
+        case condition::timed_out: return any_of(errc::timed_out, asio::error::timed_out);
+        case condition::invalid_argument:
+            return any_of(errc::invalid_argument, errc::invalid_connection_string, errc::insecure_transport,
+                          errc::too_large, errc::rejected);
+        case condition::transient:
+            return any_of(errc::throttled, errc::server_error, errc::timed_out, asio::error::timed_out,
+                          asio::error::connection_refused, asio::error::connection_reset,
+                          asio::error::connection_aborted, asio::error::broken_pipe, asio::error::eof,
+                          asio::error::host_unreachable, asio::error::network_unreachable,
+                          asio::error::network_down, asio::error::network_reset,
+                          asio::error::host_not_found_try_again, asio::ssl::error::stream_truncated);
+        }
+        return false;
+    }
+};
+
+} // namespace
+
+const boost::system::error_category& error_category() noexcept {
+    static const error_category_type instance;
+    return instance;
+}
+
+const boost::system::error_category& condition_category() noexcept {
+    static const condition_category_type instance;
+    return instance;
+}
+
+error::error(error_code code, std::string what, diagnostics details)
+    : system_error(code), what_(std::make_shared<const std::string>(std::move(what))),
+      details_(std::make_shared<const diagnostics>(std::move(details))) {}
+
+error::~error() = default; // here, so that there is one type_info
+
+} // namespace azkv

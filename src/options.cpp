@@ -1,0 +1,99 @@
+#include <azkv/error.hpp>
+#include <azkv/options.hpp>
+
+namespace azkv {
+
+namespace {
+
+void require(bool holds, const char* message) {
+    if (!holds) throw error(errc::invalid_argument, message);
+}
+
+void require_time(std::chrono::milliseconds t, const char* name) {
+    // A year keeps every deadline within the range of the clocks.
+    const bool sane = t.count() >= 1 && t <= std::chrono::hours(24 * 365);
+    if (!sane)
+        throw error(errc::invalid_argument, std::string(name) + " must be at least 1 ms and at most a year");
+}
+
+} // namespace
+
+store_options::store_options() = default;
+store_options::~store_options() = default;
+store_options::store_options(const store_options&) = default;
+store_options::store_options(store_options&&) noexcept = default;
+store_options& store_options::operator=(const store_options&) = default;
+store_options& store_options::operator=(store_options&&) noexcept = default;
+
+store_options& store_options::mode(service_mode m) {
+    mode_ = m;
+    return *this;
+}
+
+store_options& store_options::partition(std::string key) {
+    partition_ = std::move(key); // checked by the store, which knows the service
+    return *this;
+}
+
+store_options& store_options::timeout(milliseconds t) {
+    require_time(t, "timeout");
+    timeout_ = t;
+    return *this;
+}
+
+store_options& store_options::attempt_timeout(milliseconds t) {
+    require_time(t, "attempt_timeout");
+    attempt_timeout_ = t;
+    return *this;
+}
+
+store_options& store_options::connect_timeout(milliseconds t) {
+    require_time(t, "connect_timeout");
+    connect_timeout_ = t;
+    return *this;
+}
+
+store_options& store_options::max_attempts(int n) {
+    require(n >= 1, "max_attempts must be at least 1");
+    max_attempts_ = n;
+    return *this;
+}
+
+store_options& store_options::backoff(milliseconds first, milliseconds longest) {
+    require_time(first, "backoff");
+    require_time(longest, "backoff");
+    require(first <= longest, "backoff: the first pause must not be longer than the longest");
+    first_backoff_ = first;
+    longest_backoff_ = longest;
+    return *this;
+}
+
+store_options& store_options::max_connections(std::size_t n) {
+    require(n >= 1, "max_connections must be at least 1");
+    max_connections_ = n;
+    return *this;
+}
+
+store_options& store_options::idle_timeout(milliseconds t) {
+    if (t.count() != 0) require_time(t, "idle_timeout, if not zero,");
+    idle_timeout_ = t;
+    return *this;
+}
+
+store_options& store_options::max_response_size(std::size_t bytes) {
+    require(bytes >= 64 * 1024, "max_response_size must be at least 65536 bytes");
+    max_response_size_ = bytes;
+    return *this;
+}
+
+store_options& store_options::ca_file(std::string path) {
+    ca_file_ = std::move(path); // read when the store is made
+    return *this;
+}
+
+store_options& store_options::allow_plain_http(bool allow) {
+    allow_plain_http_ = allow;
+    return *this;
+}
+
+} // namespace azkv

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "client.hpp"
+
+#include <azkv/store.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <memory>
+
+namespace azkv {
+
+class store::implementation {
+public:
+    implementation(asio::any_io_executor executor, std::shared_ptr<const azkv::account> account,
+                   std::shared_ptr<net::transport> transport);
+
+    asio::any_io_executor executor;
+    std::shared_ptr<const azkv::client> client; // shared with the operations under way
+};
+
+/// The ways to make a store that are not for everyone.
+class detail::store_access {
+public:
+    static store make(asio::any_io_executor executor, std::shared_ptr<const account> account);
+
+    /// Over a transport of the caller's.
+    static store make(asio::any_io_executor executor, std::shared_ptr<const account> account,
+                      std::shared_ptr<net::transport> transport);
+};
+
+} // namespace azkv
