@@ -25,7 +25,10 @@ class key_bytes {
 public:
     explicit key_bytes(std::string_view base64) : bytes_(base64.size() / 4 * 3) {
         const auto refuse = [] { throw error(errc::invalid_argument, "the account key is not base64 text"); };
-        if (base64.empty() || base64.size() % 4 != 0) refuse();
+        // The decoder takes padding anywhere, and blanks around the text.
+        const bool blank = base64.find_first_of(" \t\r\n") != base64.npos;
+        if (base64.empty() || base64.size() % 4 != 0 || blank || base64.find('=') < base64.size() - 2)
+            refuse();
         const int n = EVP_DecodeBlock(bytes_.data(), reinterpret_cast<const unsigned char*>(base64.data()),
                                       static_cast<int>(base64.size()));
         if (n < 0) refuse();

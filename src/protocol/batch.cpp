@@ -63,8 +63,8 @@ std::vector<part> split(std::string_view text) {
                 p.content_type = type;
             }
         }
-        const auto end = std::min(text.find("\n--"), text.size());
-        p.body = text.substr(0, end);
+        p.body = text.substr(0, text.find("\n--"));
+        if (p.body.ends_with('\r')) p.body.remove_suffix(1);
         parts.push_back(std::move(p));
     }
     return parts;

@@ -22,6 +22,9 @@ endpoint parse_endpoint(std::string_view text) {
     const auto parsed = urls::parse_uri(text);
     if (!parsed) refuse("is not a URL");
     const urls::url_view url = *parsed;
+    // Boost 1.81 takes the host `127.0.0.1.example.com` for an address with a path behind it.
+    if (!url.encoded_path().empty() && !url.encoded_path().starts_with('/'))
+        refuse("has a host that is not understood");
     endpoint e;
     if (url.scheme_id() == urls::scheme::https)
         e.at.tls = true;
@@ -31,6 +34,8 @@ endpoint parse_endpoint(std::string_view text) {
     if (url.has_userinfo()) refuse("must not hold a user name or a password");
     if (url.has_query() || url.has_fragment())
         refuse("must not hold a query; pass a shared access signature as a credential");
+    if (url.has_port() && !url.port().empty() && url.port_number() == 0)
+        refuse("has a port that there is none of");
     e.at.host = boost::algorithm::to_lower_copy(std::string(url.host_address()));
     e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";
     e.host_header = std::string(url.encoded_host());

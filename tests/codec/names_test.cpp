@@ -1,0 +1,115 @@
+#include "codec/names.hpp"
+#include "support/run.hpp"
+
+#include <azkv/error.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace azkv;
+using namespace azkv::codec;
+using test::contains;
+using test::failure_of;
+
+TEST_CASE("collections become table names by LlamaIndex's rule") {
+    CHECK(table_name("data") == "data");
+    CHECK(table_name("docstore/data") == "docstoredata");
+    CHECK(table_name("my-table_1") == "mytable1");
+    CHECK(table_name("1abc") == "A1abc");
+    CHECK(table_name("a") == "aAA");
+    CHECK(table_name("é日x") == "xAA");
+    CHECK(table_name("9") == "A9A");
+    CHECK(table_name(std::string(100, 'x')) == std::string(63, 'x'));
+    CHECK(failure_of([] { table_name("--"); }).code() == errc::invalid_argument);
+    CHECK(failure_of([] { table_name(""); }).code() == errc::invalid_argument);
+    CHECK(contains(failure_of([] { table_name("TAB-les"); }).what(), "reserved"));
+}
+
+TEST_CASE("keys: what the service cannot hold is escaped, and back") {
+    const auto stored = [](std::string_view key) { return escape_key(key, service_mode::storage); };
+    CHECK(stored("plain 'key' %41 + é 日本 😀") == "plain 'key' %41 + é 日本 😀");
+    CHECK(stored("a/b") == "a_x002F_b");
+    CHECK(stored("\\#?") == "_x005C__x0023__x003F_");
+    CHECK(stored(std::string("\0\x1f", 2)) == "_x0000__x001F_");
+    CHECK(stored("\x7f\xC2\x80\xC2\x9f\xC2\xA0") == "_x007F__x0080__x009F_\xC2\xA0");
+    CHECK(stored("_x002F_") == "_x005F_x002F_");
+    CHECK(stored("_x002f_ _xZZZZ_ _x002F") == "_x002f_ _xZZZZ_ _x002F");
+    CHECK(stored("__x0041__x0041_") == "__x005F_x0041__x005F_x0041_");
+    CHECK(stored("") == "");
+
+    for (int c = 0; c < 256; ++c) { // every code point below 256, alone and beside look-alikes
+        const char32_t point = static_cast<char32_t>(c);
+        std::string key;
+        if (point < 0x80) {
+            key = static_cast<char>(point);
+        } else {
+            key = {static_cast<char>(0xC0 | point >> 6), static_cast<char>(0x80 | (point & 63))};
+        }
+        CHECK(unescape(stored(key)) == key);
+        CHECK(unescape(stored("_x00" + key + "_x0041_" + key)) == "_x00" + key + "_x0041_" + key);
+    }
+}
+
+TEST_CASE("keys: the limits are the service's") {
+    const std::string longest(512, 'k');
+    CHECK(escape_key(longest, service_mode::storage) == longest);
+    const error e = failure_of([&] { escape_key(longest + 'k', service_mode::storage); });
+    CHECK(e.code() == errc::too_large);
+    CHECK(contains(e.what(), "513 UTF-16 units"));
+    CHECK(contains(e.what(), "512"));
+    std::string emoji;
+    for (int i = 0; i < 256; ++i) emoji += "😀";
+    CHECK_NOTHROW(escape_key(emoji, service_mode::storage));
+    CHECK_THROWS_AS(escape_key(emoji + "x", service_mode::storage), error);
+
+    CHECK_NOTHROW(escape_key(std::string(255, 'k'), service_mode::cosmos));
+    CHECK(failure_of([] { escape_key(std::string(256, 'k'), service_mode::cosmos); }).code()
+          == errc::too_large);
+    CHECK(failure_of([] { escape_key("", service_mode::cosmos); }).code() == errc::invalid_argument);
+    CHECK(contains(failure_of([] { escape_key("\xFF", service_mode::storage); }).what(), "UTF-8"));
+}
+
+TEST_CASE("property names: what is no identifier is escaped, and back") {
+    const auto stored = [](std::string_view name) { return escape_property(name, service_mode::storage); };
+    CHECK(stored("name_1") == "name_1");
+    CHECK(stored("my-name") == "my_x002D_name");
+    CHECK(stored("1st") == "_x0031_st");
+    CHECK(stored("PartitionKey") == "_x0050_artitionKey");
+    CHECK(stored("RowKey") == "_x0052_owKey");
+    CHECK(stored("Timestamp") == "_x0054_imestamp");
+    CHECK(stored("odata.etag") == "odata_x002E_etag");
+    CHECK(stored("a@odata.type") == "a_x0040_odata_x002E_type");
+    CHECK(stored("text_part_12") == "text_x005F_part_12");
+    CHECK(stored("_part_1") == "_x005F_part_1");
+    CHECK(stored("a_part_") == "a_part_");
+    CHECK(stored("a_part_1b") == "a_part_1b");
+    CHECK(stored("_x0041_") == "_x005F_x0041_");
+    CHECK(stored("é😀") == "_x00E9__xD83D__xDE00_");
+    CHECK(stored("id") == "id");
+    CHECK(escape_property("id", service_mode::cosmos) == "_x0069_d");
+    CHECK(escape_property("etag", service_mode::cosmos) == "_x0065_tag");
+
+    for (const char* name :
+         {"name_1", "my-name", "1st", "RowKey", "text_part_12", "_part_1", "_x0041_", "é😀", " "})
+        CHECK(unescape(stored(name)) == name);
+
+    CHECK(failure_of([&] { stored(""); }).code() == errc::invalid_argument);
+    CHECK(failure_of([&] { stored("\xFF"); }).code() == errc::invalid_argument);
+    CHECK_NOTHROW(stored(std::string(255, 'n')));
+    CHECK(failure_of([&] { stored(std::string(256, 'n')); }).code() == errc::too_large);
+}
+
+TEST_CASE("unescape leaves alone what is no escape") {
+    CHECK(unescape("a_x00_b") == "a_x00_b");
+    CHECK(unescape("_xD83D_") == "_xD83D_"); // half a surrogate pair
+    CHECK(unescape("_xD83D__x0041_") == "_xD83D_A");
+    CHECK(unescape("_xDE00_x") == "_xDE00_x");
+}
+
+TEST_CASE("quoted keeps messages readable") {
+    CHECK(quoted("k\"1\n") == R"("k\"1\u000a")");
+    CHECK(quoted(std::string(500, 'k')) == '"' + std::string(100, 'k') + "...\"");
+    CHECK(contains(quoted(std::string(99, 'k') + "日本"), std::string(99, 'k') + "..."));
+    CHECK(quoted("\xFF") == "(not UTF-8)");
+}

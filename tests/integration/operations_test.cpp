@@ -1,0 +1,294 @@
+// Every operation, asynchronous and blocking, against a real table service. One body serves both forms: the
+// asynchronous store is driven through `driver`, which has the face of a blocking one.
+
+#include "account.hpp"
+#include "client.hpp"
+#include "integration/service.hpp"
+#include "net/http_transport.hpp"
+#include "protocol/operations.hpp"
+#include "support/run.hpp"
+
+#include <azkv.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
+
+#include <set>
+
+using namespace azkv;
+using namespace azkv::test;
+namespace json = boost::json;
+
+namespace {
+
+value parse(const char* text) {
+    return json::parse(text).as_object();
+}
+
+bool table_exists(const std::string& name) {
+    asio::io_context context;
+    const auto account = account::from_connection_string(connection_string(), {});
+    const auto transport =
+        std::make_shared<net::http_transport>(context.get_executor(), 1, net::connector::settings());
+    const client c(account, transport);
+    protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
+    tables.path = "/Tables";
+    const answer a = run(context, c.call(tables, subject{"list", name, nullptr}, c.deadline()));
+    REQUIRE(a.response.status == 200);
+    return contains(a.response.body, "\"TableName\":\"" + name + "\"");
+}
+
+class async_driver {
+public:
+    explicit async_driver(store_options o = {})
+        : store_(store::from_connection_string(context_.get_executor(), connection_string(), std::move(o))) {}
+
+    void put(std::string k, value v, std::string c) { run(context_, store_.put(k, v, c)); }
+
+    void put_all(std::vector<std::pair<std::string, value>> p, std::string c, std::size_t n = 100) {
+        run(context_, store_.put_all(p, c, n));
+    }
+
+    auto get(std::string k, std::string c, projection s = {}) { return run(context_, store_.get(k, c, s)); }
+
+    auto get_all(std::string c, projection s = {}) { return run(context_, store_.get_all(c, s)); }
+
+    bool erase(std::string k, std::string c) { return run(context_, store_.erase(k, c)); }
+
+    std::vector<entry> query(std::string f, std::string c, projection s = {}) {
+        return run(context_, collect(store_.query(f, c, s)));
+    }
+
+private:
+    static asio::awaitable<std::vector<entry>> collect(async_generator<entry> rows) {
+        std::vector<entry> all;
+        while (auto e = co_await rows.next()) all.push_back(std::move(*e));
+        co_return all;
+    }
+
+    asio::io_context context_;
+    store store_;
+};
+
+class blocking_driver {
+public:
+    explicit blocking_driver(store_options o = {})
+        : store_(blocking_store::from_connection_string(connection_string(), std::move(o))) {}
+
+    void put(std::string k, value v, std::string c) { store_.put(k, v, c); }
+
+    void put_all(std::vector<std::pair<std::string, value>> p, std::string c, std::size_t n = 100) {
+        store_.put_all(p, c, n);
+    }
+
+    auto get(std::string k, std::string c, projection s = {}) { return store_.get(k, c, s); }
+
+    auto get_all(std::string c, projection s = {}) { return store_.get_all(c, s); }
+
+    bool erase(std::string k, std::string c) { return store_.erase(k, c); }
+
+    std::vector<entry> query(std::string f, std::string c, projection s = {}) {
+        std::vector<entry> all;
+        for (auto& e : store_.query(f, c, s)) all.push_back(std::move(e));
+        return all;
+    }
+
+private:
+    blocking_store store_;
+};
+
+} // namespace
+
+TEST_CASE_TEMPLATE("a value comes back as it was put", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    const value v = parse(R"({
+        "text": "é 日本 😀 \" \\ \n \u0000", "empty": "", "true": true, "false": false, "zero": 0, "minus": -5,
+        "int32": 2147483647, "int64": 2147483648, "big": 9223372036854775807, "least": -9223372036854775808,
+        "half": 0.5, "whole": 5.0, "small": 1e-300, "large": 1.7976931348623157e308, "pi": 3.141592653589793,
+        "null": null, "list": [1, 2.5, "x", null, {"deep": [[]]}], "object": {"a": {"b": "c"}}, "none": {},
+        "digits": "123", "yes": "true", "looks": "{\"a\":1}", "quoted": "\"q\"", "nil": "null",
+        "broken": "{not json", "my-name": 1, "a_part_1": 2, "RowKey": "mine", "odata.etag": "mine too",
+        "_x0041_": 3, "1st": 4, "größe": 5})");
+    db.put("k", v, c);
+    CHECK(db.get("k", c) == v);
+
+    const value other = parse(R"({"only": 1})");
+    db.put("k", other, c);
+    CHECK(db.get("k", c) == other); // replaced, not merged
+}
+
+TEST_CASE_TEMPLATE("absent keys and absent tables", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    CHECK(db.get("k", c) == std::nullopt);
+    CHECK(db.get_all(c).empty());
+    CHECK(db.query("", c).empty());
+    CHECK_FALSE(db.erase("k", c));
+
+    CHECK_FALSE(table_exists(c)); // reading makes none
+
+    db.put("other", value(), c); // writing does
+    CHECK(table_exists(c));
+    CHECK(db.get("k", c) == std::nullopt);
+    CHECK(db.get("other", c) == value());
+    CHECK_FALSE(db.erase("k", c));
+    CHECK(db.erase("other", c));
+    CHECK_FALSE(db.erase("other", c));
+
+    const std::string d = new_collection();
+    db.put_all({{"a", value()}, {"b", value()}}, d); // so does a batch
+    CHECK(db.get_all(d).size() == 2);
+}
+
+TEST_CASE_TEMPLATE("several pages", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    std::vector<std::pair<std::string, value>> pairs;
+    for (int i = 0; i < 2345; ++i) {
+        value v;
+        v["n"] = i;
+        v["text"] = "value " + std::to_string(i);
+        pairs.emplace_back("key " + std::to_string(i), std::move(v));
+    }
+    db.put_all(pairs, c);
+    const auto all = db.get_all(c);
+    REQUIRE(all.size() == 2345);
+    for (const auto& [key, v] : pairs) REQUIRE(all.at(key) == v);
+
+    const auto rows = db.query("n ge 100", c);
+    REQUIRE(rows.size() == 2245);
+    std::set<std::string> keys;
+    for (const entry& e : rows) {
+        keys.insert(e.key());
+        REQUIRE(all.at(e.key()) == e.value());
+        REQUIRE(e.partition_key() == "default");
+        REQUIRE_FALSE(e.etag().empty());
+        REQUIRE(std::chrono::system_clock::now() - e.timestamp() < std::chrono::hours(1));
+    }
+    CHECK(keys.size() == 2245);
+}
+
+TEST_CASE_TEMPLATE("the last of several pairs with one key wins", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    std::vector<std::pair<std::string, value>> pairs;
+    for (int i = 0; i < 1000; ++i) {
+        value v;
+        v["i"] = i;
+        pairs.emplace_back("k" + std::to_string(i % 700), std::move(v));
+    }
+    db.put_all(pairs, c, 64);
+    const auto all = db.get_all(c);
+    CHECK(all.size() == 700);
+    for (int i = 0; i < 700; ++i) REQUIRE(all.at("k" + std::to_string(i)).at("i") == (i < 300 ? i + 700 : i));
+}
+
+TEST_CASE_TEMPLATE("keys of all kinds", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    const std::vector<std::string> keys{
+        "it's",   "''",    "100%",    "%41",        "a+b",   "a b", "é",
+        "日本",   "😀",     "a&b=c;d", "a,b",        "(x)",   "\"",  "a/b\\c#d?e",
+        "\x01",   "\x7f",  "_x002F_", "boost/asio", "k:1",   "~",   std::string("\0", 1),
+        "[a]{b}", "<tag>", "a@b",     "$x",         "!*'()", "|^`"};
+    for (const std::string& k : keys) {
+        value v;
+        v["key"] = k;
+        CAPTURE(k);
+        db.put(k, v, c);
+        CHECK(db.get(k, c) == v);
+    }
+    const auto all = db.get_all(c);
+    CHECK(all.size() == keys.size());
+    for (const std::string& k : keys) CHECK(all.at(k).at("key") == json::string_view(k));
+    for (const std::string& k : keys) {
+        CAPTURE(k);
+        CHECK(db.erase(k, c));
+        CHECK_FALSE(db.erase(k, c));
+    }
+    CHECK(db.get_all(c).empty());
+
+    std::vector<std::pair<std::string, value>> pairs;
+    for (const std::string& k : keys) {
+        value v;
+        v["key"] = k;
+        pairs.emplace_back(k, std::move(v));
+    }
+    db.put_all(pairs, c);
+    CHECK(db.get_all(c) == all);
+}
+
+TEST_CASE_TEMPLATE("select", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    db.put("k", parse(R"({"a": 1, "b": 2.0, "c": "x", "big": 5000000000, "my-name": [1]})"), c);
+    CHECK(db.get("k", c, select("a")) == parse(R"({"a": 1})"));
+    CHECK(db.get("k", c, select("b", "big", "my-name"))
+          == parse(R"({"b": 2.0, "big": 5000000000, "my-name": [1]})"));
+    CHECK(db.get("k", c, select("absent")) == value());
+    CHECK(db.get_all(c, select("c")).at("k") == parse(R"({"c": "x"})"));
+    const auto rows = db.query("a eq 1", c, select("a"));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].key() == "k");
+    CHECK(rows[0].value() == parse(R"({"a": 1})"));
+    CHECK(rows[0].timestamp() > std::chrono::system_clock::time_point());
+}
+
+TEST_CASE_TEMPLATE("partitions are apart, and a query sees them all", Driver, async_driver, blocking_driver) {
+    Driver one(store_options().partition("one's"));
+    Driver two(store_options().partition("two/2"));
+    const std::string c = new_collection();
+    one.put("k", parse(R"({"n": 1})"), c);
+    two.put("k", parse(R"({"n": 2})"), c);
+    CHECK(one.get("k", c) == parse(R"({"n": 1})"));
+    CHECK(two.get_all(c).at("k") == parse(R"({"n": 2})"));
+    CHECK(one.get_all(c).size() == 1);
+    const auto rows = one.query("", c);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].partition_key() == "one's");
+    CHECK(rows[1].partition_key() == "two/2");
+}
+
+TEST_CASE_TEMPLATE("what the service refuses is told", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    db.put("k", value(), c);
+    const error e = failure_of([&] { db.query("startswith(RowKey, 'a')", c); });
+    CHECK(e.code() == errc::rejected);
+    CHECK(e.status() == 400);
+    CHECK(e.service_code() == "InvalidInput");
+    CHECK_FALSE(e.server_message().empty());
+    CHECK_FALSE(e.request_id().empty());
+    CHECK(contains(e.what(), "query in \"" + c + '"'));
+    CHECK_FALSE(contains(e.what(), e.server_message()));
+}
+
+TEST_CASE("a wrong key is refused and does not appear in the message") {
+    const std::string wrong = "d3Jvbmcga2V5IHdyb25nIGtleSB3cm9uZyBrZXkgd3Jvbmcga2V5IQ==";
+    std::string text = connection_string();
+    const auto endpoint = text.substr(text.find("TableEndpoint="));
+    blocking_store db = blocking_store::from_connection_string(
+        "AccountName=devstoreaccount1;AccountKey=" + wrong + ";" + endpoint);
+    const error e = failure_of([&] { db.get("k"); });
+    CHECK(e.code() == errc::forbidden);
+    CHECK(e.code() == condition::unauthorized);
+    CHECK_FALSE(contains(e.what(), wrong));
+    CHECK_FALSE(contains(e.server_message(), wrong));
+}
+
+TEST_CASE("a shared access signature") {
+    // Signed for the development account with its public key, valid until 2030, on every object of tables.
+    const std::string text = connection_string();
+    const auto endpoint = text.substr(text.find("TableEndpoint="));
+    const std::string sas = "sv=2019-02-02&ss=t&srt=sco&spr=https%2Chttp"
+                            "&st=2026-01-01T00%3A00%3A00Z&se=2030-01-01T00%3A00%3A00Z&sip=127.0.0.1&sp="
+                            "rwdlau&sig=%2BNNLmIHR9N9Fet6ArcMfCJEj5DV6adkjH5YVHZ2qDLw%3D";
+    blocking_store db = blocking_store::from_connection_string(endpoint + ";SharedAccessSignature=" + sas);
+    const std::string c = new_collection();
+    blocking_driver().put("k", parse(R"({"a": 1})"), c);
+    CHECK(db.get("k", c) == parse(R"({"a": 1})"));
+    db.put("k", parse(R"({"a": 2})"), c);
+    CHECK(db.get("k", c, select("a")) == parse(R"({"a": 2})"));
+    CHECK(db.erase("k", c));
+}

@@ -1,0 +1,262 @@
+#include "net/pool.hpp"
+#include "support/run.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+using namespace azkv;
+using namespace azkv::net;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+using test::run;
+
+namespace {
+
+/// A connection that goes nowhere.
+class idle_connection final : public connection {
+public:
+    explicit idle_connection(const protocol::authority& to) : to_(to) {}
+
+    asio::awaitable<void> run(exchange&) override { co_return; }
+
+    const protocol::authority& to() const override { return to_; }
+
+    bool used() const override { return true; }
+
+    steady_clock::time_point usable_until() const override { return usable_until_; }
+
+    void expire() { usable_until_ = {}; }
+
+private:
+    protocol::authority to_;
+    steady_clock::time_point usable_until_ = steady_clock::now() + 1h;
+};
+
+class fixture {
+public:
+    explicit fixture(std::size_t max) {
+        here.host = "here";
+        there.host = "there";
+        connections =
+            std::make_shared<pool>(context.get_executor(), max, [this](const protocol::authority& to) {
+                ++made;
+                auto c = std::make_shared<idle_connection>(to);
+                last = c;
+                return c;
+            });
+    }
+
+    lease acquire(const protocol::authority& to, bool fresh = false) {
+        return run(context, connections->acquire(to, steady_clock::now() + 1h, fresh));
+    }
+
+    void keep(lease l) { l.keep(); }
+
+    asio::io_context context;
+    protocol::authority here, there;
+    int made = 0;
+    std::shared_ptr<idle_connection> last;
+    std::shared_ptr<pool> connections;
+};
+
+} // namespace
+
+TEST_CASE("connections are made when needed and used again, the last one first") {
+    fixture f(3);
+    CHECK(f.made == 0);
+    {
+        lease a = f.acquire(f.here);
+        lease b = f.acquire(f.here);
+        CHECK(f.made == 2);
+        CHECK(f.connections->in_use() == 2);
+        const auto* const second = b.operator->();
+        f.keep(std::move(a));
+        f.keep(std::move(b));
+        CHECK(f.connections->in_use() == 0);
+        CHECK(f.connections->idle() == 2);
+        lease c = f.acquire(f.here);
+        CHECK(c.operator->() == second);
+        CHECK(f.made == 2);
+    }
+    CHECK(f.connections->idle() == 1); // not told to be kept
+    CHECK(f.connections->in_use() == 0);
+}
+
+TEST_CASE("connections go to where they lead") {
+    fixture f(2);
+    f.keep(f.acquire(f.here));
+    f.keep(f.acquire(f.there));
+    CHECK(f.made == 2);
+    CHECK(f.acquire(f.here)->to() == f.here);
+    CHECK(f.made == 2);
+    f.keep(f.acquire(f.here)); // the old one was not kept
+    CHECK(f.made == 3);
+    CHECK(f.connections->idle() == 2);
+    protocol::authority third;
+    third.host = "third";
+    const lease l = f.acquire(third); // makes room
+    CHECK(f.connections->idle() == 1);
+    CHECK(f.connections->in_use() == 1);
+}
+
+TEST_CASE("what has expired is not used, and dropped") {
+    fixture f(2);
+    f.keep(f.acquire(f.here));
+    f.last->expire();
+    const lease l = f.acquire(f.here);
+    CHECK(f.made == 2);
+    CHECK(f.connections->idle() == 0);
+    f.last->expire();
+    f.keep(f.acquire(f.here));
+    CHECK(f.connections->idle() == 1);
+    {
+        lease dead = f.acquire(f.here);
+        f.last->expire();
+        f.keep(std::move(dead)); // too old already when it comes back
+    }
+    CHECK(f.connections->idle() == 0);
+}
+
+TEST_CASE("a fresh connection is new, and still within the bound") {
+    fixture f(1);
+    f.keep(f.acquire(f.here));
+    lease l = f.acquire(f.here, true);
+    CHECK(f.made == 2);
+    CHECK(f.connections->idle() == 0);
+    CHECK(f.connections->in_use() == 1);
+}
+
+TEST_CASE("who comes too late waits in line") {
+    fixture f(1);
+    lease held = f.acquire(f.here);
+    std::vector<int> order;
+    std::vector<lease> got;
+    for (int i = 0; i < 3; ++i)
+        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+                       [&, i](std::exception_ptr, lease l) {
+                           order.push_back(i);
+                           got.push_back(std::move(l));
+                       });
+    f.context.restart();
+    f.context.poll();
+    CHECK(order.empty());
+    f.keep(std::move(held));
+    for (int i = 0; i < 3; ++i) {
+        f.context.poll();
+        REQUIRE(order.size() == static_cast<std::size_t>(i) + 1);
+        CHECK(f.connections->in_use() == 1);
+        got.back().keep();
+        lease done = std::move(got.back());
+    }
+    CHECK(order == std::vector<int>{0, 1, 2});
+    CHECK(f.made == 1); // handed on
+    CHECK(f.connections->idle() == 1);
+    CHECK(f.connections->in_use() == 0);
+}
+
+TEST_CASE("a place is handed on even when its connection is not") {
+    fixture f(1);
+    lease held = f.acquire(f.here);
+    lease got;
+    asio::co_spawn(f.context, f.connections->acquire(f.there, steady_clock::now() + 1h, false),
+                   [&](std::exception_ptr, lease l) { got = std::move(l); });
+    f.context.restart();
+    f.context.poll();
+    CHECK_FALSE(got);
+    f.keep(std::move(held));
+    f.context.poll();
+    REQUIRE(got);
+    CHECK(got->to() == f.there);
+    CHECK(f.connections->in_use() == 1);
+    CHECK(f.connections->idle() == 0);
+}
+
+TEST_CASE("waiting ends at the deadline") {
+    fixture f(1);
+    const lease held = f.acquire(f.here);
+    const lease late = run(f.context, f.connections->acquire(f.here, steady_clock::now() + 1ms, false));
+    CHECK_FALSE(late);
+    CHECK(f.connections->in_use() == 1);
+}
+
+TEST_CASE("waiting can be cancelled, and the line goes on") {
+    fixture f(1);
+    lease held = f.acquire(f.here);
+    asio::cancellation_signal signal;
+    std::exception_ptr failure;
+    lease second;
+    asio::co_spawn(
+        f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, lease) { failure = e; }));
+    asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+                   [&](std::exception_ptr, lease l) { second = std::move(l); });
+    f.context.restart();
+    f.context.poll();
+    signal.emit(asio::cancellation_type::terminal);
+    f.context.poll();
+    REQUIRE(failure);
+    try {
+        std::rethrow_exception(failure);
+    } catch (const boost::system::system_error& e) {
+        CHECK(e.code() == asio::error::operation_aborted);
+    }
+    f.keep(std::move(held));
+    f.context.poll();
+    CHECK(second);
+    CHECK(f.connections->in_use() == 1);
+}
+
+TEST_CASE("a context that goes while somebody waits leaves nothing behind") {
+    std::shared_ptr<pool> connections;
+    lease held;
+    {
+        fixture f(1);
+        connections = f.connections;
+        held = f.acquire(f.here);
+        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+                       [](std::exception_ptr, lease) { FAIL("nobody is there any more"); });
+        f.context.restart();
+        f.context.poll();
+        CHECK(connections->in_use() == 1);
+    }
+    held = lease();
+    CHECK(connections->in_use() == 0);
+}
+
+TEST_CASE("many threads, few connections") {
+    asio::thread_pool threads(4);
+    protocol::authority here;
+    here.host = "here";
+    std::atomic<int> made{0};
+    std::atomic<int> busy{0};
+    std::atomic<int> most{0};
+    std::atomic<int> done{0};
+    const auto connections =
+        std::make_shared<pool>(threads.get_executor(), 3, [&](const protocol::authority& to) {
+            ++made;
+            return std::make_shared<idle_connection>(to);
+        });
+    const auto use = [&](int i) -> asio::awaitable<void> {
+        lease l = co_await connections->acquire(here, steady_clock::now() + 1h, i % 50 == 0);
+        const int now = ++busy;
+        int before = most;
+        while (before < now && !most.compare_exchange_weak(before, now)) {
+        }
+        co_await asio::post(asio::use_awaitable);
+        --busy;
+        if (i % 7 != 0) l.keep();
+        ++done;
+    };
+    for (int i = 0; i < 2000; ++i)
+        asio::co_spawn(threads, use(i), [](std::exception_ptr e) { CHECK_FALSE(e); });
+    threads.join();
+    CHECK(done == 2000);
+    CHECK(most <= 3);
+    CHECK(connections->in_use() == 0);
+    CHECK(connections->idle() <= 3);
+}

@@ -1,0 +1,125 @@
+#include "protocol/batch.hpp"
+#include "support/http_server.hpp"
+#include "support/run.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/algorithm/string/replace.hpp>
+#include <doctest/doctest.h>
+
+using namespace azkv;
+using namespace azkv::protocol;
+
+namespace {
+
+std::string part(const std::string& answer) {
+    return "--changesetresponse_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: "
+           "binary\r\n\r\n"
+           + answer + "\r\n";
+}
+
+std::string success() {
+    return part("HTTP/1.1 204 No Content\r\nETag: W/\"x\"\r\n\r\n");
+}
+
+std::string failure(unsigned status, const std::string& code, const std::string& message) {
+    return part("HTTP/1.1 " + std::to_string(status)
+                + " Failed\r\nContent-ID: 3\r\nContent-Type: application/json;odata=minimalmetadata\r\n\r\n"
+                + test::error_body(code, message));
+}
+
+response answer(const std::string& parts) {
+    response r;
+    r.status = 202;
+    r.content_type = "multipart/mixed; boundary=batchresponse_1";
+    r.request_id = "id";
+    r.body = "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n"
+             + parts + "--changesetresponse_1--\r\n--batchresponse_1--\r\n";
+    return r;
+}
+
+} // namespace
+
+TEST_CASE("the body of a batch") {
+    const endpoint at = parse_endpoint("http://127.0.0.1:10002/acct");
+    batch_builder batch(at, "ID");
+    const std::size_t one = batch.size_with("/T(PartitionKey='p',RowKey='r')", R"({"v":1})");
+    batch.add("/T(PartitionKey='p',RowKey='r')", R"({"v":1})");
+    const std::size_t two = batch.size_with("/T(PartitionKey='p',RowKey='s')", R"({"v":2})");
+    CHECK(two > one);
+    batch.add("/T(PartitionKey='p',RowKey='s')", R"({"v":2})");
+    const request r = batch.release();
+    CHECK(r.method == "POST");
+    CHECK(r.path == "/$batch");
+    CHECK(r.content_type == "multipart/mixed; boundary=batch_ID");
+    CHECK(r.batch_size == 2);
+    CHECK(r.body.size() == two);
+    const std::string expected = "--batch_ID\r\n"
+                                 "Content-Type: multipart/mixed; boundary=changeset_ID\r\n"
+                                 "\r\n"
+                                 "--changeset_ID\r\n"
+                                 "Content-Type: application/http\r\n"
+                                 "Content-Transfer-Encoding: binary\r\n"
+                                 "\r\n"
+                                 "PUT http://127.0.0.1:10002/acct/T(PartitionKey='p',RowKey='r') HTTP/1.1\r\n"
+                                 "Content-Type: application/json\r\n"
+                                 "Accept: application/json;odata=minimalmetadata\r\n"
+                                 "DataServiceVersion: 3.0\r\n"
+                                 "\r\n"
+                                 "{\"v\":1}\r\n"
+                                 "--changeset_ID\r\n"
+                                 "Content-Type: application/http\r\n"
+                                 "Content-Transfer-Encoding: binary\r\n"
+                                 "\r\n"
+                                 "PUT http://127.0.0.1:10002/acct/T(PartitionKey='p',RowKey='s') HTTP/1.1\r\n"
+                                 "Content-Type: application/json\r\n"
+                                 "Accept: application/json;odata=minimalmetadata\r\n"
+                                 "DataServiceVersion: 3.0\r\n"
+                                 "\r\n"
+                                 "{\"v\":2}\r\n"
+                                 "--changeset_ID--\r\n"
+                                 "--batch_ID--\r\n";
+    CHECK(r.body == expected);
+}
+
+TEST_CASE("success needs an answer for every operation") {
+    CHECK(unwrap_batch(answer(success() + success()), 2).status == 202);
+    CHECK(test::failure_of([] { unwrap_batch(answer(success()), 2); }).code() == errc::bad_response);
+    CHECK(test::failure_of([] { unwrap_batch(answer(""), 1); }).code() == errc::bad_response);
+    CHECK(test::failure_of([] { unwrap_batch(answer(success() + failure(409, "X", "1:m")), 2); }).code()
+          == errc::bad_response);
+}
+
+TEST_CASE("a failed operation becomes the response") {
+    const response r = unwrap_batch(answer(failure(409, "EntityAlreadyExists", "3:There it is.")), 5);
+    CHECK(r.status == 409);
+    CHECK(r.failed_operation == 3);
+    CHECK(r.request_id == "id");
+    CHECK(r.body == test::error_body("EntityAlreadyExists", "3:There it is."));
+    CHECK(r.content_type == "application/json;odata=minimalmetadata");
+    // The service leaves the index out for the first operation.
+    CHECK(unwrap_batch(answer(failure(400, "X", "No index: none")), 5).failed_operation == 0);
+    CHECK(unwrap_batch(answer(failure(429, "TooManyRequests", "0:busy")), 1).status == 429);
+    CHECK_FALSE(unwrap_batch(answer(failure(400, "X", "99:m")), 5).failed_operation);
+    CHECK(unwrap_batch(answer(failure(400, "X", "18446744073709551616:m")), 5).failed_operation == 0);
+}
+
+TEST_CASE("line ends of any kind") {
+    response bare = answer(success() + success());
+    boost::algorithm::replace_all(bare.body, "\r\n", "\n");
+    CHECK(unwrap_batch(bare, 2).status == 202);
+    response mixed = answer(failure(412, "X", "1:m")); // as Cosmos DB sends it
+    boost::algorithm::replace_all(mixed.body, "changesetresponse_1\r\n", "changesetresponse_1\n");
+    boost::algorithm::replace_all(mixed.body, "binary\r\n\r\n", "binary\n\n");
+    CHECK(unwrap_batch(mixed, 2).failed_operation == 1);
+    response cut = answer(success());
+    cut.body.resize(cut.body.size() - 30); // without its last boundary
+    CHECK(unwrap_batch(cut, 1).status == 202);
+}
+
+TEST_CASE("an envelope that was refused is an ordinary response") {
+    response r;
+    r.status = 413;
+    r.body = test::error_body("RequestBodyTooLarge");
+    CHECK(unwrap_batch(r, 3).status == 413);
+}

@@ -1,0 +1,54 @@
+#include "protocol/operations.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace azkv::protocol;
+
+TEST_CASE("keys in paths") {
+    CHECK(entity_path("T", "p", "r") == "/T(PartitionKey='p',RowKey='r')");
+    CHECK(entity_path("T", "it's", "a b") == "/T(PartitionKey='it%27%27s',RowKey='a%20b')");
+    CHECK(entity_path("T", "", "%+é&=;,()~")
+          == "/T(PartitionKey='',RowKey='%25%2B%C3%A9%26%3D%3B%2C%28%29~')");
+    CHECK(string_literal("it's") == "'it''s'");
+}
+
+TEST_CASE("requests") {
+    const request create = create_table("T");
+    CHECK(create.method == "POST");
+    CHECK(create.path == "/Tables");
+    CHECK(create.body == R"({"TableName":"T"})");
+    CHECK(create.prefer == "return-no-content");
+
+    const request put = upsert_entity("T", "p", "r", "{}");
+    CHECK(put.method == "PUT");
+    CHECK(put.content_type == "application/json");
+    CHECK(put.if_match.empty()); // with one it would be an update
+    CHECK(put.body == "{}");
+
+    const request get = get_entity("T", "p", "r", "a,b");
+    CHECK(get.method == "GET");
+    CHECK(get.query == "$select=a%2Cb");
+    CHECK(get.body.empty());
+    CHECK(get_entity("T", "p", "r", "").query == "");
+
+    const request erase = delete_entity("T", "p", "r");
+    CHECK(erase.method == "DELETE");
+    CHECK(erase.if_match == "*");
+}
+
+TEST_CASE("a query carries its filter, its columns and the continuation on every page") {
+    continuation from;
+    CHECK(from.empty());
+    CHECK(query_entities("T", "", "", from).path == "/T()");
+    CHECK(query_entities("T", "", "", from).query == "");
+    CHECK(query_entities("T", "a eq 'x y'", "", from).query == "$filter=a%20eq%20%27x%20y%27");
+    from.next_partition_key = "a+b/c=";
+    CHECK_FALSE(from.empty());
+    CHECK(query_entities("T", "", "", from).query == "NextPartitionKey=a%2Bb%2Fc%3D");
+    from.next_row_key = "{\"token\":\"é\"}";
+    CHECK(query_entities("T", "f", "s", from).query
+          == "$filter=f&$select=s&NextPartitionKey=a%2Bb%2Fc%3D&NextRowKey=%7B%22token%22%3A%22%C3%A9%22%7D");
+    from.next_partition_key.reset();
+    CHECK_FALSE(from.empty());
+    CHECK(query_entities("T", "", "", from).query.starts_with("NextRowKey="));
+}

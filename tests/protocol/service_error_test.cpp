@@ -1,0 +1,75 @@
+#include "protocol/service_error.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace azkv;
+using namespace azkv::protocol;
+
+namespace {
+
+response answer(unsigned status, std::string body, std::string code = {}) {
+    response r;
+    r.status = status;
+    r.body = std::move(body);
+    r.error_code = std::move(code);
+    return r;
+}
+
+} // namespace
+
+TEST_CASE("errors in each of their forms") {
+    const auto json = read_error(answer(
+        404,
+        R"({"odata.error":{"code":"TableNotFound","message":{"lang":"en-US","value":"No table.\nRequestId:1"}}})"));
+    CHECK(json.code == "TableNotFound");
+    CHECK(json.message == "No table.\nRequestId:1");
+
+    const auto xml =
+        read_error(answer(403, "\xEF\xBB\xBF<?xml version=\"1.0\"?><Error><Code>AuthFailed</Code><Message>No "
+                               "&lt;b&gt;</Message></Error>"));
+    CHECK(xml.code == "AuthFailed");
+    CHECK(xml.message == "No <b>");
+
+    const auto prefixed = read_error(answer(
+        400,
+        "<m:error xmlns:m=\"u\"><m:code>X</m:code><m:message xml:lang=\"en-US\">m</m:message></m:error>"));
+    CHECK(prefixed.code == "X");
+    CHECK(prefixed.message == "m");
+
+    CHECK(read_error(answer(400, "", "FromHeader")).code == "FromHeader");
+    CHECK(read_error(answer(500, "")).code == "");
+    CHECK(read_error(answer(404, R"({"odata.error":{"code":"","message":{"value":"m"}}})", "H")).code == "H");
+}
+
+TEST_CASE("bodies that are no errors do no harm") {
+    for (const char* body :
+         {"{", "<", "<a", "<a><code>", "[]", "{}", R"({"odata.error":[]})", "plain text",
+          R"({"odata.error":{"code":5,"message":"m"}})", "<html><body>404</body></html>"}) {
+        CAPTURE(body);
+        CHECK(read_error(answer(404, body)).code == "");
+    }
+    CHECK(read_error(answer(404, '{' + std::string(1 << 20, ' '))).code == "");
+}
+
+TEST_CASE("classes of errors") {
+    const auto code = [](unsigned status, const char* service_code = "") {
+        service_error e;
+        e.code = service_code;
+        return classify(answer(status, ""), e);
+    };
+    CHECK(code(400) == errc::rejected);
+    CHECK(code(400, "EntityTooLarge") == errc::too_large);
+    CHECK(code(401) == errc::unauthorized);
+    CHECK(code(403) == errc::forbidden);
+    CHECK(code(404) == errc::not_found);
+    CHECK(code(405) == errc::rejected);
+    CHECK(code(409) == errc::conflict);
+    CHECK(code(412) == errc::precondition_failed);
+    CHECK(code(413) == errc::too_large);
+    CHECK(code(429) == errc::throttled);
+    CHECK(code(500) == errc::server_error);
+    CHECK(code(503) == errc::server_error);
+    CHECK(code(503, "ServerBusy") == errc::throttled);
+    CHECK(code(200) == errc::bad_response);
+    CHECK(code(302) == errc::bad_response);
+}

@@ -1,0 +1,102 @@
+// Every public operation in the shapes of coroutines that g++ 12 has trouble with, or that people write most:
+// no local variables, temporaries as arguments, results in conditions. The address sanitizer watches.
+
+#include "support/http_server.hpp"
+#include "support/run.hpp"
+
+#include <azkv.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <doctest/doctest.h>
+
+using namespace azkv;
+using namespace azkv::test;
+
+namespace {
+
+const std::string long_text(80, 'x'); // too long for a string without an allocation
+
+http_reply service(const http_request& r) {
+    if (r.method == "GET" && contains(r.target, "()"))
+        return http_reply(200, R"({"value":[{"PartitionKey":"p","RowKey":"a","t":")" + long_text
+                                   + R"("},{"PartitionKey":"p","RowKey":"b","t":"2"}]})");
+    if (r.method == "GET")
+        return http_reply(200, R"({"PartitionKey":"p","RowKey":"a","t":")" + long_text + "\"}");
+    if (r.method == "POST") return http_reply(202, "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n");
+    return http_reply(204);
+}
+
+value small() {
+    value v;
+    v["t"] = long_text;
+    return v;
+}
+
+std::vector<std::pair<std::string, value>> one_pair() {
+    std::vector<std::pair<std::string, value>> pairs;
+    pairs.emplace_back(std::string(80, 'k'), small());
+    return pairs;
+}
+
+asio::awaitable<void> put_temporaries(store& db) {
+    co_await db.put(std::string(80, 'k'), small(), std::string(30, 'c'));
+    co_await db.put(std::string(80, 'k'), value(), "c");
+    co_await db.put_all(one_pair(), std::string(30, 'c'), 10);
+    co_await db.put_all(one_pair());
+}
+
+asio::awaitable<std::size_t> get_in_condition(store& db) {
+    if (auto v = co_await db.get(std::string(80, 'k'), std::string(30, 'c'), select("t", long_text)))
+        co_return v->at("t").as_string().size();
+    co_return 0;
+}
+
+asio::awaitable<std::size_t> get_all_as_argument(store& db) {
+    co_return (co_await db.get_all(std::string(30, 'c'), select(std::string(80, 'm')))).size();
+}
+
+asio::awaitable<int> erase_in_condition(store& db) {
+    const bool erased = co_await db.erase(std::string(80, 'k'), std::string(30, 'c'));
+    if (erased) co_return 1;
+    co_return 0;
+}
+
+asio::awaitable<std::size_t> query_in_loop(store& db) {
+    std::size_t n = 0;
+    auto rows = db.query(std::string("t eq '") + long_text + "'", std::string(30, 'c'), select("t"));
+    while (auto e = co_await rows.next()) n += e->value().at("t").as_string().size();
+    co_return n;
+}
+
+asio::awaitable<std::size_t> query_pages(store& db) {
+    auto rows = db.query(std::string(80, 'f'));
+    co_return (co_await rows.next_page()).size();
+}
+
+asio::awaitable<std::string> failure(store& db) {
+    std::string what;
+    try {
+        co_await db.put(std::string(600, 'k'), small());
+    } catch (const error& e) {
+        what = e.what();
+    }
+    co_return what;
+}
+
+} // namespace
+
+TEST_CASE("coroutines of many shapes") {
+    http_server server(service);
+    asio::io_context context;
+    store db(context.get_executor(), server.endpoint(),
+             credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="), store_options().partition(long_text));
+    for (int i = 0; i < 3; ++i) {
+        run(context, put_temporaries(db));
+        CHECK(run(context, get_in_condition(db)) == 80);
+        CHECK(run(context, get_all_as_argument(db)) == 2);
+        CHECK(run(context, erase_in_condition(db)) == 1);
+        CHECK(run(context, query_in_loop(db)) == 81);
+        CHECK(run(context, query_pages(db)) == 2);
+        CHECK(contains(run(context, failure(db)), "512"));
+    }
+}

@@ -1,0 +1,33 @@
+#include <azkv/entry.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace azkv;
+using namespace std::chrono;
+
+namespace {
+
+system_clock::time_point parsed(const char* text) {
+    return entry("p", "k", {}, "e", text).timestamp();
+}
+
+} // namespace
+
+TEST_CASE("timestamps, with up to seven digits of a second") {
+    const auto second = system_clock::from_time_t(1767323045);
+    CHECK(parsed("2026-01-02T03:04:05Z") == second);
+    CHECK(parsed("2026-01-02T03:04:05.5Z") == second + milliseconds(500));
+    CHECK(parsed("2026-01-02T03:04:05.1234567Z") == second + nanoseconds(123'456'700));
+    for (const char* text : {"", "yesterday", "2026-13-02T03:04:05Z", "2026-01-02", "2026-01-02 03:04:05Z"})
+        CHECK(parsed(text) == system_clock::time_point());
+}
+
+TEST_CASE("the value can be taken out of an entry") {
+    entry e("p", "k", value{{"a", 1}}, "etag");
+    CHECK(e.partition_key() == "p");
+    CHECK(e.key() == "k");
+    CHECK(e.etag() == "etag");
+    e.value()["b"] = 2;
+    const value taken = std::move(e).value();
+    CHECK(taken == value{{"a", 1}, {"b", 2}});
+}

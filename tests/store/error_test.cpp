@@ -1,0 +1,64 @@
+#include <azkv/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <doctest/doctest.h>
+
+#include <type_traits>
+
+using namespace azkv;
+using boost::system::error_code;
+namespace asio = boost::asio;
+
+static_assert(std::is_nothrow_copy_constructible_v<error>);
+
+TEST_CASE("codes have conditions") {
+    CHECK(error_code(errc::throttled) == condition::throttled);
+    CHECK(error_code(errc::throttled) == condition::transient);
+    CHECK(error_code(errc::timed_out) == condition::timed_out);
+    CHECK(error_code(errc::timed_out) == condition::transient);
+    CHECK(error_code(asio::error::timed_out) == condition::timed_out);
+    CHECK(error_code(asio::error::connection_refused) == condition::transient);
+    CHECK(error_code(asio::error::eof) == condition::transient);
+    CHECK(error_code(asio::ssl::error::stream_truncated) == condition::transient);
+    CHECK(error_code(errc::forbidden) == condition::unauthorized);
+    CHECK(error_code(errc::unauthorized) == condition::unauthorized);
+    CHECK(error_code(errc::too_large) == condition::too_large);
+    CHECK(error_code(errc::too_large) == condition::invalid_argument);
+    CHECK(error_code(errc::invalid_connection_string) == condition::invalid_argument);
+    CHECK(error_code(errc::not_found) == condition::not_found);
+    CHECK(error_code(errc::conflict) == condition::conflict);
+    CHECK(error_code(errc::precondition_failed) == condition::precondition_failed);
+    CHECK(error_code(errc::forbidden) != condition::transient);
+    CHECK(error_code(errc::bad_response) != condition::transient);
+    CHECK(error_code(asio::error::operation_aborted) != condition::transient);
+    CHECK(error_code() != condition::transient);
+}
+
+TEST_CASE("every code and condition has words of its own") {
+    for (int i = 1; i <= static_cast<int>(errc::timed_out); ++i)
+        CHECK(error_category().message(i) != "unknown error");
+    CHECK(error_category().message(999) == "unknown error");
+    for (int i = 1; i <= static_cast<int>(condition::timed_out); ++i)
+        CHECK(condition_category().message(i) != "unknown condition");
+    CHECK(condition_category().message(999) == "unknown condition");
+}
+
+TEST_CASE("an error says what it was told") {
+    diagnostics d;
+    d.status = 503;
+    d.service_code = "ServerBusy";
+    d.server_message = "later";
+    d.request_id = "id";
+    d.key = "k";
+    const error e(errc::throttled, "put \"k\": busy", d);
+    const boost::system::system_error& base = e;
+    CHECK(std::string(base.what()) == "put \"k\": busy");
+    CHECK(base.code() == errc::throttled);
+    CHECK(e.status() == 503);
+    CHECK(e.service_code() == "ServerBusy");
+    CHECK(e.server_message() == "later");
+    CHECK(e.request_id() == "id");
+    CHECK(e.key() == "k");
+    CHECK(error(errc::conflict, "x").status() == 0);
+}

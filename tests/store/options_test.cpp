@@ -1,0 +1,83 @@
+#include "support/run.hpp"
+
+#include <azkv.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <doctest/doctest.h>
+
+#include <type_traits>
+
+using namespace azkv;
+using namespace std::chrono_literals;
+using test::contains;
+using test::failure_of;
+
+// What g++ 12 miscompiles in await expressions must not be in the public face.
+static_assert(!std::is_aggregate_v<store_options>);
+static_assert(!std::is_aggregate_v<projection>);
+static_assert(!std::is_aggregate_v<entry>);
+static_assert(!std::is_aggregate_v<diagnostics>);
+static_assert(!std::is_aggregate_v<credential>);
+static_assert(!std::is_aggregate_v<error>);
+
+TEST_CASE("options are checked where they are set") {
+    const auto refused = [](auto set) {
+        const error e = failure_of([&] {
+            store_options o;
+            set(o);
+        });
+        CHECK(e.code() == errc::invalid_argument);
+        return std::string(e.what());
+    };
+    CHECK(contains(refused([](store_options& o) { o.timeout(0ms); }), "timeout"));
+    CHECK(contains(refused([](store_options& o) { o.attempt_timeout(-1ms); }), "attempt_timeout"));
+    CHECK(contains(refused([](store_options& o) { o.connect_timeout(std::chrono::hours(24 * 366)); }),
+                   "connect_timeout"));
+    CHECK(contains(refused([](store_options& o) { o.max_attempts(0); }), "max_attempts"));
+    CHECK(contains(refused([](store_options& o) { o.backoff(2ms, 1ms); }), "backoff"));
+    CHECK(contains(refused([](store_options& o) { o.max_connections(0); }), "max_connections"));
+    CHECK(contains(refused([](store_options& o) { o.idle_timeout(-1ms); }), "idle_timeout"));
+    CHECK(contains(refused([](store_options& o) { o.max_response_size(1000); }), "max_response_size"));
+}
+
+TEST_CASE("options keep what they were told, and the rest as it was") {
+    const store_options o = store_options()
+                                .timeout(3s)
+                                .partition("p")
+                                .mode(service_mode::cosmos)
+                                .idle_timeout(0ms)
+                                .allow_plain_http(true);
+    CHECK(o.timeout() == 3s);
+    CHECK(o.attempt_timeout() == 40s);
+    CHECK(o.connect_timeout() == 5s);
+    CHECK(o.partition() == "p");
+    CHECK(o.mode() == service_mode::cosmos);
+    CHECK(o.idle_timeout() == 0s);
+    CHECK(o.allow_plain_http());
+    CHECK(o.max_attempts() == 4);
+    CHECK(store_options().partition() == "default");
+    CHECK_FALSE(store_options().mode());
+}
+
+TEST_CASE("a store that could not work is not made") {
+    boost::asio::io_context context;
+    const auto ex = context.get_executor();
+    const std::string key = "c2VjcmV0LXNlY3JldA==";
+    const auto code = [&](const std::string& url, store_options o = {}) {
+        return failure_of([&] { store(ex, url, credential::shared_key("acct", key), o); }).code();
+    };
+    CHECK(code("http://acct.table.core.windows.net") == errc::insecure_transport);
+    CHECK(code("nonsense") == errc::invalid_argument);
+    CHECK(code("http://127.0.0.1/a", store_options().partition("\xFF")) == errc::invalid_argument);
+    CHECK(code("http://127.0.0.1/a", store_options().partition(std::string(513, 'p'))) == errc::too_large);
+    CHECK(code("https://h", store_options().ca_file("/nowhere/ca.pem")) == errc::invalid_argument);
+    CHECK_NOTHROW(store(ex, "http://10.0.0.1/a", credential::shared_key("acct", key),
+                        store_options().allow_plain_http(true)));
+    CHECK(failure_of([&] { store::from_account_and_key(ex, "acct", "not base64"); }).code()
+          == errc::invalid_argument);
+    CHECK(failure_of([&] { store::from_account_and_key(ex, "a/b?", key); }).code() == errc::invalid_argument);
+    CHECK(failure_of([&] { blocking_store::from_connection_string("x"); }).code()
+          == errc::invalid_connection_string);
+    const store s = store::from_account_and_key(ex, "acct", key);
+    CHECK(s.get_executor() == asio::any_io_executor(ex));
+}

@@ -1,0 +1,112 @@
+// The retry loop, over a scripted network.
+
+#include "support/http_server.hpp"
+#include "support/scripted_store.hpp"
+
+#include <boost/asio/error.hpp>
+#include <doctest/doctest.h>
+
+using namespace azkv;
+using namespace azkv::test;
+
+namespace {
+
+std::string header(const std::string& request, const std::string& name) {
+    const auto at = request.find("\r\n" + name + ": ");
+    REQUIRE(at != request.npos);
+    const auto begin = at + name.size() + 4;
+    return request.substr(begin, request.find("\r\n", begin) - begin);
+}
+
+std::string batch_429() {
+    return "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 429 x\r\n\r\n" + error_body("TooManyRequests", "0:slow down")
+           + "\r\n--c--\r\n--b--\r\n";
+}
+
+} // namespace
+
+TEST_CASE("transient answers and lost connections are tried again, under one id") {
+    scripted_store s;
+    s.net->answer(503);
+    s.net->fail(asio::error::connection_reset, true);
+    s.net->answer(500);
+    s.net->answer(204);
+    s.run(s.db.put("k", {}));
+    REQUIRE(s.net->sent.size() == 4);
+    for (const std::string& request : s.net->sent)
+        CHECK(header(request, "x-ms-client-request-id") == header(s.net->sent[0], "x-ms-client-request-id"));
+    s.net->answer(204);
+    s.run(s.db.put("k", {}));
+    CHECK(header(s.net->sent[4], "x-ms-client-request-id")
+          != header(s.net->sent[0], "x-ms-client-request-id"));
+}
+
+TEST_CASE("after the last attempt the failure is told") {
+    scripted_store s;
+    for (int i = 0; i < 4; ++i) s.net->answer(503, error_body("ServerBusy"));
+    const error e = failure_of([&] { s.run(s.db.put("k", {})); });
+    CHECK(e.code() == condition::throttled);
+    CHECK(e.status() == 503);
+
+    for (int i = 0; i < 4; ++i) s.net->fail(asio::error::connection_refused, false);
+    const error refused = failure_of([&] { s.run(s.db.get("k")); });
+    CHECK(refused.code() == asio::error::connection_refused);
+    CHECK(refused.code() == condition::transient);
+    CHECK(std::string(refused.what())
+          == "get \"k\" in \"data\": waiting for the answer of 127.0.0.1:10002: Connection refused, after 4 "
+             "attempts");
+    CHECK(refused.status() == 0);
+    CHECK(s.net->finished());
+}
+
+TEST_CASE("one attempt when that is all that is allowed") {
+    scripted_store s(store_options().max_attempts(1));
+    s.net->answer(500);
+    CHECK(failure_of([&] { s.run(s.db.put("k", {})); }).code() == errc::server_error);
+    CHECK(s.net->sent.size() == 1);
+}
+
+TEST_CASE("what cannot succeed is not tried again") {
+    scripted_store s;
+    for (const unsigned status : {400u, 401u, 403u, 412u, 413u}) {
+        s.net->sent.clear();
+        s.net->answer(status);
+        CHECK(failure_of([&] { s.run(s.db.put("k", {})); }).status() == static_cast<int>(status));
+        CHECK(s.net->sent.size() == 1);
+    }
+}
+
+TEST_CASE("a refusal that hides in a batch's success is tried again") {
+    scripted_store s;
+    s.net->answer(202, batch_429());
+    s.net->answer(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n--b--\r\n");
+    s.run(s.db.put_all({{"k", value()}}));
+    CHECK(s.net->sent.size() == 2);
+    for (int i = 0; i < 4; ++i) s.net->answer(202, batch_429());
+    const error e = failure_of([&] { s.run(s.db.put_all({{"k", value()}})); });
+    CHECK(e.code() == errc::throttled);
+    CHECK(e.key() == "k");
+}
+
+TEST_CASE("an erase whose answer was lost") {
+    scripted_store s;
+    s.net->fail(asio::error::eof, true);
+    s.net->answer(404, error_body("ResourceNotFound"));
+    CHECK(s.run(s.db.erase("k"))); // the first attempt removed it
+    s.net->fail(asio::error::connection_refused, false);
+    s.net->answer(404, error_body("ResourceNotFound"));
+    CHECK_FALSE(s.run(s.db.erase("k"))); // it never got there
+    s.net->answer(429);
+    s.net->answer(404, error_body("ResourceNotFound"));
+    CHECK_FALSE(s.run(s.db.erase("k")));
+}
+
+TEST_CASE("no attempt begins after the deadline") {
+    scripted_store s(store_options().timeout(std::chrono::milliseconds(30)));
+    protocol::response busy;
+    busy.status = 503;
+    busy.retry_after = "1";
+    s.net->answer(busy);
+    CHECK(failure_of([&] { s.run(s.db.put("k", {})); }).code() == errc::server_error);
+    CHECK(s.net->sent.size() == 1);
+}

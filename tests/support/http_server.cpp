@@ -1,0 +1,173 @@
+#include "support/http_server.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <optional>
+#include <thread>
+
+namespace azkv::test {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+class http_server::implementation {
+public:
+    implementation(handler h, const certificate* identity)
+        : handler_(std::move(h)), acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+        if (identity) {
+            tls_.emplace(asio::ssl::context::tls_server);
+            tls_->use_certificate_chain(asio::buffer(identity->chain));
+            tls_->use_private_key(asio::buffer(identity->key), asio::ssl::context::pem);
+        }
+        asio::co_spawn(context_, accept(), asio::detached);
+        thread_ = std::thread([this] { context_.run(); });
+    }
+
+    ~implementation() {
+        context_.stop();
+        thread_.join();
+    }
+
+    unsigned short port() const { return acceptor_.local_endpoint().port(); }
+
+    std::atomic<std::size_t> requests{0};
+    std::atomic<std::size_t> connections{0};
+    std::atomic<std::size_t> open{0};
+
+private:
+    asio::awaitable<void> accept() {
+        for (;;) {
+            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
+            socket.set_option(tcp::no_delay(true));
+            const std::size_t number = ++connections;
+            asio::co_spawn(context_, serve(std::move(socket), number), asio::detached);
+        }
+    }
+
+    asio::awaitable<void> serve(tcp::socket socket, std::size_t number) {
+        class counted {
+        public:
+            explicit counted(std::atomic<std::size_t>& n) : n_(n) { ++n_; }
+
+            ~counted() { --n_; }
+
+        private:
+            std::atomic<std::size_t>& n_;
+        };
+
+        const counted guard(open);
+        try {
+            if (tls_) {
+                asio::ssl::stream<tcp::socket&> stream(socket, *tls_);
+                co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+                co_await converse(stream, socket, number);
+            } else {
+                co_await converse(socket, socket, number);
+            }
+        } catch (const std::exception&) {
+            // The client left; what that means is for the test to say.
+        }
+    }
+
+    static constexpr std::chrono::milliseconds tick{2};
+
+    static bool has_left(tcp::socket& client) {
+        char unread = 0;
+        boost::system::error_code ec;
+        client.non_blocking(true);
+        client.receive(asio::buffer(&unread, 1), tcp::socket::message_peek, ec);
+        return ec && ec != asio::error::would_block;
+    }
+
+    template <class Stream>
+    asio::awaitable<void> converse(Stream& stream, tcp::socket& socket, std::size_t number) {
+        boost::beast::flat_buffer buffer;
+        for (;;) {
+            http::request_parser<http::string_body> parser;
+            parser.body_limit(64 << 20);
+            co_await http::async_read(stream, buffer, parser, asio::use_awaitable);
+            const auto& message = parser.get();
+            http_request request;
+            request.method = std::string(message.method_string());
+            request.target = std::string(message.target());
+            request.body = message.body();
+            request.connection = number;
+            for (const auto& field : message) {
+                std::string name(field.name_string());
+                std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+                request.headers[name] = std::string(field.value());
+            }
+            ++requests;
+            const http_reply reply = handler_(request);
+            const auto due = std::chrono::steady_clock::now() + reply.delay;
+            while (std::chrono::steady_clock::now() < due) {
+                if (has_left(socket)) co_return;
+                asio::steady_timer timer(context_, std::min(due, std::chrono::steady_clock::now() + tick));
+                co_await timer.async_wait(asio::use_awaitable);
+            }
+            if (reply.drop) co_return;
+            if (!reply.raw.empty()) {
+                co_await asio::async_write(stream, asio::buffer(reply.raw), asio::use_awaitable);
+                if (reply.close) co_return;
+                continue;
+            }
+            http::response<http::string_body> response(static_cast<http::status>(reply.status), 11);
+            for (const auto& [name, text] : reply.headers) response.set(name, text);
+            response.body() = reply.body;
+            if (reply.status != 204) response.prepare_payload();
+            co_await http::async_write(stream, response, asio::use_awaitable);
+            if (reply.close) co_return;
+        }
+    }
+
+    handler handler_;
+    asio::io_context context_{1};
+    std::optional<asio::ssl::context> tls_;
+    tcp::acceptor acceptor_;
+    std::thread thread_;
+};
+
+http_server::http_server(handler h) : impl_(std::make_unique<implementation>(std::move(h), nullptr)) {}
+
+http_server::http_server(handler h, const certificate& identity)
+    : impl_(std::make_unique<implementation>(std::move(h), &identity)) {}
+
+http_server::~http_server() = default;
+
+unsigned short http_server::port() const {
+    return impl_->port();
+}
+
+std::size_t http_server::requests() const {
+    return impl_->requests;
+}
+
+std::size_t http_server::connections() const {
+    return impl_->connections;
+}
+
+std::size_t http_server::open_connections() const {
+    return impl_->open;
+}
+
+std::string error_body(std::string_view code, std::string_view message) {
+    return R"({"odata.error":{"code":")" + std::string(code) + R"(","message":{"lang":"en-US","value":")"
+           + std::string(message) + R"(\nRequestId:00000000-0000-0000-0000-000000000000"}}})";
+}
+
+} // namespace azkv::test

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace azkv::test {
+
+/// A request as a server sees it. Names of headers are in lower case.
+class http_request {
+public:
+    std::string method;
+    std::string target;
+    std::map<std::string, std::string> headers;
+    std::string body;
+    std::size_t connection = 0; // which one it came over, counted from 1
+};
+
+class http_reply {
+public:
+    http_reply() {}
+
+    http_reply(unsigned status, std::string body = {}) : status(status), body(std::move(body)) {}
+
+    unsigned status = 204;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
+    std::chrono::milliseconds delay{0};
+    bool drop = false;  // close the connection instead of answering
+    bool close = false; // close it behind the answer, without saying so
+    std::string raw;    // send just this instead
+};
+
+/// A certificate and its key, in PEM.
+class certificate {
+public:
+    std::string chain;
+    std::string key;
+};
+
+/// A real HTTP server on a loopback port, with a thread of its own. The handler is called on that thread.
+class http_server {
+public:
+    using handler = std::function<http_reply(const http_request&)>;
+
+    explicit http_server(handler h);
+    http_server(handler h, const certificate& identity); // over TLS
+    ~http_server();
+
+    unsigned short port() const;
+
+    std::string authority() const { return "127.0.0.1:" + std::to_string(port()); }
+
+    std::string endpoint() const { return "http://" + authority() + "/acct"; }
+
+    std::size_t requests() const;
+    std::size_t connections() const; // ever accepted
+    std::size_t open_connections() const;
+
+private:
+    class implementation;
+    std::unique_ptr<implementation> impl_;
+};
+
+/// The body of an error in the service's JSON form.
+std::string error_body(std::string_view code, std::string_view message = "said the server");
+
+} // namespace azkv::test

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "net/transport.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace azkv::test {
+
+/// A transport that plays what it was told to, one step for each exchange, and keeps what it was sent.
+class scripted_transport final : public net::transport {
+public:
+    void answer(unsigned status, std::string body = {}) {
+        protocol::response r;
+        r.status = status;
+        r.body = std::move(body);
+        answer(std::move(r));
+    }
+
+    void answer(protocol::response r) {
+        step s;
+        s.response = std::move(r);
+        steps_.push_back(std::move(s));
+    }
+
+    void fail(boost::system::error_code ec, bool maybe_applied) {
+        step s;
+        s.error = ec;
+        s.maybe_applied = maybe_applied;
+        steps_.push_back(std::move(s));
+    }
+
+    net::asio::awaitable<void> run(net::exchange& x) override {
+        co_await net::asio::post(net::asio::use_awaitable);
+        sent.push_back(x.head + std::string(x.body));
+        REQUIRE_FALSE(steps_.empty());
+        step s = std::move(steps_.front());
+        steps_.pop_front();
+        x.doing = "waiting for the answer of";
+        x.response = std::move(s.response);
+        x.error = s.error;
+        x.maybe_applied = s.maybe_applied;
+    }
+
+    bool finished() const { return steps_.empty(); }
+
+    std::vector<std::string> sent;
+
+private:
+    class step {
+    public:
+        step() {}
+
+        protocol::response response;
+        boost::system::error_code error;
+        bool maybe_applied = false;
+    };
+
+    std::deque<step> steps_;
+};
+
+} // namespace azkv::test
