@@ -61,7 +61,7 @@ public:
 } // namespace
 
 /// The sessions that no call uses. The last used is taken first, so that one thread needs one connection.
-class blocking_store::implementation {
+class [[gnu::visibility("hidden")]] blocking_store::implementation {
 public:
     explicit implementation(std::shared_ptr<const account> a) : account_(std::move(a)) {}
 
@@ -112,7 +112,7 @@ private:
 };
 
 /// A query and the session that it runs on.
-class blocking_query::state {
+class [[gnu::visibility("hidden")]] blocking_query::state {
 public:
     state(std::shared_ptr<blocking_store::implementation> owner, std::string filter, std::string collection,
           projection select)

@@ -10,7 +10,7 @@
 
 namespace azkv {
 
-class store::implementation {
+class [[gnu::visibility("hidden")]] store::implementation {
 public:
     implementation(asio::any_io_executor executor, std::shared_ptr<const azkv::account> account,
                    std::shared_ptr<net::transport> transport);
@@ -20,7 +20,7 @@ public:
 };
 
 /// The ways to make a store that are not for everyone.
-class detail::store_access {
+class [[gnu::visibility("hidden")]] detail::store_access {
 public:
     static store make(asio::any_io_executor executor, std::shared_ptr<const account> account);
 

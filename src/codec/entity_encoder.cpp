@@ -116,7 +116,7 @@ private:
         if (std::isfinite(d))
             append_double(out_, d);
         else
-            out_.append(std::isnan(d) ? R"("NaN")" : d > 0 ? R"("Infinity")" : R"("-Infinity")");
+            out_.append(nonfinite_name(d));
         cost_ += 8;
     }
 

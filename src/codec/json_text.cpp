@@ -4,12 +4,14 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse_options.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value_stack.hpp>
 
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace azkv::codec {
 
@@ -194,6 +196,44 @@ void append_ascii_json(std::string& out, std::string_view text) {
         }
     }
     out.push_back('"');
+}
+
+namespace {
+
+void append_value(std::string& out, const json::value& v) {
+    if (const json::object* o = v.if_object()) {
+        append_json(out, *o);
+    } else if (const json::array* a = v.if_array()) {
+        char before = '[';
+        for (const json::value& item : *a) {
+            out.push_back(std::exchange(before, ','));
+            append_value(out, item);
+        }
+        out.append(a->empty() ? "[]" : "]");
+    } else if (const double* d = v.if_double()) {
+        if (std::isfinite(*d))
+            append_double(out, *d);
+        else
+            out.append(nonfinite_name(*d));
+    } else {
+        out.append(json::serialize(v));
+    }
+}
+
+} // namespace
+
+void append_json(std::string& out, const json::object& o) {
+    char before = '{';
+    for (const auto& member : o) {
+        out.push_back(std::exchange(before, ','));
+        out.append(json::serialize(member.key())).push_back(':');
+        append_value(out, member.value());
+    }
+    out.append(o.empty() ? "{}" : "}");
+}
+
+std::string_view nonfinite_name(double d) {
+    return std::isnan(d) ? R"("NaN")" : d > 0 ? R"("Infinity")" : R"("-Infinity")";
 }
 
 void append_double(std::string& out, double d) {

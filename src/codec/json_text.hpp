@@ -25,8 +25,14 @@ std::size_t depth(const boost::json::value&);
 /// Whether a double that JSON cannot express (NaN, an infinity) is anywhere inside.
 bool has_nonfinite(const boost::json::value&);
 
+/// The JSON string that stands for a NaN or an infinity.
+std::string_view nonfinite_name(double d);
+
 /// Appends `text` as a JSON string of ASCII characters only. Precondition: `text` is UTF-8.
 void append_ascii_json(std::string& out, std::string_view text);
+
+/// Appends an object as JSON on one line, in UTF-8. Doubles that JSON has no number for become strings.
+void append_json(std::string& out, const boost::json::object& o);
 
 /// Appends the shortest number that reads back as `d`, always with a point or an exponent. Precondition: `d`
 /// is finite.

@@ -48,11 +48,13 @@ TEST_CASE("what is no endpoint is refused without being repeated") {
 }
 
 TEST_CASE("a name that begins like an address is not taken for it") {
+    bool loopback = false;
     try {
-        CHECK_FALSE(is_loopback(parse_endpoint("http://127.0.0.1.example.com/a")));
+        loopback = is_loopback(parse_endpoint("http://127.0.0.1.example.com/a"));
     } catch (const error& e) {
         CHECK(e.code() == errc::invalid_argument); // what older versions of Boost leave us
     }
+    CHECK_FALSE(loopback);
 }
 
 TEST_CASE("loopback") {

@@ -1,0 +1,244 @@
+// azkv: a table service from the shell.
+
+#include "progress.hpp"
+
+#include <azkv.hpp>
+
+#include <CLI/CLI.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace json = boost::json;
+
+namespace {
+
+enum exit_code { success = 0, absent = 1, usage = 2, service = 3 };
+
+/// Bad input that is not the service's business.
+class input_error : public std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
+class arguments {
+public:
+    std::string connection_string = "UseDevelopmentStorage=true";
+    std::string mode;
+    std::optional<std::string> partition;
+    std::string key;
+    std::string text; // JSON, a file name or a filter
+    std::string collection = azkv::default_collection;
+    std::vector<std::string> select;
+};
+
+azkv::blocking_store open(const arguments& a) {
+    azkv::store_options options;
+    if (!a.mode.empty())
+        options.mode(a.mode == "cosmos" ? azkv::service_mode::cosmos : azkv::service_mode::storage);
+    if (a.partition) options.partition(*a.partition);
+    return azkv::blocking_store::from_connection_string(a.connection_string, options);
+}
+
+void print_line(const json::object& line) {
+    if (!(std::cout << azkv::serialize_value(line) << '\n'))
+        throw input_error("cannot write to standard output");
+}
+
+json::object pair_line(const std::string& key, azkv::value value) {
+    json::object line;
+    line["key"] = key;
+    line["value"] = std::move(value);
+    return line;
+}
+
+int put(const arguments& a) {
+    open(a).put(a.key, azkv::parse_value(a.text), a.collection);
+    return success;
+}
+
+int get(const arguments& a) {
+    const auto value = open(a).get(a.key, a.collection, azkv::projection(a.select));
+    if (!value) {
+        std::cerr << "azkv: " << json::serialize(json::string(a.key)) << " is not there\n";
+        return absent;
+    }
+    print_line(*value);
+    return success;
+}
+
+int erase(const arguments& a) {
+    if (open(a).erase(a.key, a.collection)) return success;
+    std::cerr << "azkv: " << json::serialize(json::string(a.key)) << " is not there\n";
+    return absent;
+}
+
+// One line of put-all's input: {"key": .., "value": {..}}
+std::pair<std::string, azkv::value> parse_pair(const std::string& line, std::size_t number) {
+    const std::string where = "line " + std::to_string(number) + ": ";
+    json::object parsed;
+    try {
+        parsed = azkv::parse_value(line);
+    } catch (const azkv::error& e) {
+        throw input_error(where + e.what());
+    }
+    const json::value* const key = parsed.if_contains("key");
+    json::value* const value = parsed.if_contains("value");
+    if (parsed.size() != 2 || !key || !key->is_string() || !value || !value->is_object())
+        throw input_error(where + R"(not of the form {"key": "..", "value": {..}})");
+    return {std::string(key->get_string()), std::move(value->get_object())};
+}
+
+// Lines are sent as they are read, so that the input may be of any length.
+int put_all(const arguments& a) {
+    constexpr std::size_t lines_at_once = 1000;
+    constexpr std::size_t bytes_at_once = std::size_t{8} << 20;
+    std::ifstream file;
+    if (a.text != "-") {
+        file.open(a.text);
+        if (!file) throw input_error("cannot read " + a.text);
+    }
+    std::istream& in = a.text == "-" ? std::cin : file;
+    azkv::blocking_store db = open(a);
+    progress shown("written");
+    std::vector<std::pair<std::string, azkv::value>> pairs;
+    std::size_t bytes = 0;
+    const auto send = [&] {
+        const std::size_t n = pairs.size();
+        db.put_all(std::exchange(pairs, {}), a.collection);
+        bytes = 0;
+        shown.add(n);
+    };
+    std::size_t number = 0;
+    for (std::string line; std::getline(in, line);) {
+        ++number;
+        if (line.find_first_not_of(" \t\r") == line.npos) continue;
+        pairs.push_back(parse_pair(line, number));
+        bytes += line.size();
+        if (pairs.size() == lines_at_once || bytes >= bytes_at_once) send();
+    }
+    if (in.bad()) throw input_error("cannot read on after line " + std::to_string(number));
+    if (!pairs.empty()) send();
+    return success;
+}
+
+int get_all(const arguments& a) {
+    progress shown("read");
+    for (auto& [key, value] : open(a).get_all(a.collection, azkv::projection(a.select))) {
+        print_line(pair_line(key, value));
+        shown.add();
+    }
+    return success;
+}
+
+int query(const arguments& a) {
+    azkv::blocking_store db = open(a);
+    progress shown("read");
+    for (auto& row : db.query(a.text, a.collection, azkv::projection(a.select))) {
+        json::object line;
+        line["key"] = row.key();
+        line["partition"] = row.partition_key();
+        line["value"] = std::move(row).value();
+        print_line(line);
+        shown.add();
+    }
+    return success;
+}
+
+// Runs a command; its failures become a line on standard error and a status.
+int run(const std::function<int(const arguments&)>& command, const arguments& a) {
+    try {
+        const int status = command(a);
+        if (!std::cout.flush()) throw input_error("cannot write to standard output");
+        return status;
+    } catch (const azkv::error& e) {
+        std::cerr << "azkv: " << e.what();
+        if (!e.service_code().empty()) std::cerr << ": " << json::serialize(json::string(e.service_code()));
+        std::cerr << '\n';
+        const bool not_sent = e.status() == 0 && e.code() == azkv::condition::invalid_argument;
+        return not_sent ? usage : service;
+    } catch (const input_error& e) {
+        std::cerr << "azkv: " << e.what() << '\n';
+        return usage;
+    } catch (const std::exception& e) {
+        std::cerr << "azkv: " << e.what() << '\n';
+        return service;
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::ios::sync_with_stdio(false);
+    arguments a;
+    std::function<int(const arguments&)> command;
+
+    CLI::App app("A key-value store over Azure Table Storage and Cosmos DB for Table", "azkv");
+    app.set_version_flag("--version", AZKV_VERSION_STRING);
+    app.require_subcommand(1);
+    app.add_option("--connection-string", a.connection_string,
+                   "of the account; default: Azurite on its usual port")
+        ->envname("AZKV_CONNECTION_STRING");
+    app.add_option("--mode", a.mode, "which service it is; default: by its host name")
+        ->check(CLI::IsMember({"storage", "cosmos"}));
+    app.add_option("--partition", a.partition, "that the keys live in; default: default");
+    app.footer("Exit status: 0 done, 1 absent, 2 bad usage or input, 3 the service or the network failed.");
+
+    const auto add = [&](const char* name, const char* help, int (*function)(const arguments&)) {
+        CLI::App* const sub = app.add_subcommand(name, help);
+        sub->fallthrough();
+        sub->callback([&command, function] { command = function; });
+        return sub;
+    };
+    const auto add_collection = [&](CLI::App* sub) {
+        sub->add_option("COLLECTION", a.collection, "default: data");
+    };
+    const auto add_select = [&](CLI::App* sub) {
+        sub->add_option("--select", a.select, "the members to read, separated by commas")
+            ->delimiter(',')
+            ->allow_extra_args(false);
+    };
+
+    CLI::App* sub = add("put", "store a JSON object under a key", put);
+    sub->add_option("KEY", a.key)->required();
+    sub->add_option("JSON", a.text, "the object")->required();
+    add_collection(sub);
+
+    sub = add("put-all", R"(store many, from lines {"key": "..", "value": {..}})", put_all);
+    sub->add_option("FILE", a.text, "- is standard input")->required();
+    add_collection(sub);
+
+    sub = add("get", "print the value of a key", get);
+    sub->add_option("KEY", a.key)->required();
+    add_collection(sub);
+    add_select(sub);
+
+    sub = add("get-all", "print all keys and values of the partition, as put-all takes them", get_all);
+    add_collection(sub);
+    add_select(sub);
+
+    sub = add("query", "print the rows of all partitions that match an OData filter", query);
+    sub->add_option("FILTER", a.text, "such as \"age ge 21\"")->required();
+    add_collection(sub);
+    add_select(sub);
+
+    sub = add("erase", "remove a key", erase);
+    sub->add_option("KEY", a.key)->required();
+    add_collection(sub);
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() == 0) return app.exit(e); // --help, --version
+        std::cerr << "azkv: " << e.what() << " (azkv --help lists the commands)\n";
+        return usage;
+    }
+    return run(command, a);
+}

@@ -1,0 +1,34 @@
+// What a user's program looks like: it needs nothing but the public headers and one target.
+#include <azkv.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <iostream>
+
+namespace asio = boost::asio;
+
+asio::awaitable<void> use(azkv::store db) {
+    try {
+        co_await db.get("key");
+    } catch (const azkv::error& e) { // thrown in the library, caught here, also if that is a shared one
+        if (e.code() == azkv::condition::transient) std::cout << "consumer works\n";
+    }
+}
+
+int main() {
+    asio::io_context context;
+    const auto nobody = azkv::credential::shared_key("acct", "c2VjcmV0");
+    const auto once = azkv::store_options().max_attempts(1);
+    azkv::store db(context.get_executor(), "http://127.0.0.1:1/acct", nobody, once);
+    asio::co_spawn(context, use(db), [](std::exception_ptr e) {
+        if (e) std::rethrow_exception(e);
+    });
+    context.run();
+    azkv::blocking_store blocking("http://127.0.0.1:1/acct", nobody, once);
+    try {
+        blocking.put("key", {{"n", 1}});
+    } catch (const azkv::error& e) {
+        std::cout << e.what() << '\n';
+    }
+}
