@@ -1,6 +1,7 @@
 #include "account.hpp"
 
 #include "codec/names.hpp"
+#include "net/connection.hpp"
 #include "protocol/connection_string.hpp"
 
 #include <azkv/error.hpp>
@@ -14,6 +15,7 @@ account::account(std::string_view url, const credential& credential, store_optio
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, "partition")),
       authorizer(credential.authorizer()) {
+    if (endpoint.at.tls || !options.ca_file().empty()) tls = net::make_tls_context(options.ca_file());
     if (!endpoint.at.tls && !protocol::is_loopback(endpoint) && !options.allow_plain_http())
         throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + endpoint.at.host
                                                   + "; use https, or the option allow_plain_http");

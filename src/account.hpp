@@ -10,6 +10,10 @@
 #include <string>
 #include <string_view>
 
+namespace boost::asio::ssl {
+class context;
+}
+
 namespace azkv {
 
 /// All that a store is made from, checked. Never changes.
@@ -28,6 +32,7 @@ public:
     service_mode mode;
     std::string partition; // as stored
     std::shared_ptr<const identity::authorizer> authorizer;
+    std::shared_ptr<boost::asio::ssl::context> tls; // null where there is none to be spoken
 };
 
 } // namespace azkv

@@ -119,7 +119,9 @@ public:
         : owner_(std::move(owner)), session_(owner_->borrow()),
           rows_(session_->store.query(std::move(filter), std::move(collection), std::move(select))) {}
 
-    ~state() { finish(); }
+    ~state() {
+        finish();
+    }
 
     entry* advance() {
         if (at_ < page_.size()) return &page_[at_++];

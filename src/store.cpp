@@ -186,7 +186,7 @@ std::shared_ptr<net::transport> make_transport(const asio::any_io_executor& exec
     s.connect_timeout = account.options.connect_timeout();
     s.idle_timeout = account.options.idle_timeout();
     s.max_response_size = account.options.max_response_size();
-    s.ca_file = account.options.ca_file();
+    s.tls = account.tls;
     return std::make_shared<net::http_transport>(executor, account.options.max_connections(), s);
 }
 

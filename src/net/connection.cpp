@@ -54,9 +54,8 @@ bool is_address(const std::string& host) {
 class tcp_connection final : public connection, public std::enable_shared_from_this<tcp_connection> {
 public:
     tcp_connection(const asio::any_io_executor& executor, const protocol::authority& to,
-                   const connector::settings& s, std::shared_ptr<ssl::context> tls)
-        : strand_(asio::make_strand(executor)), to_(to), settings_(s), context_(std::move(tls)),
-          socket_(strand_), timer_(strand_) {}
+                   const connector::settings& s)
+        : strand_(asio::make_strand(executor)), to_(to), settings_(s), socket_(strand_), timer_(strand_) {}
 
     asio::awaitable<void> run(exchange& x) override {
         return on_strand(strand_, carry(x), [self = shared_from_this(), id = exchange_id_ + 1] {
@@ -157,7 +156,7 @@ private:
         if (ec || !to_.tls) co_return ec;
 
         x.doing = "agreeing on TLS with";
-        tls_.emplace(socket_, *context_);
+        tls_.emplace(socket_, *settings_.tls);
         if (!is_address(to_.host)) SSL_set_tlsext_host_name(tls_->native_handle(), to_.host.c_str());
         tls_->set_verify_mode(ssl::verify_peer);
         tls_->set_verify_callback(ssl::host_name_verification(to_.host));
@@ -249,7 +248,6 @@ private:
     asio::any_io_executor strand_;
     protocol::authority to_;
     connector::settings settings_;
-    std::shared_ptr<ssl::context> context_;
     tcp::socket socket_;
     std::optional<ssl::stream<tcp::socket&>> tls_;
     boost::beast::flat_buffer buffer_;
@@ -263,7 +261,9 @@ private:
     steady_clock::time_point usable_until_;
 };
 
-std::shared_ptr<ssl::context> make_context(const std::string& ca_file) {
+} // namespace
+
+std::shared_ptr<ssl::context> make_tls_context(const std::string& ca_file) {
     auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
     SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
     error_code ec;
@@ -276,13 +276,8 @@ std::shared_ptr<ssl::context> make_context(const std::string& ca_file) {
     return context;
 }
 
-} // namespace
-
-connector::connector(asio::any_io_executor executor, const settings& s)
-    : executor_(std::move(executor)), settings_(s), tls_(make_context(s.ca_file)) {}
-
 std::shared_ptr<connection> connector::make(const protocol::authority& to) const {
-    return std::make_shared<tcp_connection>(executor_, to, settings_, tls_);
+    return std::make_shared<tcp_connection>(executor_, to, settings_);
 }
 
 } // namespace azkv::net

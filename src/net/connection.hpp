@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace boost::asio::ssl {
 class context;
@@ -32,6 +33,10 @@ public:
     virtual std::chrono::steady_clock::time_point usable_until() const = 0;
 };
 
+/// What TLS needs to know, made once and shared: reading the authorities of the system may take 50 ms. Throws
+/// `azkv::error` (errc::invalid_argument) if `ca_file` cannot be read; empty means the system's authorities.
+std::shared_ptr<asio::ssl::context> make_tls_context(const std::string& ca_file);
+
 /// Makes connections. This is the only place where Beast and TLS are instantiated.
 class connector {
 public:
@@ -42,18 +47,17 @@ public:
         std::chrono::milliseconds connect_timeout{5'000};
         std::chrono::milliseconds idle_timeout{60'000};
         std::size_t max_response_size = std::size_t{64} << 20;
-        std::string ca_file; // empty: the authorities that the system trusts
+        std::shared_ptr<asio::ssl::context> tls; // null: plain HTTP only
     };
 
-    /// Throws `azkv::error` (errc::invalid_argument) if the CA file cannot be read.
-    connector(asio::any_io_executor executor, const settings& s);
+    connector(asio::any_io_executor executor, const settings& s)
+        : executor_(std::move(executor)), settings_(s) {}
 
     std::shared_ptr<connection> make(const protocol::authority& to) const;
 
 private:
     asio::any_io_executor executor_;
     settings settings_;
-    std::shared_ptr<asio::ssl::context> tls_;
 };
 
 } // namespace azkv::net
