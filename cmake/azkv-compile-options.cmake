@@ -2,7 +2,9 @@
 # every part of a program must agree on.
 function(azkv_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${AZKV_WERROR}>:-Werror>)
-  target_compile_definitions(${target} PRIVATE BOOST_ASIO_NO_DEPRECATED)
+  if(AZKV_BUILD_TESTS) # everywhere or nowhere: it changes inline functions of Asio
+    target_compile_definitions(${target} PRIVATE BOOST_ASIO_NO_DEPRECATED)
+  endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
   if(AZKV_SANITIZE)
     list(JOIN AZKV_SANITIZE "," sanitizers)

@@ -6,6 +6,7 @@
 #include <azkv/credential.hpp>
 #include <azkv/entry.hpp>
 #include <azkv/error.hpp>
+#include <azkv/filter.hpp>
 #include <azkv/options.hpp>
 #include <azkv/projection.hpp>
 #include <azkv/store.hpp>

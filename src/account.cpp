@@ -13,8 +13,8 @@ namespace azkv {
 account::account(std::string_view url, const credential& credential, store_options o)
     : options(std::move(o)), endpoint(protocol::parse_endpoint(url)),
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
-      partition(codec::escape_key(options.partition(), mode, "partition")),
-      authorizer(credential.authorizer()) {
+      partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
+      authorizer(credential.authorizer_) {
     if (endpoint.at.tls || !options.ca_file().empty()) tls = net::make_tls_context(options.ca_file());
     if (!endpoint.at.tls && !protocol::is_loopback(endpoint) && !options.allow_plain_http())
         throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + endpoint.at.host

@@ -8,12 +8,12 @@
 
 #include <azkv/config.hpp>
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/uuid/uuid_hash.hpp>
 #include <boost/uuid/uuid_io.hpp>
 
 #include <algorithm>
@@ -109,7 +109,6 @@ asio::awaitable<answer> client::call(const protocol::request& r, subject about, 
 
     for (;;) {
         answer a;
-        a.maybe_applied_before = state.maybe_applied();
         net::exchange x;
         x.to = &account_->endpoint.at;
         x.head = head(r, id);
@@ -126,11 +125,12 @@ asio::awaitable<answer> client::call(const protocol::request& r, subject about, 
             if (r.batch_size > 0)
                 x.response =
                     about.check([&] { return protocol::unwrap_batch(std::move(x.response), r.batch_size); });
-            next = state.on_response(x.response, now);
+            // Remembered before this answer is judged: it says nothing of earlier sendings.
+            a.maybe_applied_before = state.maybe_applied() || x.maybe_applied_before;
+            next = state.on_response(x.response, x.maybe_applied_before, now);
         }
         if (next == action::done) {
             a.response = std::move(x.response);
-            a.maybe_applied_before = a.maybe_applied_before || x.maybe_applied_before;
             co_return a;
         }
         if (next == action::fail) {
@@ -141,6 +141,9 @@ asio::awaitable<answer> client::call(const protocol::request& r, subject about, 
             // Without the place in Asio's sources that the code may carry.
             about.fail(boost::system::error_code(x.error.value(), x.error.category()), why);
         }
+        const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
+        if ((cancellation.cancelled() & asio::cancellation_type::terminal) != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted);
         asio::steady_timer pause(co_await asio::this_coro::executor, state.delay());
         co_await pause.async_wait(asio::use_awaitable);
     }

@@ -43,9 +43,14 @@ std::chrono::system_clock::time_point entry::timestamp() const {
             fraction += digit * (text.front() - '0');
     }
     const auto day = year(parts[0]) / parts[1] / parts[2];
-    if (!day.ok()) return {};
-    return time_point_cast<system_clock::duration>(sys_days(day) + hours(parts[3]) + minutes(parts[4])
-                                                   + seconds(parts[5]) + fraction);
+    const bool valid = day.ok() && parts[3] >= 0 && parts[3] < 24 && parts[4] >= 0 && parts[4] < 60
+                       && parts[5] >= 0 && parts[5] <= 60; // 60: a leap second
+    if (!valid) return {};
+    const sys_seconds whole = sys_days(day) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]);
+    // The system's clock reaches from 1677 to 2262.
+    if (whole <= ceil<seconds>(system_clock::time_point::min())) return system_clock::time_point::min();
+    if (whole >= floor<seconds>(system_clock::time_point::max())) return system_clock::time_point::max();
+    return system_clock::time_point(whole) + duration_cast<system_clock::duration>(fraction);
 }
 
 } // namespace azkv

@@ -69,7 +69,7 @@ store_options& store_options::backoff(milliseconds first, milliseconds longest) 
 }
 
 store_options& store_options::max_connections(std::size_t n) {
-    require(n >= 1, "max_connections must be at least 1");
+    require(n >= 1 && n <= 65'535, "max_connections must be from 1 to 65535");
     max_connections_ = n;
     return *this;
 }

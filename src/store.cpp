@@ -19,11 +19,14 @@ namespace {
 
 using shared_client = std::shared_ptr<const client>;
 
-// Absence is an answer to a read; a 404 that some proxy made up is not.
-bool is_absent(const protocol::response& r) {
-    if (r.status != 404) return false;
+enum class absence { none, entity, table };
+
+// Absence is an answer; a 404 that some proxy made up is not.
+absence absence_in(const protocol::response& r) {
+    if (r.status != 404) return absence::none;
     const std::string code = protocol::read_error(r).code;
-    return code == "ResourceNotFound" || code == "TableNotFound" || code == "EntityNotFound";
+    if (code == "TableNotFound") return absence::table;
+    return code == "ResourceNotFound" || code == "EntityNotFound" ? absence::entity : absence::none;
 }
 
 // Each operation is a free coroutine that owns its arguments and shares the client, so that the store object
@@ -122,7 +125,7 @@ asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std:
     std::optional<value> found;
     if (a.response.status == 200)
         found = about.check([&] { return codec::decode_entity(a.response.body); });
-    else if (!is_absent(a.response))
+    else if (absence_in(a.response) == absence::none)
         about.fail(a.response);
     co_return found;
 }
@@ -136,9 +139,10 @@ asio::awaitable<bool> erase(shared_client c, std::string key, std::string collec
                                        codec::escape_key(key, account.mode));
     });
     const answer a = co_await c->call(r, about, deadline);
-    const bool absent = is_absent(a.response);
-    if (!a.response.ok() && !absent) about.fail(a.response);
-    co_return !absent || a.maybe_applied_before;
+    const absence absent = absence_in(a.response);
+    if (!a.response.ok() && absent == absence::none) about.fail(a.response);
+    // An attempt whose answer was lost may be the reason why the key is gone.
+    co_return a.response.ok() || (absent == absence::entity && a.maybe_applied_before);
 }
 
 async_generator<entry> query(shared_client c, std::string_view operation, std::string filter,
@@ -155,7 +159,7 @@ async_generator<entry> query(shared_client c, std::string_view operation, std::s
     do {
         const protocol::request r = protocol::query_entities(table, filter, columns, from);
         const answer a = co_await c->call(r, about, c->deadline());
-        if (is_absent(a.response)) co_return;
+        if (absence_in(a.response) != absence::none) co_return;
         if (a.response.status != 200) about.fail(a.response);
         protocol::continuation next(a.response);
         if (!next.empty() && next == from)

@@ -3,14 +3,24 @@
 #include <azkv/error.hpp>
 #include <azkv/value.hpp>
 
+#include <boost/json/error.hpp>
+
 #include <utility>
 
 namespace azkv {
 
 value parse_value(std::string_view text) {
-    auto parsed = codec::parse_json(text);
-    if (!parsed) throw error(errc::invalid_argument, "the text is not JSON");
-    if (!parsed->is_object()) throw error(errc::invalid_argument, "the text is JSON, but not an object");
+    // The deepest member, in the value, in a line that holds the value.
+    constexpr std::size_t levels = codec::max_depth + 2;
+    const auto refuse = [](const std::string& why) { throw error(errc::invalid_argument, why); };
+    boost::system::error_code ec;
+    auto parsed = codec::parse_json(text, levels, codec::numbers::exact, ec);
+    if (ec == boost::json::error::too_deep)
+        refuse("the JSON is nested more than " + std::to_string(levels) + " levels deep");
+    if (ec == boost::json::error::not_exact)
+        refuse("the JSON has a number beyond the range of 64-bit integers and doubles");
+    if (!parsed) refuse("the text is not JSON");
+    if (!parsed->is_object()) refuse("the text is JSON, but not an object");
     return std::move(parsed->get_object());
 }
 

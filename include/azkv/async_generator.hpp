@@ -1,5 +1,7 @@
 #pragma once
 
+#include <azkv/error.hpp>
+
 #include <boost/asio/awaitable.hpp>
 
 #include <coroutine>
@@ -85,7 +87,7 @@ private:
 /// - Errors: what the body throws. Every further call throws it again, so that a failure is never taken for
 ///   the end of the sequence.
 /// - Cancellation: terminal; ends the sequence as an error does.
-/// - Thread safety: one call at a time.
+/// - Thread safety: one call at a time; a second one throws `azkv::error` (errc::invalid_argument).
 /// - Lifetimes: the generator may be moved at any time, and destroyed when no call is outstanding.
 ///
 /// A coroutine that returns `async_generator<T>` may `co_await` any `asio::awaitable<U>`, and `co_yield` a
@@ -120,11 +122,31 @@ private:
 
     explicit async_generator(handle body) noexcept : body_(body) {}
 
+    // Held while a call is under way.
+    class turn {
+    public:
+        explicit turn(promise_type& p) : promise_(p) {
+            if (promise_.taken)
+                throw error(errc::invalid_argument,
+                            "a generator was asked for an element while it was fetching one");
+            promise_.taken = true;
+        }
+
+        ~turn() { promise_.taken = false; }
+
+        turn(const turn&) = delete;
+        turn& operator=(const turn&) = delete;
+
+    private:
+        promise_type& promise_;
+    };
+
     // Static, with the handle by value: the generator object may move while they wait.
     static asio::awaitable<std::optional<T>> take_one(handle body) {
         std::optional<T> item;
         if (!body) co_return item;
         promise_type& p = body.promise();
+        const turn only(p);
         if (p.unread() == 0) co_await fetch(body);
         if (p.unread() != 0) item.emplace(std::move(p.page[p.at++]));
         co_return item;
@@ -134,6 +156,7 @@ private:
         page_type page;
         if (!body) co_return page;
         promise_type& p = body.promise();
+        const turn only(p);
         if (p.unread() == 0) co_await fetch(body);
         page.assign(std::move_iterator(p.page.begin() + static_cast<std::ptrdiff_t>(p.at)),
                     std::move_iterator(p.page.end()));
@@ -160,7 +183,7 @@ private:
                 body.resume();
             }
         }
-        if (p.error) std::rethrow_exception(p.error);
+        if (p.failure) std::rethrow_exception(p.failure);
     }
 
     handle body_;
@@ -177,7 +200,7 @@ public:
 
     void return_void() noexcept {}
 
-    void unhandled_exception() noexcept { error = std::current_exception(); }
+    void unhandled_exception() noexcept { failure = std::current_exception(); }
 
     std::suspend_always yield_value(T item) {
         page.push_back(std::move(item));
@@ -203,7 +226,8 @@ private:
     detail::pending_operation* pending = nullptr;
     page_type page;
     std::size_t at = 0; // first unread element of `page`
-    std::exception_ptr error;
+    std::exception_ptr failure;
+    bool taken = false; // a call is under way
 };
 
 } // namespace azkv

@@ -1,7 +1,11 @@
 #pragma once
 
-/// The library is built with hidden visibility; what this marks is its public face.
+/// What a shared library exports. All else of it is hidden.
+#ifdef AZKV_SHARED
 #define AZKV_DECL [[gnu::visibility("default")]]
+#else
+#define AZKV_DECL
+#endif
 
 #define AZKV_VERSION_MAJOR 0
 #define AZKV_VERSION_MINOR 1

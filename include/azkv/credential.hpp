@@ -8,6 +8,8 @@
 
 namespace azkv {
 
+class account;
+
 namespace identity {
 class authorizer;
 }
@@ -23,9 +25,9 @@ public:
     /// Throws `azkv::error` (errc::invalid_argument) if it has no `sig` or a character that no URL can hold.
     static credential sas(std::string token);
 
-    const std::shared_ptr<const identity::authorizer>& authorizer() const noexcept { return authorizer_; }
-
 private:
+    friend class account;
+
     explicit credential(std::shared_ptr<const identity::authorizer>);
 
     std::shared_ptr<const identity::authorizer> authorizer_;

@@ -35,36 +35,41 @@ public:
     const std::string& partition() const noexcept { return partition_; }
 
     /// The longest time for a whole call: waiting for a connection, all attempts, the pauses between them.
-    /// For a query, for one page. Default: 120 s. At least 1 ms.
+    /// For `query` and `get_all` it is that of each page, for `put_all` of each transaction. Default: 120 s.
+    /// From 1 ms to a year, as all times here.
     store_options& timeout(milliseconds);
 
     milliseconds timeout() const noexcept { return timeout_; }
 
     /// The longest time for one attempt, from asking for a connection to the last byte of the answer.
-    /// Default: 40 s, above the service's own limit of 30 s. At least 1 ms.
+    /// Default: 40 s, above the service's own limit of 30 s.
     store_options& attempt_timeout(milliseconds);
 
     milliseconds attempt_timeout() const noexcept { return attempt_timeout_; }
 
-    /// The longest time to look up a host, connect, and agree on TLS. Default: 5 s. At least 1 ms.
+    /// The longest time to look up a host, connect, and agree on TLS. Default: 5 s.
     store_options& connect_timeout(milliseconds);
 
     milliseconds connect_timeout() const noexcept { return connect_timeout_; }
 
-    /// How often a request is sent at most, the first time included. Default: 4; 1 never retries.
+    /// How many attempts a request gets at most, the first included. Default: 4; 1 never retries. Not
+    /// counted: the quiet repeat, once an attempt, when a kept connection turns out to have been closed by
+    /// the peer.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }
 
     /// The pause before the first retry, doubled for each further one up to `longest`, each with jitter.
-    /// A pause that the service asks for is used instead. Default: 100 ms and 10 s. At least 1 ms.
+    /// A pause that the service asks for is used instead. Default: 100 ms and 10 s.
     store_options& backoff(milliseconds first, milliseconds longest);
 
     milliseconds first_backoff() const noexcept { return first_backoff_; }
 
     milliseconds longest_backoff() const noexcept { return longest_backoff_; }
 
-    /// How many connections the store opens at most; further calls wait their turn. Default: 64. At least 1.
+    /// How many connections the store opens at most; further calls wait their turn. Default: 64. From 1
+    /// to 65,535. (A `blocking_store` has one for each thread that calls it at the same time, whatever is
+    /// set.)
     store_options& max_connections(std::size_t);
 
     std::size_t max_connections() const noexcept { return max_connections_; }

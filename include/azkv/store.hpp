@@ -38,6 +38,8 @@ class store_access;
 ///
 /// - It starts when it is awaited, and resumes the awaiting coroutine on that coroutine's own executor.
 ///   `asio::co_spawn(executor, store.get("k"), token)` takes any other completion token.
+/// - Its work, with its deadlines, is done on the store's executor: somebody must run that one too, if it is
+///   another.
 /// - Errors: `azkv::error`. Arguments that the service could not store are refused before anything is sent.
 /// - Cancellation: terminal, through Asio's cancellation slots. It completes within milliseconds with
 ///   `asio::error::operation_aborted` and closes the connection in use. A write that was under way may or
@@ -45,7 +47,8 @@ class store_access;
 /// - Retries: 408, 429, 500, 502, 503, 504 and lost connections, as the options say. All operations may be
 ///   repeated without harm.
 /// - Thread safety: any number of threads and coroutines may use one store, and copies of it, at once.
-/// - Lifetimes: an operation keeps what it needs; the store may be moved or destroyed meanwhile. Like any
+/// - Lifetimes: an operation keeps what it needs; the store may be moved or destroyed meanwhile. (A store
+///   that was moved from can only be assigned to or destroyed.) Like any
 ///   Asio object, the last copy must go before the execution context of its executor does.
 ///
 /// The store has no thread and no background task: `io_context::run()` returns after the last operation.
@@ -94,8 +97,9 @@ public:
     asio::awaitable<std::map<std::string, value>> get_all(std::string collection = default_collection,
                                                           projection select = {});
 
-    /// Removes `key`. Whether it was there. Absent table: false. When the answer to an earlier attempt was
-    /// lost and the key is then gone, the result is true: that attempt removed it, or someone else did.
+    /// Removes `key`. Whether it was there. Absent table: false. When the answer to an attempt was lost and
+    /// the next one finds no such key, the result is true, although the key may never have been there: the
+    /// two cannot be told apart.
     asio::awaitable<bool> erase(std::string key, std::string collection = default_collection);
 
     /// The rows that match `filter`, an OData expression passed to the service as it is, over the whole

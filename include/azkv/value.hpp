@@ -13,14 +13,14 @@ namespace azkv {
 /// filtered on and selected.
 using value = boost::json::object;
 
-/// The value that a JSON text holds. Unlike Boost.JSON's own parser (as of 1.81) it reads every double exactly,
-/// and arrays and objects down to 500 levels. Throws `azkv::error` (errc::invalid_argument) if the text is no
-/// JSON object.
+/// The value that a JSON text holds. Unlike Boost.JSON's own parser (as of 1.81) it reads every double
+/// exactly, and arrays and objects down to 502 levels. Throws `azkv::error` (errc::invalid_argument) if the
+/// text is no JSON object, or has a number that neither a 64-bit integer nor a finite double can hold.
 AZKV_DECL value parse_value(std::string_view json);
 
 /// The JSON text of a value, on one line, that `parse_value` reads back as it was. Doubles are written as
-/// JavaScript would (`0.5`, `5.0`) where Boost.JSON writes `5E-1` and `5E0`; NaN and the infinities, which JSON
-/// lacks, as the strings "NaN", "Infinity" and "-Infinity".
+/// JavaScript would (`0.5`, `5.0`) where Boost.JSON writes `5E-1` and `5E0`; NaN and the infinities, which
+/// JSON lacks, as the strings "NaN", "Infinity" and "-Infinity".
 AZKV_DECL std::string serialize_value(const value& v);
 
 /// Which of the two services is spoken to. They share the protocol and differ in limits and details.

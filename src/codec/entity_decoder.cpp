@@ -33,6 +33,7 @@ json::value text_value(json::value&& raw) {
 json::value typed_value(json::value&& raw, std::string_view edm_type) {
     if (edm_type == "Edm.Double") {
         if (const auto* i = raw.if_int64()) return static_cast<double>(*i);
+        if (const auto* u = raw.if_uint64()) return static_cast<double>(*u);
         if (const auto* s = raw.if_string()) {
             if (*s == "NaN") return std::numeric_limits<double>::quiet_NaN();
             if (*s == "Infinity") return std::numeric_limits<double>::infinity();

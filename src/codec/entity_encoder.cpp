@@ -22,7 +22,8 @@ constexpr std::size_t max_properties = 252; // 255 with PartitionKey, RowKey and
 constexpr std::size_t max_text_units = 32'768;
 constexpr std::size_t max_storage_entity = std::size_t{1} << 20;
 // https://learn.microsoft.com/azure/cosmos-db/table/faq
-constexpr std::size_t max_cosmos_entity = 2'000'000;
+// As sent, less the envelope of a batch, which may hold 2 MB in all: what `put` takes `put_all` takes too.
+constexpr std::size_t max_cosmos_entity = 2'000'000 - 16'384;
 
 [[noreturn]] void refuse(errc code, std::string_view member, const std::string& why) {
     throw error(code, "member " + quoted(member) + ' ' + why);

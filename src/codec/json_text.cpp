@@ -3,10 +3,12 @@
 #include "codec/utf.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/error.hpp>
 #include <boost/json/parse_options.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_stack.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -27,6 +29,8 @@ public:
     static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
+
+    explicit dom_handler(numbers which) : numbers_(which) {}
 
     json::value release() { return stack_.release(); }
 
@@ -88,9 +92,15 @@ public:
         return true;
     }
 
-    bool on_double(double, json::string_view s, error_code&) {
+    bool on_double(double, json::string_view s, error_code& ec) {
         number_.append(s.data(), s.size());
-        stack_.push_double(exact_double(number_));
+        const double d = exact_double(number_);
+        const bool whole = number_.find_first_of(".eE") == number_.npos; // an integer of more than 64 bits
+        if (numbers_ == numbers::exact && (whole || !std::isfinite(d))) {
+            ec = json::error::not_exact;
+            return false;
+        }
+        stack_.push_double(d);
         number_.clear();
         return true;
     }
@@ -110,6 +120,7 @@ public:
     bool on_comment(json::string_view, error_code&) { return true; }
 
 private:
+    numbers numbers_;
     json::value_stack stack_;
     std::string number_;
 };
@@ -130,23 +141,35 @@ double exact_double(std::string_view text) {
     double d = 0;
     const auto result = std::from_chars(text.data(), text.data() + text.size(), d);
     if (result.ec == std::errc::result_out_of_range) {
-        // Beyond the range of doubles, or too small for it: JSON's reader rounds to infinity or to zero.
-        const bool negative = text.starts_with('-');
-        const auto exponent = text.find_first_of("eE");
-        const bool tiny = exponent != text.npos && text.substr(exponent + 1).starts_with('-');
-        d = tiny ? 0.0 : std::numeric_limits<double>::infinity();
-        if (negative) d = -d;
+        // Beyond the range of doubles: infinity or zero, by the power of ten of the first digit that counts.
+        const auto end = std::min(text.find_first_of("eE"), text.size());
+        const auto mantissa = text.substr(0, end);
+        const auto point = static_cast<double>(std::min(mantissa.find('.'), end));
+        const auto digit = static_cast<double>(std::min(mantissa.find_first_of("123456789"), end));
+        double exponent = 0; // a double, as it may have any number of digits itself
+        const std::string_view written = text.substr(std::min(end + 1, text.size()));
+        for (const char c : written)
+            if (c >= '0' && c <= '9') exponent = exponent * 10 + (c - '0');
+        if (written.starts_with('-')) exponent = -exponent;
+        d = point - digit + exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
+        if (text.starts_with('-')) d = -d;
     }
     return d;
 }
 
-std::optional<json::value> parse_json(std::string_view text) {
-    json::parse_options options;
-    options.max_depth = max_depth;
-    json::basic_parser<dom_handler> parser(options);
+std::optional<json::value> parse_json(std::string_view text, std::size_t levels) {
     error_code ec;
+    return parse_json(text, levels, numbers::nearest, ec);
+}
+
+std::optional<json::value> parse_json(std::string_view text, std::size_t levels, numbers which,
+                                      error_code& ec) {
+    json::parse_options options;
+    options.max_depth = levels;
+    json::basic_parser<dom_handler> parser(options, which);
     const std::size_t n = parser.write_some(false, text.data(), text.size(), ec);
-    if (ec || n != text.size()) return std::nullopt;
+    if (!ec && n != text.size()) ec = json::error::extra_data;
+    if (ec) return std::nullopt;
     return parser.handler().release();
 }
 

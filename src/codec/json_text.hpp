@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -16,8 +17,16 @@ inline constexpr std::size_t max_depth = 500;
 /// off by some units in the last place for a tenth of all doubles, as of Boost 1.81.)
 double exact_double(std::string_view text);
 
-/// Parses one JSON text; nullopt if it is none, or nested deeper than `max_depth`.
-std::optional<boost::json::value> parse_json(std::string_view text);
+/// What to make of a number that no 64-bit integer and no finite double can hold.
+enum class numbers {
+    nearest, ///< the nearest double
+    exact,   ///< an error: `json::error::not_exact`
+};
+
+/// Parses one JSON text; nullopt if it is none, or nested deeper than `levels`.
+std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels = max_depth);
+std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels, numbers which,
+                                             boost::system::error_code& ec);
 
 /// The number of levels of arrays and objects; 0 for a scalar.
 std::size_t depth(const boost::json::value&);

@@ -19,7 +19,8 @@ namespace {
 // Sources: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 // and, for the row keys of Cosmos, https://learn.microsoft.com/azure/cosmos-db/table/faq
 constexpr std::size_t max_key_units = 512;
-constexpr std::size_t max_cosmos_key_bytes = 255;
+constexpr std::size_t max_cosmos_row_key_bytes = 255;
+constexpr std::size_t max_cosmos_partition_key_bytes = 1024;
 constexpr std::size_t max_property_name_units = 255;
 
 constexpr std::size_t escape_length = 7; // _xHHHH_
@@ -128,14 +129,17 @@ std::string table_name(std::string_view collection) {
     return name;
 }
 
-std::string escape_key(std::string_view key, service_mode mode, std::string_view what) {
+std::string escape_key(std::string_view key, service_mode mode, key_kind kind) {
+    const std::string_view what = kind == key_kind::row ? "key" : "partition";
     checked_length(key, what);
     std::string stored = escape(key, [](char32_t c, std::size_t) {
         return c == '/' || c == '\\' || c == '#' || c == '?' || c < 0x20 || (c >= 0x7F && c <= 0x9F);
     });
     check_limit(utf16_length(stored), max_key_units, "UTF-16 units", what, key);
     if (mode == service_mode::cosmos) {
-        check_limit(stored.size(), max_cosmos_key_bytes, "bytes", what, key);
+        const std::size_t limit =
+            kind == key_kind::row ? max_cosmos_row_key_bytes : max_cosmos_partition_key_bytes;
+        check_limit(stored.size(), limit, "bytes", what, key);
         if (stored.empty())
             refuse(errc::invalid_argument, std::string(what) + " is empty; Cosmos DB takes none");
     }

@@ -17,9 +17,11 @@ namespace azkv::codec {
 /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
 std::string table_name(std::string_view collection);
 
+enum class key_kind { row, partition };
+
 /// The partition or row key to store `key` as. Throws `azkv::error` if it is too long, is not UTF-8, or (in
-/// cosmos mode) is empty. `what` names it in the message: "key", "partition".
-std::string escape_key(std::string_view key, service_mode mode, std::string_view what = "key");
+/// cosmos mode) is empty.
+std::string escape_key(std::string_view key, service_mode mode, key_kind kind = key_kind::row);
 
 /// The property name to store the member `name` as. Throws `azkv::error` if it is empty, too long or not
 /// UTF-8.

@@ -36,9 +36,6 @@ constexpr std::size_t read_size = 64 * 1024;
 constexpr std::size_t header_limit = 32 * 1024;
 constexpr int max_interim_responses = 8; // 1xx answers before the one that counts
 
-// How long a connection may rest before it is looked at for a sign that the peer has left.
-constexpr std::chrono::seconds rested{1};
-
 auto into(error_code& ec) {
     return asio::redirect_error(asio::use_awaitable, ec);
 }
@@ -76,7 +73,7 @@ private:
         if (!socket_.is_open()) {
             arm(std::min(x.deadline, steady_clock::now() + settings_.connect_timeout));
             ec = co_await connect(x);
-        } else if (steady_clock::now() - last_used_ > rested && peer_has_left()) {
+        } else if (peer_has_left()) {
             ec = asio::error::eof;
         }
         if (!ec) {
@@ -93,7 +90,8 @@ private:
         if (!socket_.is_open()) usable_until_ = {};
     }
 
-    // The deadline: one timer, which closes the socket and so ends whatever is under way.
+    // The deadline: one timer, which closes the socket and so ends whatever is under way. It stops with the
+    // exchange, since a timer that runs is work, and a connection at rest must not keep its context running.
     void arm(steady_clock::time_point deadline) {
         ++timer_id_;
         timer_.expires_at(deadline);
@@ -113,18 +111,21 @@ private:
         aborted_ = why;
         error_code ignored;
         socket_.close(ignored);
-        if (lookup_) lookup_->done.cancel();
+        if (lookup_) {
+            lookup_->resolver.cancel(); // at least it does not begin any more
+            lookup_->done.cancel();
+        }
     }
 
     bool peer_has_left() {
         std::array<char, 1> unread;
         error_code ec;
-        const std::size_t n = socket_.receive(asio::buffer(unread), tcp::socket::message_peek, ec);
-        if (ec == asio::error::would_block) return false;
-        return ec || n == 0 || !tls_; // TLS may speak unasked, HTTP may not
+        socket_.receive(asio::buffer(unread), tcp::socket::message_peek, ec);
+        // Bytes that nobody asked for would be taken for the answer to the next request.
+        return ec != asio::error::would_block;
     }
 
-    /// A look-up of a host name. It cannot be interrupted, so that it is left behind when time is up.
+    /// A look-up of a host name. Once begun it cannot be interrupted, so it is left behind when time is up.
     class lookup {
     public:
         explicit lookup(const asio::any_io_executor& ex)
@@ -195,17 +196,19 @@ private:
         x.maybe_applied = true;
         const std::array<asio::const_buffer, 2> request{asio::buffer(x.head), asio::buffer(x.body)};
         co_await asio::async_write(stream, request, into(ec));
-        if (ec) co_return ec;
-
-        x.doing = "waiting for the answer of";
+        if (aborted_) co_return aborted_;
+        // A peer that does not take the whole request may have said why before it closed.
+        const error_code unsent = ec;
+        if (!unsent) x.doing = "waiting for the answer of";
         for (int interim = 0; interim < max_interim_responses; ++interim) {
             response_parser parser(x.response);
             parser.header_limit(header_limit);
             parser.body_limit(settings_.max_response_size);
             parser.eager(true);
             ec = co_await read(stream, parser, x);
-            if (ec || x.response.status / 100 != 1) {
-                if (!ec) finish(parser);
+            if (ec) co_return unsent ? unsent : ec;
+            if (x.response.status / 100 != 1) {
+                finish(parser, !unsent);
                 co_return ec;
             }
         }
@@ -220,6 +223,7 @@ private:
                 x.doing = "reading the answer of";
                 buffer_.consume(parser.put(buffer_.data(), ec));
                 if (ec == boost::beast::http::error::need_more) ec = {};
+                if (ec == boost::beast::http::error::body_limit) x.detail = "larger than max_response_size";
                 if (ec) co_return errc::bad_response;
                 if (parser.is_done()) co_return ec;
             }
@@ -235,14 +239,14 @@ private:
         }
     }
 
-    void finish(const response_parser& parser) {
-        last_used_ = steady_clock::now();
-        const bool reusable = parser.keep_alive() && buffer_.size() == 0;
+    void finish(const response_parser& parser, bool sent) {
+        const auto now = steady_clock::now();
+        const bool reusable = sent && parser.keep_alive() && buffer_.size() == 0;
         std::chrono::milliseconds idle = settings_.idle_timeout;
         // A second early, so as not to meet the peer's closing half-way.
         if (const auto announced = parser.keep_alive_timeout())
             idle = std::min<std::chrono::milliseconds>(idle, *announced - std::chrono::seconds(1));
-        usable_until_ = reusable && idle.count() > 0 ? last_used_ + idle : steady_clock::time_point{};
+        usable_until_ = reusable && idle.count() > 0 ? now + idle : steady_clock::time_point{};
     }
 
     asio::any_io_executor strand_;
@@ -257,7 +261,6 @@ private:
     unsigned long exchange_id_ = 0;
     unsigned long timer_id_ = 0;
     bool used_ = false;
-    steady_clock::time_point last_used_;
     steady_clock::time_point usable_until_;
 };
 

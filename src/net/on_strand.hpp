@@ -5,9 +5,11 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <utility>
 
@@ -22,6 +24,9 @@ namespace asio = boost::asio;
 template <class Abort>
 asio::awaitable<void> on_strand(asio::any_io_executor strand, asio::awaitable<void> op, Abort abort) {
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    // For callers that have told Asio not to throw by itself.
+    if ((state.cancelled() & asio::cancellation_type::terminal) != asio::cancellation_type::none)
+        throw boost::system::system_error(asio::error::operation_aborted);
     asio::cancellation_slot slot = state.slot();
     if (slot.is_connected()) {
         slot.assign([strand, abort](asio::cancellation_type type) {

@@ -34,6 +34,7 @@ public:
     asio::any_io_executor strand;
     asio::steady_timer timer; // on the strand
     bool cancelled = false;   // on the strand
+    bool gave_up = false;     // what `cancelled` was when the wait ended; does not change any more
 };
 
 /// Keeps a waiter in line, and takes it out, or passes on what it was granted, however the wait ends.
@@ -122,6 +123,7 @@ asio::awaitable<void> pool::wait(std::shared_ptr<pool> self, std::shared_ptr<wai
         served = w->served;
     }
     if (!served && !w->cancelled) co_await w->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    w->gave_up = w->cancelled;
 }
 
 asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point deadline, bool fresh) {
@@ -148,7 +150,7 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
         co_await on_strand(strand, wait(self, waiting), give_up);
         if (place.served())
             got = lease(self, place.take());
-        else if (waiting->cancelled)
+        else if (waiting->gave_up)
             throw boost::system::system_error(asio::error::operation_aborted);
         else
             co_return got; // the deadline passed

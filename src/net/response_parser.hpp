@@ -2,7 +2,6 @@
 
 #include "protocol/message.hpp"
 
-#include <boost/algorithm/string/predicate.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <charconv>
@@ -31,30 +30,18 @@ private:
     }
 
     void on_field_impl(field f, string_view name, string_view text, error_code&) override {
-        const auto is = [&](const char* other) { return boost::algorithm::iequals(name, other); };
+        if (in_body_) return; // a trailer, in older versions of Boost
         const std::string_view value(text.data(), text.size());
-        switch (f) {
-        case field::content_type: response_.content_type = value; break;
-        case field::etag: response_.etag = value; break;
-        case field::retry_after: response_.retry_after = value; break;
-        case field::keep_alive: read_keep_alive(value); break;
-        case field::unknown:
-            if (is("x-ms-request-id"))
-                response_.request_id = value;
-            else if (is("x-ms-error-code"))
-                response_.error_code = value;
-            else if (is("x-ms-continuation-NextPartitionKey"))
-                response_.next_partition_key = value;
-            else if (is("x-ms-continuation-NextRowKey"))
-                response_.next_row_key = value;
-            else if (is("retry-after-ms") || is("x-ms-retry-after-ms"))
-                response_.retry_after_ms = value;
-            break;
-        default: break;
-        }
+        if (f == field::keep_alive)
+            read_keep_alive(value);
+        else
+            response_.keep_header(std::string_view(name.data(), name.size()), value);
     }
 
-    void on_header_impl(error_code&) override {}
+    // Virtual since Boost 1.88; trailers are of no interest.
+    void on_trailer_field_impl(field, string_view, string_view, error_code&) {}
+
+    void on_header_impl(error_code&) override { in_body_ = true; }
 
     void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
         // The length is the peer's claim: trust it for a page, not for more.
@@ -88,6 +75,7 @@ private:
 
     protocol::response& response_;
     std::optional<std::chrono::seconds> keep_alive_timeout_;
+    bool in_body_ = false;
 };
 
 } // namespace azkv::net

@@ -4,9 +4,9 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/predicate.hpp>
-
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace azkv::protocol {
@@ -23,16 +23,6 @@ constexpr std::string_view operation_headers = " HTTP/1.1\r\n"
                                                "DataServiceVersion: 3.0\r\n"
                                                "\r\n";
 
-/// One operation's answer.
-class part {
-public:
-    part() {}
-
-    unsigned status = 0;
-    std::string content_type;
-    std::string_view body;
-};
-
 // Takes the next line. Cosmos DB mixes LF and CRLF within one body.
 std::string_view take_line(std::string_view& text) {
     const auto end = std::min(text.find('\n'), text.size());
@@ -44,39 +34,44 @@ std::string_view take_line(std::string_view& text) {
 
 // The parts of a multipart answer. The boundaries are passed over: an operation's answer begins at its status
 // line and its body, JSON on one line, ends before the next boundary.
-std::vector<part> split(std::string_view text) {
+std::vector<response> split(std::string_view text) {
     constexpr std::string_view status_line = "HTTP/1.1 ";
-    std::vector<part> parts;
+    std::vector<response> parts;
     while (!text.empty()) {
         const std::string_view line = take_line(text);
         if (!line.starts_with(status_line)) continue;
-        part p;
+        response& part = parts.emplace_back();
         const auto digits = line.substr(status_line.size());
-        std::from_chars(digits.data(), digits.data() + digits.size(), p.status);
+        std::from_chars(digits.data(), digits.data() + digits.size(), part.status);
         while (!text.empty()) {
             const std::string_view header = take_line(text);
             if (header.empty()) break;
-            constexpr std::string_view content_type = "content-type:";
-            if (boost::algorithm::istarts_with(header, content_type)) {
-                std::string_view type = header.substr(content_type.size());
-                while (type.starts_with(' ')) type.remove_prefix(1);
-                p.content_type = type;
-            }
+            const auto colon = std::min(header.find(':'), header.size());
+            std::string_view value = header.substr(std::min(colon + 1, header.size()));
+            while (value.starts_with(' ')) value.remove_prefix(1);
+            part.keep_header(header.substr(0, colon), value);
         }
-        p.body = text.substr(0, text.find("\n--"));
-        if (p.body.ends_with('\r')) p.body.remove_suffix(1);
-        parts.push_back(std::move(p));
+        std::string_view body = text.substr(0, text.find("\n--"));
+        if (body.ends_with('\r')) body.remove_suffix(1);
+        part.body = body;
     }
     return parts;
 }
 
-// The failing operation stands before the first colon of the message; the service leaves it out for the
-// first one.
-std::size_t failed_operation(std::string_view message) {
-    const auto digits = message.substr(0, message.find(':'));
+// The failing operation stands before the first colon of the message. The service leaves it out for the first
+// one; but what is nobody's fault, such as throttling, has none.
+std::optional<std::size_t> failed_operation(const response& part, std::size_t operations) {
+    const std::string message = read_error(part).message;
+    const auto digits = std::string_view(message).substr(0, message.find(':'));
+    const char* const end = digits.data() + digits.size();
     std::size_t index = 0;
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-    return result.ec == std::errc{} && result.ptr == digits.data() + digits.size() ? index : 0;
+    const auto result = std::from_chars(digits.data(), end, index);
+    const bool given = result.ec == std::errc{} && result.ptr == end;
+    const bool somebodys_fault =
+        part.status >= 400 && part.status < 500 && part.status != 408 && part.status != 429;
+    if (!given && !somebodys_fault) return std::nullopt;
+    if (!given) return 0;
+    return index < operations ? std::optional(index) : std::nullopt;
 }
 
 } // namespace
@@ -112,21 +107,17 @@ request batch_builder::release() {
 
 response unwrap_batch(response r, std::size_t operations) {
     if (r.status != 202) return r; // the envelope itself was refused
-    const std::vector<part> parts = split(r.body);
+    std::vector<response> parts = split(r.body);
     std::size_t succeeded = 0;
-    for (const part& p : parts) succeeded += p.status >= 200 && p.status < 300;
+    for (const response& part : parts) succeeded += part.ok();
     if (succeeded == parts.size() && parts.size() == operations) return r;
     if (parts.size() != 1 || succeeded != 0)
         throw error(errc::bad_response, "the answer to a batch of " + std::to_string(operations)
                                             + " operations tells of " + std::to_string(parts.size()));
-    response inner = r;
-    inner.status = parts.front().status;
-    inner.content_type = parts.front().content_type;
-    inner.error_code.clear();
-    inner.body = std::string(parts.front().body);
-    const std::size_t index = failed_operation(read_error(inner).message);
-    if (index < operations) inner.failed_operation = index;
-    return inner;
+    response& part = parts.front();
+    part.failed_operation = failed_operation(part, operations);
+    if (part.request_id.empty()) part.request_id = r.request_id;
+    return std::move(part);
 }
 
 } // namespace azkv::protocol

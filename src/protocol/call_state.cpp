@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 namespace azkv::protocol {
 
@@ -18,14 +17,15 @@ bool is_transient(unsigned status) {
     return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+constexpr std::chrono::seconds longest_hint{
+    1'000'000'000}; // far beyond any deadline; nothing overflows below
+
 std::optional<long long> whole_number(const std::string& text) {
     long long n = 0;
     const char* const end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, n);
-    constexpr long long sane =
-        1'000'000'000; // far beyond any deadline; keeps the arithmetic from overflowing
     if (text.empty() || result.ec != std::errc{} || result.ptr != end || n < 0) return std::nullopt;
-    return std::min(n, sane);
+    return std::min<long long>(n, longest_hint.count());
 }
 
 // How long the service asks to be left alone.
@@ -33,14 +33,16 @@ std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
     if (const auto ms = whole_number(r.retry_after_ms)) return milliseconds(*ms);
     if (const auto s = whole_number(r.retry_after)) return std::chrono::seconds(*s);
     if (r.retry_after.empty()) return std::nullopt;
-    if (const auto at = parse_http_date(r.retry_after))
-        return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*at - now.wall));
-    return std::nullopt;
+    const auto at = parse_http_date(r.retry_after);
+    if (!at) return std::nullopt;
+    const auto pause = *at - std::chrono::floor<std::chrono::seconds>(now.wall);
+    return std::clamp<std::chrono::seconds>(pause, std::chrono::seconds(0), longest_hint);
 }
 
 } // namespace
 
-call_state::action call_state::on_response(const response& r, const clocks& now) {
+call_state::action call_state::on_response(const response& r, bool maybe_applied, const clocks& now) {
+    maybe_applied_ = maybe_applied_ || maybe_applied;
     if (!is_transient(r.status)) return action::done;
     // A throttled request was refused. The others may have been carried out all the same:
     // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations

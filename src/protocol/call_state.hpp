@@ -49,8 +49,8 @@ public:
     call_state(const retry_policy& policy, std::chrono::steady_clock::time_point deadline, std::uint32_t seed)
         : policy_(policy), deadline_(deadline), random_(seed) {}
 
-    /// A response arrived.
-    action on_response(const response& r, const clocks& now);
+    /// A response arrived. `maybe_applied`: a first sending in the same attempt may have been applied.
+    action on_response(const response& r, bool maybe_applied, const clocks& now);
 
     /// The exchange failed. `maybe_applied`: the service may have acted on the request.
     action on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now);

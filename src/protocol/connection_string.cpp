@@ -8,6 +8,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace azkv::protocol {
@@ -24,11 +25,23 @@ struct case_insensitive {
     }
 };
 
+bool is_known(std::string_view name) {
+    constexpr std::array names{
+        "DefaultEndpointsProtocol", "AccountName",           "AccountKey",
+        "EndpointSuffix",           "TableEndpoint",         "TableSecondaryEndpoint",
+        "SharedAccessSignature",    "UseDevelopmentStorage", "DevelopmentStorageProxyUri",
+        "AccountEndpoint"};
+    return std::ranges::any_of(names,
+                               [&](const char* known) { return boost::algorithm::iequals(name, known); });
+}
+
 using settings = std::map<std::string_view, std::string_view, case_insensitive>;
 
 // `Name=Text;Name=Text;...`; each pair is cut at its first `=`, since keys end in `=`.
 settings split(std::string_view text) {
     settings all;
+    if (text.starts_with('"') || text.starts_with('\''))
+        refuse("begins with a quotation mark, which is not part of it");
     while (!text.empty()) {
         const auto end = std::min(text.find(';'), text.size());
         std::string_view pair = text.substr(0, end);
@@ -40,7 +53,9 @@ settings split(std::string_view text) {
         if (equals == pair.npos || equals == 0) refuse("has a part that is not of the form Name=Value");
         const auto name = pair.substr(0, equals);
         if (!all.emplace(name, pair.substr(equals + 1)).second)
-            refuse("has the setting " + std::string(name) + " twice");
+            // What is no setting's name may be half a secret, and is not repeated.
+            refuse("has " + (is_known(name) ? "the setting " + std::string(name) : std::string("a setting"))
+                   + " twice");
     }
     if (all.empty()) refuse("is empty");
     return all;

@@ -23,13 +23,13 @@ std::string http_date(std::chrono::system_clock::time_point at) {
     return text.str();
 }
 
-std::optional<std::chrono::system_clock::time_point> parse_http_date(const std::string& text) {
+std::optional<std::chrono::sys_seconds> parse_http_date(const std::string& text) {
     std::tm parts{};
     std::istringstream in(text);
     in.imbue(std::locale::classic());
     in >> std::get_time(&parts, format);
     if (in.fail()) return std::nullopt;
-    return std::chrono::system_clock::from_time_t(timegm(&parts));
+    return std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts)));
 }
 
 } // namespace azkv::protocol

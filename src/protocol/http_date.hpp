@@ -10,6 +10,6 @@ namespace azkv::protocol {
 std::string http_date(std::chrono::system_clock::time_point);
 
 /// The time that such a text names; nullopt if it names none.
-std::optional<std::chrono::system_clock::time_point> parse_http_date(const std::string&);
+std::optional<std::chrono::sys_seconds> parse_http_date(const std::string&);
 
 } // namespace azkv::protocol

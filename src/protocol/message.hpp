@@ -1,6 +1,6 @@
 #pragma once
 
-#include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,18 +29,19 @@ public:
     response() {}
 
     unsigned status = 0;
-    std::string content_type;
-    std::string etag;
     std::string request_id;
     std::string error_code; // x-ms-error-code
     std::optional<std::string> next_partition_key;
     std::optional<std::string> next_row_key;
     std::string retry_after_ms;                  // either of the two headers in milliseconds
     std::string retry_after;                     // seconds, or a date
-    std::optional<std::size_t> failed_operation; // of a batch: its index
+    std::optional<std::size_t> failed_operation; // of a batch: its index, if it is known
     std::string body;
 
     bool ok() const { return status >= 200 && status < 300; }
+
+    /// Takes a header, if it is one of those above.
+    void keep_header(std::string_view name, std::string_view text);
 };
 
 } // namespace azkv::protocol

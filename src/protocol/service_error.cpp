@@ -1,11 +1,13 @@
 #include "protocol/service_error.hpp"
 
 #include <boost/algorithm/string/predicate.hpp>
+#include <boost/algorithm/string/replace.hpp>
 #include <boost/algorithm/string/trim.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/property_tree/xml_parser.hpp>
 
-#include <sstream>
+#include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace azkv::protocol {
 
@@ -16,7 +18,7 @@ namespace {
 constexpr std::size_t max_error_body = 256 * 1024; // a longer one is not worth reading
 
 // {"odata.error":{"code":"..","message":{"lang":"..","value":".."}}}
-service_error from_json(const std::string& body) {
+service_error from_json(std::string_view body) {
     service_error e;
     boost::system::error_code ec;
     const json::value root = json::parse(body, ec);
@@ -32,23 +34,29 @@ service_error from_json(const std::string& body) {
     return e;
 }
 
-// <Error><Code>..</Code><Message>..</Message></Error>, in either case, with or without a namespace prefix
-service_error from_xml(const std::string& body) {
+// The text of an XML element, as far as its first child.
+std::string xml_text(std::string_view text) {
+    std::string plain(text.substr(0, text.find('<')));
+    for (const auto& [entity, character] :
+         {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}})
+        boost::algorithm::replace_all(plain, entity, character);
+    return plain;
+}
+
+// <Error><Code>..</Code><Message>..</Message></Error>, in either case, with or without a namespace prefix.
+// Two elements are all that is wanted: a parser would build, and recurse into, whatever else the peer sends.
+service_error from_xml(std::string_view body) {
     service_error e;
-    namespace tree = boost::property_tree;
-    tree::ptree document;
-    try {
-        std::istringstream text(body);
-        tree::read_xml(text, document);
-    } catch (const tree::xml_parser_error&) {
-        return e;
-    }
-    for (const auto& root : document) {
-        for (const auto& [name, element] : root.second) {
-            const auto local = std::string_view(name).substr(name.find(':') + 1);
-            if (boost::algorithm::iequals(local, "code")) e.code = element.data();
-            if (boost::algorithm::iequals(local, "message")) e.message = element.data();
-        }
+    for (auto at = body.find('<'); at != body.npos; at = body.find('<', at + 1)) {
+        const auto end = body.find('>', at);
+        if (end == body.npos) break;
+        std::string_view name = body.substr(at + 1, end - at - 1);
+        name = name.substr(0, name.find_first_of(" \t\r\n/"));
+        name.remove_prefix(name.find(':') + 1); // npos + 1 is 0
+        if (e.code.empty() && boost::algorithm::iequals(name, "code"))
+            e.code = xml_text(body.substr(end + 1));
+        if (e.message.empty() && boost::algorithm::iequals(name, "message"))
+            e.message = xml_text(body.substr(end + 1));
     }
     return e;
 }
@@ -59,8 +67,9 @@ service_error read_error(const response& r) {
     service_error e;
     if (r.body.size() <= max_error_body) {
         const auto first = r.body.find_first_not_of(" \r\n\t\xEF\xBB\xBF");
-        if (first != r.body.npos && r.body[first] == '{') e = from_json(r.body);
-        if (first != r.body.npos && r.body[first] == '<') e = from_xml(r.body.substr(first));
+        const std::string_view body = std::string_view(r.body).substr(std::min(first, r.body.size()));
+        if (body.starts_with('{')) e = from_json(body);
+        if (body.starts_with('<')) e = from_xml(body);
     }
     if (e.code.empty()) e.code = r.error_code;
     boost::algorithm::trim(e.message);

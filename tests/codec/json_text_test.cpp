@@ -62,6 +62,13 @@ TEST_CASE("numbers beyond the range of doubles") {
     CHECK(exact_double("-1e400") == -std::numeric_limits<double>::infinity());
     CHECK(exact_double("1e-400") == 0);
     CHECK(std::signbit(exact_double("-1e-400")));
+    const std::string zeros(400, '0');
+    CHECK(exact_double("0." + zeros + "1") == 0);
+    CHECK(exact_double("1" + zeros + "e-10") == std::numeric_limits<double>::infinity());
+    CHECK(exact_double("1" + zeros) == std::numeric_limits<double>::infinity());
+    CHECK(exact_double("0." + zeros + "1e+400") == 0.1);
+    CHECK(exact_double("1e99999999999999999999") == std::numeric_limits<double>::infinity());
+    CHECK(exact_double("-1e-99999999999999999999") == 0);
 }
 
 TEST_CASE("parse_json takes JSON and nothing else") {

@@ -63,6 +63,12 @@ TEST_CASE("keys: the limits are the service's") {
     CHECK_NOTHROW(escape_key(emoji, service_mode::storage));
     CHECK_THROWS_AS(escape_key(emoji + "x", service_mode::storage), error);
 
+    std::string wide; // 512 units, but 1536 bytes
+    for (int i = 0; i < 512; ++i) wide += "日";
+    CHECK_NOTHROW(escape_key(wide, service_mode::storage, key_kind::partition));
+    CHECK(contains(failure_of([&] { escape_key(wide, service_mode::cosmos, key_kind::partition); }).what(),
+                   "1024"));
+    CHECK_NOTHROW(escape_key(std::string(256, 'k'), service_mode::cosmos, key_kind::partition));
     CHECK_NOTHROW(escape_key(std::string(255, 'k'), service_mode::cosmos));
     CHECK(failure_of([] { escape_key(std::string(256, 'k'), service_mode::cosmos); }).code()
           == errc::too_large);

@@ -248,6 +248,10 @@ TEST_CASE_TEMPLATE("partitions are apart, and a query sees them all", Driver, as
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].partition_key() == "one's");
     CHECK(rows[1].partition_key() == "two/2");
+    const auto found =
+        one.query("PartitionKey eq " + filter_key("two/2") + " and RowKey eq " + filter_key("k"), c);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].value() == parse(R"({"n": 2})"));
 }
 
 TEST_CASE_TEMPLATE("what the service refuses is told", Driver, async_driver, blocking_driver) {

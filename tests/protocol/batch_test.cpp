@@ -31,7 +31,6 @@ std::string failure(unsigned status, const std::string& code, const std::string&
 response answer(const std::string& parts) {
     response r;
     r.status = 202;
-    r.content_type = "multipart/mixed; boundary=batchresponse_1";
     r.request_id = "id";
     r.body = "--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_1\r\n\r\n"
              + parts + "--changesetresponse_1--\r\n--batchresponse_1--\r\n";
@@ -96,12 +95,23 @@ TEST_CASE("a failed operation becomes the response") {
     CHECK(r.failed_operation == 3);
     CHECK(r.request_id == "id");
     CHECK(r.body == test::error_body("EntityAlreadyExists", "3:There it is."));
-    CHECK(r.content_type == "application/json;odata=minimalmetadata");
     // The service leaves the index out for the first operation.
     CHECK(unwrap_batch(answer(failure(400, "X", "No index: none")), 5).failed_operation == 0);
     CHECK(unwrap_batch(answer(failure(429, "TooManyRequests", "0:busy")), 1).status == 429);
+    CHECK_FALSE(unwrap_batch(answer(failure(429, "X", "No index")), 5).failed_operation); // nobody's fault
+    CHECK_FALSE(unwrap_batch(answer(failure(503, "X", "No index")), 5).failed_operation);
     CHECK_FALSE(unwrap_batch(answer(failure(400, "X", "99:m")), 5).failed_operation);
     CHECK(unwrap_batch(answer(failure(400, "X", "18446744073709551616:m")), 5).failed_operation == 0);
+}
+
+TEST_CASE("what a part's headers ask for is kept") {
+    const response r = unwrap_batch(answer(part("HTTP/1.1 429 x\r\nx-ms-retry-after-ms: "
+                                                "7000\r\nRetry-After:7\r\nx-ms-error-code: Busy\r\n\r\n{}")),
+                                    2);
+    CHECK(r.status == 429);
+    CHECK(r.retry_after_ms == "7000");
+    CHECK(r.retry_after == "7");
+    CHECK(r.error_code == "Busy");
 }
 
 TEST_CASE("line ends of any kind") {

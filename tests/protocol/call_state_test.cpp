@@ -37,9 +37,9 @@ response answer(unsigned status) {
 
 TEST_CASE("answers are done, transient ones are tried again") {
     for (const unsigned status : {200u, 202u, 204u, 400u, 403u, 404u, 409u, 412u, 501u})
-        CHECK(fresh().on_response(answer(status), moment()) == action::done);
+        CHECK(fresh().on_response(answer(status), false, moment()) == action::done);
     for (const unsigned status : {408u, 429u, 500u, 502u, 503u, 504u})
-        CHECK(fresh().on_response(answer(status), moment()) == action::wait);
+        CHECK(fresh().on_response(answer(status), false, moment()) == action::wait);
 }
 
 TEST_CASE("lost connections are tried again, other failures are not") {
@@ -62,12 +62,12 @@ TEST_CASE("pauses grow, vary, stay below the longest, and end") {
     call_state state = fresh(policy);
     for (const auto& [least, most] :
          {std::pair{50ms, 100ms}, {100ms, 200ms}, {150ms, 300ms}, {150ms, 300ms}, {150ms, 300ms}}) {
-        CHECK(state.on_response(answer(500), moment()) == action::wait);
+        CHECK(state.on_response(answer(500), false, moment()) == action::wait);
         CHECK(state.delay() >= least);
         CHECK(state.delay() <= most);
     }
     CHECK(state.attempt() == 6);
-    CHECK(state.on_response(answer(500), moment()) == action::done); // the last answer is the answer
+    CHECK(state.on_response(answer(500), false, moment()) == action::done); // the last answer is the answer
     CHECK(state.on_error(asio::error::eof, true, moment()) == action::fail);
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("what the service asks for is done") {
         response r = answer(503);
         set(r);
         call_state state = fresh();
-        REQUIRE(state.on_response(r, moment()) == action::wait);
+        REQUIRE(state.on_response(r, false, moment()) == action::wait);
         return state.delay();
     };
     CHECK(delay([](response& r) { r.retry_after_ms = "1234"; }) == 1234ms);
@@ -84,6 +84,9 @@ TEST_CASE("what the service asks for is done") {
     CHECK(delay([](response& r) { r.retry_after = http_date(moment().wall + 9s); }) == 9s);
     CHECK(delay([](response& r) { r.retry_after = http_date(moment().wall - 9s); }) == 0s);
     CHECK(delay([](response& r) { r.retry_after_ms = "5", r.retry_after = "7"; }) == 5ms);
+    response far = answer(503);
+    far.retry_after = "Fri, 31 Dec 9999 23:59:59 GMT";
+    CHECK(fresh().on_response(far, false, moment()) == action::done); // not a date in the past
     CHECK(delay([](response& r) { r.retry_after = "soon"; }) <= 100ms);
     CHECK(delay([](response& r) { r.retry_after = "-5"; }) <= 100ms);
 }
@@ -92,22 +95,25 @@ TEST_CASE("no pause goes beyond the deadline") {
     response r = answer(429);
     r.retry_after = "60";
     call_state state = fresh({}, 30s);
-    CHECK(state.on_response(r, moment()) == action::done);
+    CHECK(state.on_response(r, false, moment()) == action::done);
     CHECK(state.attempt() == 1);
     r.retry_after = "99999999999999999999";
-    CHECK(fresh().on_response(r, moment()) == action::wait); // no number: the usual pause
+    CHECK(fresh().on_response(r, false, moment()) == action::wait); // no number: the usual pause
     r.retry_after = "999999999999";
-    CHECK(fresh().on_response(r, moment()) == action::done);
+    CHECK(fresh().on_response(r, false, moment()) == action::done);
 }
 
 TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
     call_state state = fresh();
     CHECK(state.on_error(asio::error::connection_refused, false, moment()) == action::wait);
     CHECK_FALSE(state.maybe_applied());
-    CHECK(state.on_response(answer(429), moment()) == action::wait);
+    CHECK(state.on_response(answer(429), false, moment()) == action::wait);
     CHECK_FALSE(state.maybe_applied());
-    CHECK(state.on_response(answer(503), moment()) == action::wait);
+    CHECK(state.on_response(answer(503), false, moment()) == action::wait);
     CHECK(state.maybe_applied());
+    call_state twice = fresh(); // sent twice within one attempt, and refused the second time
+    CHECK(twice.on_response(answer(429), true, moment()) == action::wait);
+    CHECK(twice.maybe_applied());
     call_state lost = fresh();
     CHECK(lost.on_error(asio::error::eof, true, moment()) == action::wait);
     CHECK(lost.maybe_applied());

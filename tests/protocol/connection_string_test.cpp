@@ -93,6 +93,8 @@ TEST_CASE("what is wrong is named, and nothing is repeated that may be secret") 
     CHECK(contains(reason("AccountName=a"), "neither"));
     CHECK(contains(reason(std::string("AccountKey=") + key), "AccountName"));
     CHECK(contains(reason(std::string("AccountName=a;AccountKey=") + key + ";accountkey=" + key), "twice"));
+    CHECK(contains(reason(std::string(key) + "==;" + key + "=="), "a setting twice"));
+    CHECK(contains(reason("\"UseDevelopmentStorage=true\""), "quotation mark"));
     CHECK(contains(reason("AccountName=a;AccountKey="), "AccountKey"));
     CHECK(contains(reason(std::string("AccountName=a;AccountKey=") + key + ";SharedAccessSignature=sig=1"),
                    "both"));

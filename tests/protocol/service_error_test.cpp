@@ -23,6 +23,7 @@ TEST_CASE("errors in each of their forms") {
         R"({"odata.error":{"code":"TableNotFound","message":{"lang":"en-US","value":"No table.\nRequestId:1"}}})"));
     CHECK(json.code == "TableNotFound");
     CHECK(json.message == "No table.\nRequestId:1");
+    CHECK(read_error(answer(404, "\xEF\xBB\xBF{\"odata.error\":{\"code\":\"X\"}}")).code == "X");
 
     const auto xml =
         read_error(answer(403, "\xEF\xBB\xBF<?xml version=\"1.0\"?><Error><Code>AuthFailed</Code><Message>No "
@@ -49,6 +50,13 @@ TEST_CASE("bodies that are no errors do no harm") {
         CHECK(read_error(answer(404, body)).code == "");
     }
     CHECK(read_error(answer(404, '{' + std::string(1 << 20, ' '))).code == "");
+
+    std::string deep; // deeper than a stack
+    for (int i = 0; i < 60'000; ++i) deep += "<a>";
+    CHECK(read_error(answer(404, deep)).code == "");
+    CHECK(read_error(answer(404, deep + "<Code>X</Code>")).code == "X");
+    CHECK(read_error(answer(404, std::string(200'000, '['))).code == "");
+    CHECK(read_error(answer(404, "{\"a\":" + std::string(200'000, '['))).code == "");
 }
 
 TEST_CASE("classes of errors") {

@@ -182,6 +182,22 @@ TEST_CASE("a context that is destroyed while a page is awaited") {
     CHECK(w.frames == 0);
 }
 
+TEST_CASE("two calls at once are refused, and do no harm") {
+    asio::io_context context;
+    world w;
+    auto rows = pages(w, 2);
+    std::optional<std::string> first;
+    std::exception_ptr second;
+    asio::co_spawn(context, rows.next(),
+                   [&](std::exception_ptr, std::optional<std::string> s) { first = s; });
+    asio::co_spawn(context, rows.next(), [&](std::exception_ptr e, auto) { second = e; });
+    context.run();
+    CHECK(first);
+    REQUIRE(second);
+    CHECK(test::failure_of([&] { std::rethrow_exception(second); }).code() == errc::invalid_argument);
+    CHECK(run(context, rows.next_page()).size() == 2);
+}
+
 TEST_CASE("a generator may move while it is awaited") {
     asio::io_context context;
     world w;

@@ -18,6 +18,10 @@ TEST_CASE("timestamps, with up to seven digits of a second") {
     CHECK(parsed("2026-01-02T03:04:05Z") == second);
     CHECK(parsed("2026-01-02T03:04:05.5Z") == second + milliseconds(500));
     CHECK(parsed("2026-01-02T03:04:05.1234567Z") == second + nanoseconds(123'456'700));
+    CHECK(parsed("9999-12-31T23:59:59.9999999Z") == system_clock::time_point::max());
+    CHECK(parsed("0001-01-01T00:00:00Z") == system_clock::time_point::min());
+    CHECK(parsed("2026-01-02T24:04:05Z") == system_clock::time_point());
+    CHECK(parsed("2026-01-02T-1:04:05Z") == system_clock::time_point());
     for (const char* text : {"", "yesterday", "2026-13-02T03:04:05Z", "2026-01-02", "2026-01-02 03:04:05Z"})
         CHECK(parsed(text) == system_clock::time_point());
 }

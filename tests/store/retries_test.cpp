@@ -93,6 +93,13 @@ TEST_CASE("an erase whose answer was lost") {
     s.net->fail(asio::error::eof, true);
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK(s.run(s.db.erase("k"))); // the first attempt removed it
+    s.net->answer_second(
+        429); // sent twice; the second time it was refused, the first time it may have worked
+    s.net->answer(404, error_body("ResourceNotFound"));
+    CHECK(s.run(s.db.erase("k")));
+    s.net->answer(500);
+    s.net->answer(404, error_body("TableNotFound"));
+    CHECK_FALSE(s.run(s.db.erase("k"))); // there was nothing to remove
     s.net->fail(asio::error::connection_refused, false);
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK_FALSE(s.run(s.db.erase("k"))); // it never got there

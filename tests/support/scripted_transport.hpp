@@ -36,6 +36,12 @@ public:
         steps_.push_back(std::move(s));
     }
 
+    /// As an exchange that was repeated over a new connection.
+    void answer_second(unsigned status, std::string body = {}) {
+        answer(status, std::move(body));
+        steps_.back().repeated = true;
+    }
+
     net::asio::awaitable<void> run(net::exchange& x) override {
         co_await net::asio::post(net::asio::use_awaitable);
         sent.push_back(x.head + std::string(x.body));
@@ -46,6 +52,7 @@ public:
         x.response = std::move(s.response);
         x.error = s.error;
         x.maybe_applied = s.maybe_applied;
+        x.maybe_applied_before = s.repeated;
     }
 
     bool finished() const { return steps_.empty(); }
@@ -60,6 +67,7 @@ private:
         protocol::response response;
         boost::system::error_code error;
         bool maybe_applied = false;
+        bool repeated = false;
     };
 
     std::deque<step> steps_;

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <azkv/config.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace azkv {
+
+// Pieces of OData filters, for texts that come from outside: a filter that is put together without them can
+// be changed in meaning by a quote in a text.
+
+/// `text` as a literal: `"name eq " + azkv::filter_text("O'Hara")` is `name eq 'O''Hara'`.
+AZKV_DECL std::string filter_text(std::string_view text);
+
+/// A key, or a partition key, as a literal to compare RowKey or PartitionKey with: as it is stored, with
+/// those characters escaped that a key in a table cannot have. Throws `azkv::error` if it is not UTF-8.
+AZKV_DECL std::string filter_key(std::string_view key);
+
+} // namespace azkv

@@ -1,0 +1,17 @@
+#include "codec/names.hpp"
+#include "protocol/operations.hpp"
+
+#include <azkv/filter.hpp>
+#include <azkv/value.hpp>
+
+namespace azkv {
+
+std::string filter_text(std::string_view text) {
+    return protocol::string_literal(text);
+}
+
+std::string filter_key(std::string_view key) {
+    return protocol::string_literal(codec::escape_key(key, service_mode::storage));
+}
+
+} // namespace azkv

@@ -1,0 +1,23 @@
+#include "protocol/message.hpp"
+
+#include <boost/url/grammar/ci_string.hpp>
+
+namespace azkv::protocol {
+
+void response::keep_header(std::string_view name, std::string_view text) {
+    const auto is = [&](std::string_view other) { return boost::urls::grammar::ci_is_equal(name, other); };
+    if (is("x-ms-request-id"))
+        request_id = text;
+    else if (is("x-ms-error-code"))
+        error_code = text;
+    else if (is("x-ms-continuation-NextPartitionKey"))
+        next_partition_key = text;
+    else if (is("x-ms-continuation-NextRowKey"))
+        next_row_key = text;
+    else if (is("Retry-After"))
+        retry_after = text;
+    else if (is("retry-after-ms") || is("x-ms-retry-after-ms"))
+        retry_after_ms = text;
+}
+
+} // namespace azkv::protocol

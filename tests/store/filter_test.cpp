@@ -1,0 +1,14 @@
+#include <azkv/error.hpp>
+#include <azkv/filter.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace azkv;
+
+TEST_CASE("texts in filters cannot end their quotes") {
+    CHECK(filter_text("O'Hara") == "'O''Hara'");
+    CHECK(filter_text("") == "''");
+    CHECK(filter_text("x' or 1 eq 1 or 'a") == "'x'' or 1 eq 1 or ''a'");
+    CHECK(filter_key("it's/1") == "'it''s_x002F_1'");
+    CHECK_THROWS_AS(filter_key("\xFF"), error);
+}
