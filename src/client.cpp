@@ -31,8 +31,8 @@ constexpr std::string_view service_version = "2020-12-06";
 
 std::string subject::text() const {
     std::string text(operation);
-    if (key) text += ' ' + codec::quoted(*key);
-    return text + " in " + codec::quoted(collection);
+    if (key) text += ' ' + codec::in_quotes(*key);
+    return text + " in " + codec::in_quotes(collection);
 }
 
 void subject::fail(boost::system::error_code code, const std::string& why, diagnostics details) const {

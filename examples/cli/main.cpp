@@ -7,12 +7,16 @@
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,11 +32,17 @@ class input_error : public std::runtime_error {
     using runtime_error::runtime_error;
 };
 
+/// Output that has nowhere to go.
+class output_error : public std::runtime_error {
+    using runtime_error::runtime_error;
+};
+
 class arguments {
 public:
     std::string connection_string = "UseDevelopmentStorage=true";
     std::string mode;
     std::optional<std::string> partition;
+    std::optional<double> timeout; // seconds
     std::string key;
     std::string text; // JSON, a file name or a filter
     std::string collection = azkv::default_collection;
@@ -44,12 +54,13 @@ azkv::blocking_store open(const arguments& a) {
     if (!a.mode.empty())
         options.mode(a.mode == "cosmos" ? azkv::service_mode::cosmos : azkv::service_mode::storage);
     if (a.partition) options.partition(*a.partition);
+    if (a.timeout) options.timeout(std::chrono::milliseconds(std::llround(*a.timeout * 1000)));
     return azkv::blocking_store::from_connection_string(a.connection_string, options);
 }
 
 void print_line(const json::object& line) {
     if (!(std::cout << azkv::serialize_value(line) << '\n'))
-        throw input_error("cannot write to standard output");
+        throw output_error("cannot write to standard output");
 }
 
 json::object pair_line(const std::string& key, azkv::value value) {
@@ -60,7 +71,9 @@ json::object pair_line(const std::string& key, azkv::value value) {
 }
 
 int put(const arguments& a) {
-    open(a).put(a.key, azkv::parse_value(a.text), a.collection);
+    std::string text = a.text;
+    if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    open(a).put(a.key, azkv::parse_value(text), a.collection);
     return success;
 }
 
@@ -91,8 +104,12 @@ std::pair<std::string, azkv::value> parse_pair(const std::string& line, std::siz
     }
     const json::value* const key = parsed.if_contains("key");
     json::value* const value = parsed.if_contains("value");
-    if (parsed.size() != 2 || !key || !key->is_string() || !value || !value->is_object())
+    if (!key || !key->is_string() || !value || !value->is_object())
         throw input_error(where + R"(not of the form {"key": "..", "value": {..}})");
+    for (const auto& member : parsed)
+        if (member.key() != "key" && member.key() != "value")
+            throw input_error(where + "put-all knows no " + json::serialize(member.key())
+                              + ", only key and value");
     return {std::string(key->get_string()), std::move(value->get_object())};
 }
 
@@ -110,22 +127,29 @@ int put_all(const arguments& a) {
     progress shown("written");
     std::vector<std::pair<std::string, azkv::value>> pairs;
     std::size_t bytes = 0;
+    std::size_t written = 0;
     const auto send = [&] {
         const std::size_t n = pairs.size();
         db.put_all(std::exchange(pairs, {}), a.collection);
         bytes = 0;
+        written += n;
         shown.add(n);
     };
     std::size_t number = 0;
-    for (std::string line; std::getline(in, line);) {
-        ++number;
-        if (line.find_first_not_of(" \t\r") == line.npos) continue;
-        pairs.push_back(parse_pair(line, number));
-        bytes += line.size();
-        if (pairs.size() == lines_at_once || bytes >= bytes_at_once) send();
+    try {
+        for (std::string line; std::getline(in, line);) {
+            ++number;
+            if (line.find_first_not_of(" \t\r") == line.npos) continue;
+            pairs.push_back(parse_pair(line, number));
+            bytes += line.size();
+            if (pairs.size() == lines_at_once || bytes >= bytes_at_once) send();
+        }
+        if (in.bad())
+            throw input_error("cannot read " + (number ? "on after line " + std::to_string(number) : a.text));
+        if (!pairs.empty()) send();
+    } catch (const input_error& e) {
+        throw input_error(e.what() + ("; " + std::to_string(written)) + " pairs were written before");
     }
-    if (in.bad()) throw input_error("cannot read on after line " + std::to_string(number));
-    if (!pairs.empty()) send();
     return success;
 }
 
@@ -152,24 +176,31 @@ int query(const arguments& a) {
     return success;
 }
 
+// The service's own words, made fit for one line of a terminal.
+std::string words_of(const azkv::error& e) {
+    if (e.service_code().empty()) return {};
+    const std::string& message = e.server_message();
+    return ": "
+           + json::serialize(json::string(e.service_code() + ": " + message.substr(0, message.find('\n'))));
+}
+
 // Runs a command; its failures become a line on standard error and a status.
 int run(const std::function<int(const arguments&)>& command, const arguments& a) {
+    const auto failed = [](int status, const std::string& why) {
+        std::cerr << "azkv: " << why << '\n';
+        return status;
+    };
     try {
         const int status = command(a);
-        if (!std::cout.flush()) throw input_error("cannot write to standard output");
+        if (!std::cout.flush()) throw output_error("cannot write to standard output");
         return status;
     } catch (const azkv::error& e) {
-        std::cerr << "azkv: " << e.what();
-        if (!e.service_code().empty()) std::cerr << ": " << json::serialize(json::string(e.service_code()));
-        std::cerr << '\n';
         const bool not_sent = e.status() == 0 && e.code() == azkv::condition::invalid_argument;
-        return not_sent ? usage : service;
+        return failed(not_sent ? usage : service, e.what() + words_of(e));
     } catch (const input_error& e) {
-        std::cerr << "azkv: " << e.what() << '\n';
-        return usage;
+        return failed(usage, e.what());
     } catch (const std::exception& e) {
-        std::cerr << "azkv: " << e.what() << '\n';
-        return service;
+        return failed(service, e.what());
     }
 }
 
@@ -189,6 +220,8 @@ int main(int argc, char** argv) {
     app.add_option("--mode", a.mode, "which service it is; default: by its host name")
         ->check(CLI::IsMember({"storage", "cosmos"}));
     app.add_option("--partition", a.partition, "that the keys live in; default: default");
+    app.add_option("--timeout", a.timeout, "seconds that a call may take; default: 120")
+        ->check(CLI::PositiveNumber);
     app.footer("Exit status: 0 done, 1 absent, 2 bad usage or input, 3 the service or the network failed.");
 
     const auto add = [&](const char* name, const char* help, int (*function)(const arguments&)) {
@@ -201,14 +234,15 @@ int main(int argc, char** argv) {
         sub->add_option("COLLECTION", a.collection, "default: data");
     };
     const auto add_select = [&](CLI::App* sub) {
-        sub->add_option("--select", a.select, "the members to read, separated by commas")
+        sub->add_option("--select", a.select, "the members to read")
+            ->type_name("A,B,..")
             ->delimiter(',')
             ->allow_extra_args(false);
     };
 
     CLI::App* sub = add("put", "store a JSON object under a key", put);
     sub->add_option("KEY", a.key)->required();
-    sub->add_option("JSON", a.text, "the object")->required();
+    sub->add_option("JSON", a.text, "the object; - is standard input")->required();
     add_collection(sub);
 
     sub = add("put-all", R"(store many, from lines {"key": "..", "value": {..}})", put_all);
@@ -237,7 +271,12 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() == 0) return app.exit(e); // --help, --version
-        std::cerr << "azkv: " << e.what() << " (azkv --help lists the commands)\n";
+        const std::vector<std::string> unknown = app.remaining();
+        if (app.get_subcommands().empty() && !unknown.empty())
+            std::cerr << "azkv: there is no command " << json::serialize(json::string(unknown.front()));
+        else
+            std::cerr << "azkv: " << e.what();
+        std::cerr << " (azkv --help lists the commands)\n";
         return usage;
     }
     return run(command, a);

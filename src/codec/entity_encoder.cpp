@@ -26,7 +26,7 @@ constexpr std::size_t max_storage_entity = std::size_t{1} << 20;
 constexpr std::size_t max_cosmos_entity = 2'000'000 - 16'384;
 
 [[noreturn]] void refuse(errc code, std::string_view member, const std::string& why) {
-    throw error(code, "member " + quoted(member) + ' ' + why);
+    throw error(code, "member " + in_quotes(member) + ' ' + why);
 }
 
 /// Writes the properties of one entity and counts what they cost, by the service's own formula.

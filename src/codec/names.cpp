@@ -90,7 +90,7 @@ std::size_t checked_length(std::string_view text, std::string_view what) {
 void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std::string_view what,
                  std::string_view text) {
     if (size <= limit) return;
-    refuse(errc::too_large, std::string(what) + ' ' + quoted(text) + " takes " + std::to_string(size) + ' '
+    refuse(errc::too_large, std::string(what) + ' ' + in_quotes(text) + " takes " + std::to_string(size) + ' '
                                 + std::string(unit) + "; the service holds " + std::to_string(limit));
 }
 
@@ -119,12 +119,12 @@ std::string table_name(std::string_view collection) {
     });
     if (name.empty())
         refuse(errc::invalid_argument,
-               "collection " + quoted(collection) + " has no ASCII letter or digit to name its table by");
+               "collection " + in_quotes(collection) + " has no ASCII letter or digit to name its table by");
     if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
     if (name.size() < 3) name.append(3 - name.size(), 'A');
     if (name.size() > 63) name.resize(63);
     if (boost::algorithm::iequals(name, "tables"))
-        refuse(errc::invalid_argument, "collection " + quoted(collection) + " would be the table \"" + name
+        refuse(errc::invalid_argument, "collection " + in_quotes(collection) + " would be the table \"" + name
                                            + "\", which is reserved");
     return name;
 }
@@ -189,7 +189,7 @@ std::string unescape(std::string_view stored) {
     return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr std::size_t readable = 100;
     if (utf16_length(text) == std::string_view::npos) return "(not UTF-8)";
     std::string_view head = text.substr(0, readable);

@@ -31,6 +31,6 @@ std::string escape_property(std::string_view name, service_mode mode);
 std::string unescape(std::string_view stored);
 
 /// Appends `text` between double quotes, in ASCII and cut to a readable length, for messages.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 } // namespace azkv::codec

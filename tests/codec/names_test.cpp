@@ -113,9 +113,9 @@ TEST_CASE("unescape leaves alone what is no escape") {
     CHECK(unescape("_xDE00_x") == "_xDE00_x");
 }
 
-TEST_CASE("quoted keeps messages readable") {
-    CHECK(quoted("k\"1\n") == R"("k\"1\u000a")");
-    CHECK(quoted(std::string(500, 'k')) == '"' + std::string(100, 'k') + "...\"");
-    CHECK(contains(quoted(std::string(99, 'k') + "日本"), std::string(99, 'k') + "..."));
-    CHECK(quoted("\xFF") == "(not UTF-8)");
+TEST_CASE("in_quotes keeps messages readable") {
+    CHECK(in_quotes("k\"1\n") == R"("k\"1\u000a")");
+    CHECK(in_quotes(std::string(500, 'k')) == '"' + std::string(100, 'k') + "...\"");
+    CHECK(contains(in_quotes(std::string(99, 'k') + "日本"), std::string(99, 'k') + "..."));
+    CHECK(in_quotes("\xFF") == "(not UTF-8)");
 }

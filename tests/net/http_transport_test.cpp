@@ -12,11 +12,13 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -506,4 +508,82 @@ TEST_CASE("any completion token, through co_spawn") {
     auto future = asio::co_spawn(threads, db.get("k"), asio::use_future);
     CHECK(future.get());
     threads.join();
+}
+
+TEST_CASE("bytes that nobody asked for are not taken for an answer") {
+    http_server server([](const http_request& r) {
+        const std::string n = r.target.substr(r.target.find("RowKey='") + 8, 1);
+        const std::string body = R"({"PartitionKey":"default","RowKey":"k","i":)" + n + "}";
+        const std::string answer =
+            "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        const std::string stray = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"i\":9}";
+        http_reply reply = raw(answer);
+        reply.afterwards = stray;
+        return reply;
+    });
+    asio::io_context context;
+    store db(context.get_executor(), server.endpoint(), key);
+    for (int i = 1; i <= 3; ++i) {
+        const auto v = run(context, db.get(std::to_string(i)));
+        REQUIRE(v);
+        CHECK(v->at("i") == i);
+        while (server.strays() < static_cast<std::size_t>(i)) std::this_thread::sleep_for(1ms);
+    }
+    CHECK(server.connections() == 3);
+}
+
+TEST_CASE("an answer that comes before the request was taken whole is heard") {
+    // The server reads the head only, refuses, and closes.
+    asio::io_context context;
+    asio::ip::tcp::acceptor acceptor(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    const auto refuse = [&]() -> asio::awaitable<void> {
+        asio::ip::tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
+        std::string head(512, '\0');
+        co_await socket.async_read_some(asio::buffer(head), asio::use_awaitable);
+        const std::string answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        co_await asio::async_write(socket, asio::buffer(answer), asio::use_awaitable);
+        socket.shutdown(asio::socket_base::shutdown_send);
+        asio::steady_timer drained(context, 20ms); // lest the reset overtakes the answer
+        co_await drained.async_wait(asio::use_awaitable);
+    };
+    store db(context.get_executor(),
+             "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/a", key,
+             quick().max_attempts(1));
+    std::vector<std::pair<std::string, value>> pairs;
+    for (int i = 0; i < 35; ++i) {
+        value v;
+        for (int m = 0; m < 4; ++m) v["m" + std::to_string(m)] = std::string(25'000, 'y');
+        pairs.emplace_back("k" + std::to_string(i), std::move(v));
+    }
+    asio::co_spawn(context, refuse(), asio::detached);
+    const error e = failure_of([&] { run(context, db.put_all(pairs)); });
+    CHECK(e.status() == 413);
+    CHECK(e.code() == errc::too_large);
+}
+
+TEST_CASE("a caller that does not let Asio throw is cancelled all the same") {
+    http_server server([](const http_request&) { return slow(); });
+    asio::io_context context;
+    store db(context.get_executor(), server.endpoint(), key);
+    asio::cancellation_signal signal;
+    std::exception_ptr failure;
+    const auto stubborn = [&]() -> asio::awaitable<void> {
+        co_await asio::this_coro::throw_if_cancelled(false);
+        asio::steady_timer timer(context, 5ms);
+        boost::system::error_code ignored;
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        co_await db.get("k");
+    };
+    asio::co_spawn(context, stubborn(),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) { failure = e; }));
+    context.poll();
+    signal.emit(asio::cancellation_type::terminal); // before the operation begins
+    context.run();
+    REQUIRE(failure);
+    try {
+        std::rethrow_exception(failure);
+    } catch (const boost::system::system_error& e) {
+        CHECK(e.code() == asio::error::operation_aborted);
+    }
+    CHECK(server.requests() == 0);
 }

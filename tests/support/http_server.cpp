@@ -48,6 +48,7 @@ public:
     std::atomic<std::size_t> requests{0};
     std::atomic<std::size_t> connections{0};
     std::atomic<std::size_t> open{0};
+    std::atomic<std::size_t> strays{0};
 
 private:
     asio::awaitable<void> accept() {
@@ -124,6 +125,12 @@ private:
             if (!reply.raw.empty()) {
                 co_await asio::async_write(stream, asio::buffer(reply.raw), asio::use_awaitable);
                 if (reply.close) co_return;
+                if (!reply.afterwards.empty()) {
+                    asio::steady_timer timer(context_, tick);
+                    co_await timer.async_wait(asio::use_awaitable);
+                    co_await asio::async_write(stream, asio::buffer(reply.afterwards), asio::use_awaitable);
+                    ++strays;
+                }
                 continue;
             }
             http::response<http::string_body> response(static_cast<http::status>(reply.status), 11);
@@ -163,6 +170,10 @@ std::size_t http_server::connections() const {
 
 std::size_t http_server::open_connections() const {
     return impl_->open;
+}
+
+std::size_t http_server::strays() const {
+    return impl_->strays;
 }
 
 std::string error_body(std::string_view code, std::string_view message) {

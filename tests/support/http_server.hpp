@@ -32,9 +32,10 @@ public:
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     std::chrono::milliseconds delay{0};
-    bool drop = false;  // close the connection instead of answering
-    bool close = false; // close it behind the answer, without saying so
-    std::string raw;    // send just this instead
+    bool drop = false;      // close the connection instead of answering
+    bool close = false;     // close it behind the answer, without saying so
+    std::string raw;        // send just this instead
+    std::string afterwards; // and this, unasked, a moment later
 };
 
 /// A certificate and its key, in PEM.
@@ -62,6 +63,7 @@ public:
     std::size_t requests() const;
     std::size_t connections() const; // ever accepted
     std::size_t open_connections() const;
+    std::size_t strays() const; // how often `afterwards` was sent
 
 private:
     class implementation;
