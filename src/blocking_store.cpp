@@ -111,7 +111,7 @@ private:
     std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> free_;
 };
 
-/// A query and the session that it runs on.
+/// A query, with the context that it runs on.
 class [[gnu::visibility("hidden")]] blocking_query::state {
 public:
     state(std::shared_ptr<blocking_store::implementation> owner, std::string filter, std::string collection,

@@ -54,7 +54,7 @@ public:
 
     /// How many attempts a request gets at most, the first included. Default: 4; 1 never retries. Not
     /// counted: the quiet repeat, once an attempt, when a kept connection turns out to have been closed by
-    /// the peer.
+    /// the peer. A write that had to make its table first begins anew.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }

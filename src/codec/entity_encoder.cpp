@@ -122,8 +122,6 @@ private:
     }
 
     void write_string(std::string_view member, std::string_view name, std::string_view text) {
-        if (utf16_length(text) == std::string_view::npos)
-            refuse(errc::invalid_argument, member, "holds text that is not UTF-8");
         // What a reader would take for JSON is stored as JSON, and so comes back as the string it is.
         const bool looks_like_json =
             text == "null"
@@ -142,14 +140,13 @@ private:
         if (has_nonfinite(v))
             refuse(errc::invalid_argument, member,
                    "holds a NaN or an infinity, which JSON has no number for");
-        const std::string text = json::serialize(v);
-        if (utf16_length(text) == std::string_view::npos)
-            refuse(errc::invalid_argument, member, "holds text that is not UTF-8");
-        write_text(member, name, text);
+        write_text(member, name, json::serialize(v));
     }
 
     void write_text(std::string_view member, std::string_view name, std::string_view text) {
         const std::size_t units = utf16_length(text);
+        if (units == std::string_view::npos)
+            refuse(errc::invalid_argument, member, "holds text that is not UTF-8");
         if (mode_ == service_mode::storage && units > max_text_units)
             refuse(errc::too_large, member,
                    "takes " + std::to_string(units) + " UTF-16 units; the service holds "

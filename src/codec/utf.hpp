@@ -3,6 +3,8 @@
 #include <boost/locale/utf.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace azkv::codec {
@@ -20,15 +22,29 @@ inline char32_t next_code_point(std::string_view& text) {
     return static_cast<char32_t>(c);
 }
 
+/// How many characters at the front of `text` are ASCII, looked at eight at a time.
+inline std::size_t ascii_prefix(std::string_view text) {
+    std::size_t n = 0;
+    for (std::uint64_t word = 0; text.size() - n >= sizeof word; n += sizeof word) {
+        std::memcpy(&word, text.data() + n, sizeof word);
+        if (word & 0x8080808080808080) break;
+    }
+    while (n < text.size() && static_cast<unsigned char>(text[n]) < 0x80) ++n;
+    return n;
+}
+
 /// The length in UTF-16 code units, in which the service counts; npos if `text` is not UTF-8.
 inline std::size_t utf16_length(std::string_view text) {
     std::size_t units = 0;
-    while (!text.empty()) {
+    for (;;) {
+        const std::size_t plain = ascii_prefix(text);
+        units += plain;
+        text.remove_prefix(plain);
+        if (text.empty()) return units;
         const char32_t c = next_code_point(text);
         if (c == malformed) return std::string_view::npos;
         units += c < 0x10000 ? 1 : 2;
     }
-    return units;
 }
 
 } // namespace azkv::codec
