@@ -11,5 +11,10 @@ function(azkv_compile_options target)
     target_compile_options(${target} PUBLIC -fsanitize=${sanitizers} -fno-omit-frame-pointer
                                             -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
+    if("thread" IN_LIST AZKV_SANITIZE)
+      # ThreadSanitizer does not understand the fence with which Asio's reference counts end; without
+      # std::atomic they are those of Boost, which it does.
+      target_compile_definitions(${target} PUBLIC BOOST_ASIO_DISABLE_STD_ATOMIC)
+    endif()
   endif()
 endfunction()
