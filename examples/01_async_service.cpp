@@ -29,16 +29,18 @@ asio::awaitable<void> serve(azkv::store db) {
     std::cout << "erased: " << std::boolalpha << was_there << '\n';
 }
 
-int main() try {
-    const char* const service = std::getenv("AZKV_CONNECTION_STRING");
-    asio::io_context context;
-    auto db = azkv::store::from_connection_string(context.get_executor(),
-                                                  service ? service : "UseDevelopmentStorage=true");
-    asio::co_spawn(context, serve(db), [](std::exception_ptr failure) {
-        if (failure) std::rethrow_exception(failure);
-    });
-    context.run(); // returns when there is nothing left to do
-} catch (const std::exception& e) {
-    std::cerr << e.what() << '\n';
-    return EXIT_FAILURE;
+int main() {
+    try {
+        const char* const service = std::getenv("AZKV_CONNECTION_STRING");
+        asio::io_context context;
+        auto db = azkv::store::from_connection_string(context.get_executor(),
+                                                      service ? service : "UseDevelopmentStorage=true");
+        asio::co_spawn(context, serve(db), [](std::exception_ptr failure) {
+            if (failure) std::rethrow_exception(failure);
+        });
+        context.run(); // returns when there is nothing left to do
+    } catch (const std::exception& e) {
+        std::cerr << e.what() << '\n';
+        return EXIT_FAILURE;
+    }
 }

@@ -5,24 +5,25 @@
 #include <cstdlib>
 #include <iostream>
 
-int main() try {
-    const char* const service = std::getenv("AZKV_CONNECTION_STRING");
-    auto db = azkv::blocking_store::from_connection_string(service ? service : "UseDevelopmentStorage=true");
+int main() {
+    try {
+        const char* const service = std::getenv("AZKV_CONNECTION_STRING");
+        auto db =
+            azkv::blocking_store::from_connection_string(service ? service : "UseDevelopmentStorage=true");
 
-    db.put("berlin", {{"country", "DE"}, {"population", 3'700'000}}, "cities");
-    db.put_all({{"paris", {{"country", "FR"}, {"population", 2'100'000}}},
-                {"lyon", {{"country", "FR"}, {"population", 520'000}}}},
-               "cities");
+        db.put("berlin", {{"country", "DE"}, {"population", 3'700'000}}, "cities");
+        db.put_all({{"paris", {{"country", "FR"}, {"population", 2'100'000}}},
+                    {"lyon", {{"country", "FR"}, {"population", 520'000}}}},
+                   "cities");
 
-    if (auto city = db.get("berlin", "cities")) std::cout << city->at("population") << '\n';
+        if (auto city = db.get("berlin", "cities")) std::cout << city->at("population") << '\n';
 
-    for (auto& row : db.query("country eq 'FR' and population gt 1000000", "cities"))
-        std::cout << row.key() << ": " << azkv::serialize_value(row.value()) << '\n';
+        for (auto& row : db.query("country eq 'FR' and population gt 1000000", "cities"))
+            std::cout << row.key() << ": " << azkv::serialize_value(row.value()) << '\n';
 
-    for (const auto& [key, value] : db.get_all("cities")) db.erase(key, "cities");
-
-} catch (const azkv::error& e) {
-
-    std::cerr << e.what() << '\n';
-    return EXIT_FAILURE;
+        for (const auto& [key, value] : db.get_all("cities")) db.erase(key, "cities");
+    } catch (const azkv::error& e) {
+        std::cerr << e.what() << '\n';
+        return EXIT_FAILURE;
+    }
 }

@@ -81,22 +81,22 @@ asio::awaitable<void> listen(tcp::acceptor acceptor, azkv::store db) {
     }
 }
 
-int main(int argc, char** argv) try {
-    const char* const service = std::getenv("AZKV_CONNECTION_STRING");
-    const int port = argc > 1 ? std::stoi(argv[1]) : 0;
-    asio::thread_pool threads(4);
-    auto db = azkv::store::from_connection_string(threads.get_executor(),
-                                                  service ? service : "UseDevelopmentStorage=true");
-    tcp::acceptor acceptor(threads,
-                           {asio::ip::address_v4::loopback(), static_cast<asio::ip::port_type>(port)});
-    std::cout << "listening on " << acceptor.local_endpoint() << std::endl;
-    asio::co_spawn(threads, listen(std::move(acceptor), db), asio::detached);
-    asio::signal_set signals(threads, SIGINT, SIGTERM);
-    signals.async_wait([&](auto, int) { threads.stop(); });
-    threads.join();
-
-} catch (const std::exception& e) {
-
-    std::cerr << e.what() << '\n';
-    return EXIT_FAILURE;
+int main(int argc, char** argv) {
+    try {
+        const char* const service = std::getenv("AZKV_CONNECTION_STRING");
+        const int port = argc > 1 ? std::stoi(argv[1]) : 0;
+        asio::thread_pool threads(4);
+        auto db = azkv::store::from_connection_string(threads.get_executor(),
+                                                      service ? service : "UseDevelopmentStorage=true");
+        tcp::acceptor acceptor(threads,
+                               {asio::ip::address_v4::loopback(), static_cast<asio::ip::port_type>(port)});
+        std::cout << "listening on " << acceptor.local_endpoint() << std::endl;
+        asio::co_spawn(threads, listen(std::move(acceptor), db), asio::detached);
+        asio::signal_set signals(threads, SIGINT, SIGTERM);
+        signals.async_wait([&](auto, int) { threads.stop(); });
+        threads.join();
+    } catch (const std::exception& e) {
+        std::cerr << e.what() << '\n';
+        return EXIT_FAILURE;
+    }
 }

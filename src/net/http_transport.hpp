@@ -16,8 +16,6 @@ public:
 
     asio::awaitable<void> run(exchange& x) override;
 
-    const pool& connections() const { return *pool_; }
-
 private:
     std::shared_ptr<pool> pool_;
 };
