@@ -19,16 +19,6 @@ using boost::system::error_code;
 
 namespace {
 
-// A string property: the value of the JSON text in it, if it holds a null, array, object or quoted string.
-json::value text_value(json::value&& raw) {
-    const std::string_view text = raw.get_string();
-    const bool looks_like_json =
-        text == "null" || text.starts_with('{') || text.starts_with('[') || text.starts_with('"');
-    if (looks_like_json)
-        if (auto parsed = parse_json(text)) return std::move(*parsed);
-    return std::move(raw);
-}
-
 // A property as its annotation says. Types that JSON has none for stay the text that the service sends.
 json::value typed_value(json::value&& raw, std::string_view edm_type) {
     if (edm_type == "Edm.Double") {
@@ -47,7 +37,8 @@ json::value typed_value(json::value&& raw, std::string_view edm_type) {
             if (result.ec == std::errc{} && result.ptr == end) return i;
         }
     } else if (edm_type.empty() || edm_type == "Edm.String") {
-        if (raw.is_string()) return text_value(std::move(raw));
+        if (const auto* s = raw.if_string())
+            if (auto value = value_in_text(*s)) return std::move(*value);
     }
     return std::move(raw);
 }

@@ -123,10 +123,7 @@ private:
 
     void write_string(std::string_view member, std::string_view name, std::string_view text) {
         // What a reader would take for JSON is stored as JSON, and so comes back as the string it is.
-        const bool looks_like_json =
-            text == "null"
-            || (!text.empty() && std::string_view("{[\"").find(text[0]) != std::string_view::npos);
-        if (looks_like_json && parse_json(text))
+        if (value_in_text(text))
             write_text(member, name, json::serialize(json::string_view(text)));
         else
             write_text(member, name, text);

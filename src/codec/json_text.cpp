@@ -173,6 +173,12 @@ std::optional<json::value> parse_json(std::string_view text, std::size_t levels,
     return parser.handler().release();
 }
 
+std::optional<json::value> value_in_text(std::string_view text) {
+    const bool candidate =
+        text == "null" || text.starts_with('{') || text.starts_with('[') || text.starts_with('"');
+    return candidate ? parse_json(text) : std::nullopt;
+}
+
 std::size_t depth(const json::value& v) {
     if (!v.is_structured()) return 0;
     std::size_t deepest = 0;
@@ -211,11 +217,8 @@ void append_ascii_json(std::string& out, std::string_view text) {
         if (c == '"' || c == '\\') {
             out.push_back('\\');
             out.push_back(static_cast<char>(c));
-        } else if (c < 0x10000) {
-            append_unit(c);
         } else {
-            append_unit(0xD800 + ((c - 0x10000) >> 10));
-            append_unit(0xDC00 + ((c - 0x10000) & 0x3FF));
+            for_each_unit(c, append_unit);
         }
     }
     out.push_back('"');

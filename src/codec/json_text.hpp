@@ -28,6 +28,10 @@ std::optional<boost::json::value> parse_json(std::string_view text, std::size_t 
 std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels, numbers which,
                                              boost::system::error_code& ec);
 
+/// The value that a string property stands for, if a reader takes its text for JSON: `null`, or the text of
+/// an object, an array or a string. Writers ask the same question, to quote the strings that it is true of.
+std::optional<boost::json::value> value_in_text(std::string_view text);
+
 /// The number of levels of arrays and objects; 0 for a scalar.
 std::size_t depth(const boost::json::value&);
 

@@ -24,6 +24,7 @@ constexpr std::size_t max_cosmos_partition_key_bytes = 1024;
 constexpr std::size_t max_property_name_units = 255;
 
 constexpr std::size_t escape_length = 7; // _xHHHH_
+constexpr std::size_t escape_head = 6;   // _xHHHH
 
 bool is_letter(char32_t c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -33,40 +34,46 @@ bool is_digit(char32_t c) {
     return c >= '0' && c <= '9';
 }
 
+// Whether `text` begins with an escape, but for its last character.
+bool begins_like_escape(std::string_view text) {
+    const auto hex = [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); };
+    return text.size() >= escape_head && text.starts_with("_x")
+           && std::ranges::all_of(text.substr(2, 4), hex);
+}
+
 // The code unit of the escape that `text` begins with.
 std::optional<unsigned> leading_escape(std::string_view text) {
-    if (text.size() < escape_length || !text.starts_with("_x") || text[6] != '_') return std::nullopt;
+    if (!begins_like_escape(text) || !text.substr(escape_head).starts_with('_')) return std::nullopt;
     unsigned unit = 0;
     const auto hex = text.substr(2, 4);
-    const bool upper = std::ranges::all_of(hex, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); });
-    if (!upper) return std::nullopt;
     std::from_chars(hex.data(), hex.data() + hex.size(), unit, 16);
     return unit;
 }
 
 void append_escape(std::string& out, char32_t c) {
-    const auto append_unit = [&](unsigned unit) {
+    for_each_unit(c, [&](unsigned unit) {
         constexpr char digits[] = "0123456789ABCDEF";
         out.append("_x");
         for (int shift = 12; shift >= 0; shift -= 4) out.push_back(digits[unit >> shift & 15]);
         out.push_back('_');
-    };
-    if (c < 0x10000) {
-        append_unit(c);
-    } else {
-        append_unit(0xD800 + ((c - 0x10000) >> 10));
-        append_unit(0xDC00 + ((c - 0x10000) & 0x3FF));
-    }
+    });
 }
 
-// Copies `text`, escaping the characters for which `bad(character, offset)` holds, and look-alikes.
+// Copies `text`, escaping the characters for which `bad(character, offset)` holds, and the first of what
+// would read as an escape afterwards: `_x0041_`, and `_x0041` before a character whose own escape begins with
+// `_`.
 template <class Bad>
 std::string escape(std::string_view text, Bad bad) {
     std::string out;
     out.reserve(text.size());
     for (std::string_view rest = text; !rest.empty();) {
         const std::size_t at = text.size() - rest.size();
-        const bool look_alike = rest.front() == '_' && leading_escape(rest).has_value();
+        bool look_alike = false;
+        if (begins_like_escape(rest) && rest.size() > escape_head) {
+            std::string_view behind = rest.substr(escape_head);
+            const char32_t next = next_code_point(behind);
+            look_alike = next == '_' || bad(next, at + escape_head);
+        }
         const std::string_view before = rest;
         const char32_t c = next_code_point(rest);
         if (look_alike || bad(c, at))
@@ -81,10 +88,9 @@ std::string escape(std::string_view text, Bad bad) {
     throw error(code, message);
 }
 
-std::size_t checked_length(std::string_view text, std::string_view what) {
-    const std::size_t units = utf16_length(text);
-    if (units == std::string_view::npos) refuse(errc::invalid_argument, std::string(what) + " is not UTF-8");
-    return units;
+void check_utf8(std::string_view text, std::string_view what) {
+    if (utf16_length(text) == std::string_view::npos)
+        refuse(errc::invalid_argument, std::string(what) + " is not UTF-8");
 }
 
 void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std::string_view what,
@@ -131,7 +137,7 @@ std::string table_name(std::string_view collection) {
 
 std::string escape_key(std::string_view key, service_mode mode, key_kind kind) {
     const std::string_view what = kind == key_kind::row ? "key" : "partition";
-    checked_length(key, what);
+    check_utf8(key, what);
     std::string stored = escape(key, [](char32_t c, std::size_t) {
         return c == '/' || c == '\\' || c == '#' || c == '?' || c < 0x20 || (c >= 0x7F && c <= 0x9F);
     });
@@ -148,7 +154,7 @@ std::string escape_key(std::string_view key, service_mode mode, key_kind kind) {
 
 std::string escape_property(std::string_view name, service_mode mode) {
     if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
-    checked_length(name, "the name of a member");
+    check_utf8(name, "the name of a member");
     const bool system = is_system_name(name, mode);
     const std::size_t part = part_suffix(name);
     std::string stored = escape(name, [&](char32_t c, std::size_t at) {

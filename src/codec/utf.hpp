@@ -22,6 +22,17 @@ inline char32_t next_code_point(std::string_view& text) {
     return static_cast<char32_t>(c);
 }
 
+/// Calls `use` with the one or two UTF-16 code units of a code point.
+template <class Use>
+void for_each_unit(char32_t c, Use use) {
+    if (c < 0x10000) {
+        use(static_cast<unsigned>(c));
+    } else {
+        use(static_cast<unsigned>(0xD800 + ((c - 0x10000) >> 10)));
+        use(static_cast<unsigned>(0xDC00 + ((c - 0x10000) & 0x3FF)));
+    }
+}
+
 /// How many characters at the front of `text` are ASCII, looked at eight at a time.
 inline std::size_t ascii_prefix(std::string_view text) {
     std::size_t n = 0;

@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
+#include <vector>
 
 using namespace azkv;
 using namespace azkv::codec;
@@ -104,6 +106,22 @@ TEST_CASE("property names: what is no identifier is escaped, and back") {
     CHECK(failure_of([&] { stored("\xFF"); }).code() == errc::invalid_argument);
     CHECK_NOTHROW(stored(std::string(255, 'n')));
     CHECK(failure_of([&] { stored(std::string(256, 'n')); }).code() == errc::too_large);
+}
+
+TEST_CASE("escapes and their look-alikes, side by side in any order, come back") {
+    CHECK(escape_key("_x0041/", service_mode::storage) == "_x005F_x0041_x002F_"); // not A and a rest
+    CHECK(escape_key("_x0041b", service_mode::storage) == "_x0041b");
+    const std::vector<std::string> pieces{"_",    "x", "0", "0041", "_x0041", "_x0041_",
+                                          "D83D", "/", "-", "é",    "😀",      "_part_1"};
+    std::mt19937 random(20261122);
+    std::uniform_int_distribution<std::size_t> piece(0, pieces.size() - 1);
+    for (int i = 0; i < 100'000; ++i) {
+        std::string text;
+        for (std::size_t n = 1 + piece(random) % 6; n > 0; --n) text += pieces[piece(random)];
+        CAPTURE(text);
+        REQUIRE(unescape(escape_key(text, service_mode::storage)) == text);
+        REQUIRE(unescape(escape_property(text, service_mode::storage)) == text);
+    }
 }
 
 TEST_CASE("unescape leaves alone what is no escape") {
