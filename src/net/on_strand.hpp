@@ -1,15 +1,15 @@
 #pragma once
 
+#include "net/cancellation.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <utility>
 
@@ -24,14 +24,11 @@ namespace asio = boost::asio;
 template <class Abort>
 asio::awaitable<void> on_strand(asio::any_io_executor strand, asio::awaitable<void> op, Abort abort) {
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-    // For callers that have told Asio not to throw by itself.
-    if ((state.cancelled() & asio::cancellation_type::terminal) != asio::cancellation_type::none)
-        throw boost::system::system_error(asio::error::operation_aborted);
+    throw_if_cancelled(state);
     asio::cancellation_slot slot = state.slot();
     if (slot.is_connected()) {
         slot.assign([strand, abort](asio::cancellation_type type) {
-            if ((type & asio::cancellation_type::terminal) != asio::cancellation_type::none)
-                asio::post(strand, abort);
+            if (is_terminal(type)) asio::post(strand, abort);
         });
     }
     co_await asio::co_spawn(strand, std::move(op),
