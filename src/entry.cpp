@@ -1,5 +1,8 @@
+#include "codec/entity.hpp"
+
 #include <azkv/entry.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -19,6 +22,13 @@ std::optional<int> take_number(std::string_view& text, std::size_t digits) {
 }
 
 } // namespace
+
+std::string_view entry::edm_type(std::string_view member) const {
+    const auto* const found = value_.if_contains(member);
+    if (!found) return {};
+    const auto listed = std::ranges::find(edm_types_, member, [](const auto& t) { return t.first; });
+    return listed != edm_types_.end() ? std::string_view(listed->second) : codec::natural_type(*found);
+}
 
 // 2020-08-18T23:36:30.576837Z, with up to seven digits of a second, or none
 std::chrono::system_clock::time_point entry::timestamp() const {

@@ -35,6 +35,11 @@ store_options& store_options::partition(std::string key) {
     return *this;
 }
 
+store_options& store_options::naming(table_naming n) {
+    naming_ = n;
+    return *this;
+}
+
 store_options& store_options::timeout(milliseconds t) {
     require_time(t, "timeout");
     timeout_ = t;

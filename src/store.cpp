@@ -38,7 +38,7 @@ asio::awaitable<void> put(shared_client c, std::string key, value v, std::string
     const account& account = c->account();
     std::string table;
     const protocol::request r = about.check([&] {
-        table = codec::table_name(collection);
+        table = codec::table_name(collection, account.options.naming());
         const std::string row = codec::escape_key(key, account.mode);
         return protocol::upsert_entity(table, account.partition, row,
                                        codec::encode_entity(account.partition, row, v, account.mode));
@@ -88,7 +88,8 @@ asio::awaitable<void> put_all(shared_client c, std::vector<std::pair<std::string
         about.fail(errc::invalid_argument, "batch_size is " + std::to_string(batch_size)
                                                + "; it must be from 1 to "
                                                + std::to_string(protocol::max_batch_operations));
-    const std::string table = about.check([&] { return codec::table_name(collection); });
+    const std::string table =
+        about.check([&] { return codec::table_name(collection, account.options.naming()); });
     const std::vector<batched> all = encode_all(std::move(pairs), collection, table, account);
 
     for (std::size_t done = 0; done < all.size();) {
@@ -117,14 +118,14 @@ asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std:
     const auto deadline = c->deadline();
     const account& account = c->account();
     const protocol::request r = about.check([&] {
-        return protocol::get_entity(codec::table_name(collection), account.partition,
-                                    codec::escape_key(key, account.mode),
+        return protocol::get_entity(codec::table_name(collection, account.options.naming()),
+                                    account.partition, codec::escape_key(key, account.mode),
                                     codec::select_list(select, account.mode, false));
     });
     const answer a = co_await c->call(r, about, deadline);
     std::optional<value> found;
     if (a.response.status == 200)
-        found = about.check([&] { return codec::decode_entity(a.response.body); });
+        found = about.check([&] { return codec::decode_entity(a.response.body, select); });
     else if (absence_in(a.response) == absence::none)
         about.fail(a.response);
     co_return found;
@@ -135,8 +136,8 @@ asio::awaitable<bool> erase(shared_client c, std::string key, std::string collec
     const auto deadline = c->deadline();
     const account& account = c->account();
     const protocol::request r = about.check([&] {
-        return protocol::delete_entity(codec::table_name(collection), account.partition,
-                                       codec::escape_key(key, account.mode));
+        return protocol::delete_entity(codec::table_name(collection, account.options.naming()),
+                                       account.partition, codec::escape_key(key, account.mode));
     });
     const answer a = co_await c->call(r, about, deadline);
     const absence absent = absence_in(a.response);
@@ -152,7 +153,7 @@ async_generator<entry> query(shared_client c, std::string_view operation, std::s
     std::string table;
     std::string columns;
     about.check([&] {
-        table = codec::table_name(collection);
+        table = codec::table_name(collection, account.options.naming());
         columns = codec::select_list(select, account.mode, true);
     });
     protocol::continuation from;
@@ -165,7 +166,7 @@ async_generator<entry> query(shared_client c, std::string_view operation, std::s
         if (!next.empty() && next == from)
             about.fail(errc::bad_response, "the service sends the same page again and again");
         from = std::move(next);
-        std::vector<entry> page = about.check([&] { return codec::decode_page(a.response.body); });
+        std::vector<entry> page = about.check([&] { return codec::decode_page(a.response.body, select); });
         co_yield std::move(page);
     } while (!from.empty());
 }

@@ -14,7 +14,7 @@ value parse_value(std::string_view text) {
     constexpr std::size_t levels = codec::max_depth + 2;
     const auto refuse = [](const std::string& why) { throw error(errc::invalid_argument, why); };
     boost::system::error_code ec;
-    auto parsed = codec::parse_json(text, levels, codec::numbers::exact, ec);
+    auto parsed = codec::parse_json(text, levels, ec);
     if (ec == boost::json::error::too_deep)
         refuse("the JSON is nested more than " + std::to_string(levels) + " levels deep");
     if (ec == boost::json::error::not_exact)
@@ -26,7 +26,7 @@ value parse_value(std::string_view text) {
 
 std::string serialize_value(const value& v) {
     std::string text;
-    codec::append_json(text, v);
+    codec::append_json(text, v, codec::nonfinite::strings);
     return text;
 }
 

@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace azkv {
 
@@ -15,9 +17,9 @@ public:
     entry() {}
 
     entry(std::string partition_key, std::string key, azkv::value value, std::string etag = {},
-          std::string timestamp = {})
+          std::string timestamp = {}, std::vector<std::pair<std::string, std::string>> edm_types = {})
         : partition_key_(std::move(partition_key)), key_(std::move(key)), value_(std::move(value)),
-          etag_(std::move(etag)), timestamp_(std::move(timestamp)) {}
+          etag_(std::move(etag)), timestamp_(std::move(timestamp)), edm_types_(std::move(edm_types)) {}
 
     const std::string& key() const noexcept { return key_; }
 
@@ -35,12 +37,19 @@ public:
     /// When the service last changed the row, by its own clock. The epoch if the service sent no time.
     std::chrono::system_clock::time_point timestamp() const;
 
+    /// The type of the property that a member of the value is stored in: "Edm.String", "Edm.DateTime" ...
+    /// It tells a time, a guid or bytes that another program wrote from the text they are read as. Empty if
+    /// the value has no such member.
+    /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
+    std::string_view edm_type(std::string_view member) const;
+
 private:
     std::string partition_key_;
     std::string key_;
     azkv::value value_;
     std::string etag_;
-    std::string timestamp_; // as sent: most callers never ask
+    std::string timestamp_;                                      // as sent: most callers never ask
+    std::vector<std::pair<std::string, std::string>> edm_types_; // those that the value does not tell
 };
 
 } // namespace azkv

@@ -34,6 +34,11 @@ public:
 
     const std::string& partition() const noexcept { return partition_; }
 
+    /// How collections become table names. Default: `table_naming::sanitized`.
+    store_options& naming(table_naming);
+
+    table_naming naming() const noexcept { return naming_; }
+
     /// The longest time for a whole call: waiting for a connection, all attempts, the pauses between them.
     /// For `query` and `get_all` it is that of each page, for `put_all` of each transaction. Default: 120 s.
     /// From 1 ms to a year, as all times here.
@@ -98,6 +103,7 @@ public:
 private:
     std::optional<service_mode> mode_;
     std::string partition_ = default_partition;
+    table_naming naming_ = table_naming::sanitized;
     milliseconds timeout_{120'000};
     milliseconds attempt_timeout_{40'000};
     milliseconds connect_timeout_{5'000};

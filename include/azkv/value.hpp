@@ -29,6 +29,17 @@ enum class service_mode {
     cosmos,  ///< Azure Cosmos DB for Table
 };
 
+/// How collections become table names, which are 3 to 63 ASCII letters and digits that begin with a letter.
+/// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
+enum class table_naming {
+    /// By LlamaIndex's rule: other characters are dropped, `A` is put before a leading digit, short names are
+    /// filled with `A`, long ones are cut. `my-docs` and `mydocs` are one table.
+    sanitized,
+    /// A name that the rule would change is refused (errc::invalid_argument): two collections never share a
+    /// table by accident, but for upper and lower case, which the service does not tell apart.
+    strict,
+};
+
 /// The collection that operations use when none is named.
 inline constexpr char default_collection[] = "data";
 

@@ -4,6 +4,9 @@
 #include <azkv/projection.hpp>
 #include <azkv/value.hpp>
 
+#include <boost/json/value.hpp>
+
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,15 +18,22 @@ namespace azkv::codec {
 std::string encode_entity(std::string_view partition_key, std::string_view row_key, const value& v,
                           service_mode mode);
 
-/// The value in the entity that `json` holds. Throws `azkv::error` (errc::bad_response).
-value decode_entity(std::string_view json);
+/// The value in the entity that `json` holds: its members, of which `select` may choose some. Throws
+/// `azkv::error` (errc::bad_response).
+value decode_entity(std::string_view json, const projection& select = {});
 
 /// The entries of a page: the members of `value` in a query's answer. Throws `azkv::error`
 /// (errc::bad_response).
-std::vector<entry> decode_page(std::string_view json);
+std::vector<entry> decode_page(std::string_view json, const projection& select = {});
 
-/// The `$select` list for the members of `p`, not yet percent-encoded; empty for all. `with_keys` adds the
-/// columns that an `entry` is made of.
+/// The EDM type of the property that a member is stored as, or (the first) of its parts.
+std::string_view natural_type(const boost::json::value& v);
+
+/// How many parts of a member a projection asks for: those that fit into a row of Table Storage.
+inline constexpr std::size_t max_selected_parts = 16;
+
+/// The `$select` list for the members of `p` and their parts, not yet percent-encoded; empty for all columns.
+/// `with_keys` adds those that an `entry` is made of.
 std::string select_list(const projection& p, service_mode mode, bool with_keys);
 
 } // namespace azkv::codec

@@ -5,8 +5,8 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/json/serialize.hpp>
-
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -29,23 +29,32 @@ constexpr std::size_t max_cosmos_entity = 2'000'000 - 16'384;
     throw error(code, "member " + in_quotes(member) + ' ' + why);
 }
 
+// The longest beginning of a JSON text that a property can hold, not cut within an escape or a character.
+std::string_view first_part(std::string_view json) {
+    std::size_t end = 0;
+    for (std::size_t units = 0; end < json.size();) {
+        const std::size_t n = json_character(json.substr(end));
+        units += utf16_length(json.substr(end, n));
+        if (units > max_text_units) break;
+        end += n;
+    }
+    return json.substr(0, end);
+}
+
 /// Writes the properties of one entity and counts what they cost, by the service's own formula.
 class writer {
 public:
     writer(std::string_view partition_key, std::string_view row_key, const value& v, service_mode mode)
         : mode_(mode) {
-        if (v.size() > max_properties)
-            throw error(errc::too_large, "the value has " + std::to_string(v.size())
-                                             + " members; the service holds "
-                                             + std::to_string(max_properties));
-        out_.reserve(64 + partition_key.size() + row_key.size() + 32 * v.size());
+        check_count(v.size(), "members");
+        out_.reserve(256 + partition_key.size() + row_key.size() + 64 * v.size());
         out_.append(R"({"PartitionKey":)");
-        append_ascii_json(out_, partition_key);
+        cost_ = 4 + 2 * append_ascii_json(out_, partition_key);
         out_.append(R"(,"RowKey":)");
-        append_ascii_json(out_, row_key);
-        cost_ = 4 + 2 * (utf16_length(partition_key) + utf16_length(row_key));
+        cost_ += 2 * append_ascii_json(out_, row_key);
         for (const auto& member : v) write(member.key(), member.value());
         out_.push_back('}');
+        check_count(properties_, "members, with the parts of the long ones");
         const std::size_t size = mode == service_mode::storage ? cost_ : out_.size();
         const std::size_t limit = mode == service_mode::storage ? max_storage_entity : max_cosmos_entity;
         if (size > limit)
@@ -56,9 +65,14 @@ public:
     std::string release() { return std::move(out_); }
 
 private:
+    static void check_count(std::size_t count, const char* of) {
+        if (count > max_properties)
+            throw error(errc::too_large, "the value has " + std::to_string(count) + ' ' + of
+                                             + "; the service holds " + std::to_string(max_properties));
+    }
+
     void write(std::string_view member, const json::value& v) {
         const std::string name = escape_property(member, mode_);
-        cost_ += 8 + 2 * name.size();
         switch (v.kind()) {
         case json::kind::bool_:
             begin(name);
@@ -68,12 +82,15 @@ private:
         case json::kind::int64: write_integer(name, v.get_int64()); break;
         case json::kind::uint64:
             if (v.get_uint64() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-                refuse(errc::invalid_argument, member,
-                       "is " + std::to_string(v.get_uint64()) + "; the largest integer that can be stored is "
-                           + std::to_string(std::numeric_limits<std::int64_t>::max()));
-            write_integer(name, static_cast<std::int64_t>(v.get_uint64()));
+                write_parts(member, name, std::to_string(v.get_uint64())); // a part is read as JSON
+            else
+                write_integer(name, static_cast<std::int64_t>(v.get_uint64()));
             break;
-        case json::kind::double_: write_double(name, v.get_double()); break;
+        case json::kind::double_:
+            begin(name, "Edm.Double");
+            append_double(out_, v.get_double(), nonfinite::strings);
+            cost_ += 8;
+            break;
         case json::kind::string: write_string(member, name, v.get_string()); break;
         case json::kind::null:
         case json::kind::array:
@@ -82,15 +99,17 @@ private:
     }
 
     void begin(std::string_view name) {
-        out_.append(",\"");
-        out_.append(name);
-        out_.append("\":");
+        ++properties_;
+        out_.push_back(',');
+        cost_ += 8 + 2 * append_ascii_json(out_, name);
+        out_.push_back(':');
     }
 
     void begin(std::string_view name, std::string_view edm_type) {
-        out_.append(",\"");
-        out_.append(name);
-        out_.append("@odata.type\":\"");
+        out_.push_back(',');
+        append_ascii_json(out_, name);
+        out_.insert(out_.size() - 1, "@odata.type");
+        out_.append(":\"");
         out_.append(edm_type);
         out_.push_back('"');
         begin(name);
@@ -99,34 +118,29 @@ private:
     void write_integer(std::string_view name, std::int64_t i) {
         const bool small =
             i >= std::numeric_limits<std::int32_t>::min() && i <= std::numeric_limits<std::int32_t>::max();
+        std::array<char, 24> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), i).ptr;
         if (small) {
             begin(name);
-            out_.append(std::to_string(i));
+            out_.append(digits.data(), end);
             cost_ += 4;
         } else {
             begin(name, "Edm.Int64");
             out_.push_back('"');
-            out_.append(std::to_string(i));
+            out_.append(digits.data(), end);
             out_.push_back('"');
             cost_ += 8;
         }
     }
 
-    void write_double(std::string_view name, double d) {
-        begin(name, "Edm.Double");
-        if (std::isfinite(d))
-            append_double(out_, d);
-        else
-            out_.append(nonfinite_name(d));
-        cost_ += 8;
-    }
-
     void write_string(std::string_view member, std::string_view name, std::string_view text) {
         // What a reader would take for JSON is stored as JSON, and so comes back as the string it is.
-        if (value_in_text(text))
-            write_text(member, name, json::serialize(json::string_view(text)));
-        else
-            write_text(member, name, text);
+        const bool as_json = value_in_text(text).has_value();
+        if (!as_json && write_text(member, name, text)) return;
+        json_.clear();
+        append_json(json_, text);
+        if (as_json && write_text(member, name, json_)) return;
+        write_parts(member, name, json_);
     }
 
     void write_json(std::string_view member, std::string_view name, const json::value& v) {
@@ -134,28 +148,42 @@ private:
             refuse(errc::too_large, member,
                    "is nested " + std::to_string(levels) + " levels deep; the limit is "
                        + std::to_string(max_depth));
-        if (has_nonfinite(v))
-            refuse(errc::invalid_argument, member,
-                   "holds a NaN or an infinity, which JSON has no number for");
-        write_text(member, name, json::serialize(v));
+        json_.clear();
+        append_json(json_, v, nonfinite::words);
+        if (!write_text(member, name, json_)) write_parts(member, name, json_);
     }
 
-    void write_text(std::string_view member, std::string_view name, std::string_view text) {
-        const std::size_t units = utf16_length(text);
+    // Returns whether one property can hold the text; if not, nothing is written.
+    bool write_text(std::string_view member, std::string_view name, std::string_view text) {
+        const std::size_t size_before = out_.size();
+        const std::size_t cost_before = cost_;
+        begin(name);
+        const std::size_t units = append_ascii_json(out_, text);
         if (units == std::string_view::npos)
             refuse(errc::invalid_argument, member, "holds text that is not UTF-8");
-        if (mode_ == service_mode::storage && units > max_text_units)
-            refuse(errc::too_large, member,
-                   "takes " + std::to_string(units) + " UTF-16 units; the service holds "
-                       + std::to_string(max_text_units));
-        begin(name);
-        append_ascii_json(out_, text);
         cost_ += 2 * units + 4;
+        if (mode_ == service_mode::cosmos || units <= max_text_units) return true;
+        out_.resize(size_before);
+        cost_ = cost_before;
+        --properties_;
+        return false;
+    }
+
+    void write_parts(std::string_view member, std::string_view name, std::string_view json) {
+        for (std::size_t number = 1; !json.empty(); ++number) {
+            const std::string part = name_of_part(name, number);
+            check_property_name(part, member);
+            const std::string_view text = mode_ == service_mode::cosmos ? json : first_part(json);
+            write_text(member, part, text);
+            json.remove_prefix(text.size());
+        }
     }
 
     service_mode mode_;
     std::string out_;
+    std::string json_; // of the member that is being written
     std::size_t cost_ = 0;
+    std::size_t properties_ = 0;
 };
 
 } // namespace
@@ -166,13 +194,22 @@ std::string encode_entity(std::string_view partition_key, std::string_view row_k
 }
 
 std::string select_list(const projection& p, service_mode mode, bool with_keys) {
+    // No more columns than a row can have, in a URL that every proxy lets pass. What asks for more gets all.
+    constexpr std::size_t max_columns = max_properties;
+    constexpr std::size_t max_length = 4096;
     if (p.empty()) return {};
+    if (p.names().size() * (1 + max_selected_parts) > max_columns) return {};
     std::string list = with_keys ? "PartitionKey,RowKey,Timestamp" : "";
-    for (const std::string& name : p.names()) {
+    const auto add = [&](std::string_view name) {
         if (!list.empty()) list.push_back(',');
-        list.append(escape_property(name, mode));
+        list.append(name);
+    };
+    for (const std::string& member : p.names()) {
+        const std::string name = escape_property(member, mode);
+        add(name);
+        for (std::size_t number = 1; number <= max_selected_parts; ++number) add(name_of_part(name, number));
     }
-    return list;
+    return list.size() <= max_length ? list : std::string();
 }
 
 } // namespace azkv::codec

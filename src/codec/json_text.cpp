@@ -2,10 +2,10 @@
 
 #include "codec/utf.hpp"
 
+#include <boost/container/small_vector.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
 #include <boost/json/parse_options.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value_stack.hpp>
 
 #include <algorithm>
@@ -22,6 +22,49 @@ using boost::system::error_code;
 
 namespace {
 
+// The words that Python writes for doubles without a number. Boost.JSON's parser (as of 1.81) takes none of
+// them: numbers beyond every double stand in for them there.
+constexpr std::string_view nan_word = "NaN", nan_stand_in = "1e9999999";
+constexpr std::string_view infinity_word = "Infinity", infinity_stand_in = "2e9999999";
+
+std::optional<double> number(std::string_view text) {
+    if (text.find_first_of(".eE") == text.npos) return std::nullopt; // an integer of more than 64 bits
+    const double d = exact_double(text);
+    return std::isfinite(d) ? std::optional(d) : std::nullopt;
+}
+
+std::optional<double> word_or_number(std::string_view text) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    if (text == nan_stand_in) return std::numeric_limits<double>::quiet_NaN();
+    if (text == infinity_stand_in) return infinity;
+    if (text.starts_with('-') && text.substr(1) == infinity_stand_in) return -infinity;
+    return number(text);
+}
+
+// The JSON text with the words replaced by their stand-ins; nullopt if there are none.
+std::optional<std::string> replace_words(std::string_view text) {
+    if (text.find(nan_word) == text.npos && text.find(infinity_word) == text.npos) return std::nullopt;
+    std::string out;
+    out.reserve(text.size() + 16);
+    bool in_string = false;
+    bool replaced = false;
+    while (!text.empty()) {
+        const bool nan = !in_string && text.starts_with(nan_word);
+        const bool infinite = !in_string && text.starts_with(infinity_word);
+        if (nan || infinite) {
+            out.append(nan ? nan_stand_in : infinity_stand_in);
+            text.remove_prefix(nan ? nan_word.size() : infinity_word.size());
+            replaced = true;
+            continue;
+        }
+        if (text.front() == '"') in_string = !in_string;
+        const std::size_t n = json_character(text);
+        out.append(text.substr(0, n));
+        text.remove_prefix(n);
+    }
+    return replaced ? std::optional(std::move(out)) : std::nullopt;
+}
+
 /// Builds a value as Boost.JSON's own parser does, but with exact doubles.
 class dom_handler {
 public:
@@ -30,7 +73,7 @@ public:
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
 
-    explicit dom_handler(numbers which) : numbers_(which) {}
+    explicit dom_handler(bool words) : words_(words) {}
 
     json::value release() { return stack_.release(); }
 
@@ -94,13 +137,12 @@ public:
 
     bool on_double(double, json::string_view s, error_code& ec) {
         number_.append(s.data(), s.size());
-        const double d = exact_double(number_);
-        const bool whole = number_.find_first_of(".eE") == number_.npos; // an integer of more than 64 bits
-        if (numbers_ == numbers::exact && (whole || !std::isfinite(d))) {
+        const auto d = words_ ? word_or_number(number_) : number(number_);
+        if (!d) {
             ec = json::error::not_exact;
             return false;
         }
-        stack_.push_double(d);
+        stack_.push_double(*d);
         number_.clear();
         return true;
     }
@@ -120,7 +162,7 @@ public:
     bool on_comment(json::string_view, error_code&) { return true; }
 
 private:
-    numbers numbers_;
+    bool words_;
     json::value_stack stack_;
     std::string number_;
 };
@@ -133,6 +175,12 @@ void for_each_child(const json::value& v, Visit visit) {
     } else if (const json::object* o = v.if_object()) {
         for (const auto& member : *o) visit(member.value());
     }
+}
+
+template <class Integer>
+void append_number(std::string& out, Integer i) {
+    std::array<char, 24> text;
+    out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), i).ptr);
 }
 
 } // namespace
@@ -157,117 +205,194 @@ double exact_double(std::string_view text) {
     return d;
 }
 
-std::optional<json::value> parse_json(std::string_view text, std::size_t levels) {
-    error_code ec;
-    return parse_json(text, levels, numbers::nearest, ec);
-}
+namespace {
 
-std::optional<json::value> parse_json(std::string_view text, std::size_t levels, numbers which,
-                                      error_code& ec) {
+std::optional<json::value> parse(std::string_view text, std::size_t levels, bool words, error_code& ec) {
     json::parse_options options;
     options.max_depth = levels;
-    json::basic_parser<dom_handler> parser(options, which);
+    json::basic_parser<dom_handler> parser(options, words);
     const std::size_t n = parser.write_some(false, text.data(), text.size(), ec);
     if (!ec && n != text.size()) ec = json::error::extra_data;
     if (ec) return std::nullopt;
     return parser.handler().release();
 }
 
+} // namespace
+
+std::optional<json::value> parse_json(std::string_view text, std::size_t levels, error_code& ec) {
+    return parse(text, levels, false, ec);
+}
+
+std::optional<json::value> parse_member(std::string_view text) {
+    error_code ec;
+    auto v = parse(text, max_depth, false, ec);
+    if (v) return v;
+    const auto replaced = replace_words(text);
+    return replaced ? parse(*replaced, max_depth, true, ec) : std::nullopt;
+}
+
 std::optional<json::value> value_in_text(std::string_view text) {
     const bool candidate =
         text == "null" || text.starts_with('{') || text.starts_with('[') || text.starts_with('"');
-    return candidate ? parse_json(text) : std::nullopt;
+    return candidate ? parse_member(text) : std::nullopt;
 }
 
-std::size_t depth(const json::value& v) {
-    if (!v.is_structured()) return 0;
+std::size_t depth(const json::value& root) {
+    // Not recursive: what it is asked about may be too deep for that.
     std::size_t deepest = 0;
-    for_each_child(v, [&](const json::value& child) { deepest = std::max(deepest, depth(child)); });
-    return deepest + 1;
-}
-
-bool has_nonfinite(const json::value& v) {
-    if (const double* d = v.if_double()) return !std::isfinite(*d);
-    bool found = false;
-    for_each_child(v, [&](const json::value& child) { found = found || has_nonfinite(child); });
-    return found;
-}
-
-void append_ascii_json(std::string& out, std::string_view text) {
-    const auto append_unit = [&](unsigned unit) {
-        constexpr char digits[] = "0123456789abcdef";
-        const std::array<char, 6> escape{'\\',
-                                         'u',
-                                         digits[unit >> 12 & 15],
-                                         digits[unit >> 8 & 15],
-                                         digits[unit >> 4 & 15],
-                                         digits[unit & 15]};
-        out.append(escape.data(), escape.size());
-    };
-    out.push_back('"');
-    while (!text.empty()) {
-        std::size_t plain = 0;
-        while (plain < text.size() && text[plain] >= 0x20 && text[plain] < 0x7F && text[plain] != '"'
-               && text[plain] != '\\')
-            ++plain;
-        out.append(text.substr(0, plain));
-        text.remove_prefix(plain);
-        if (text.empty()) break;
-        const char32_t c = next_code_point(text);
-        if (c == '"' || c == '\\') {
-            out.push_back('\\');
-            out.push_back(static_cast<char>(c));
-        } else {
-            for_each_unit(c, append_unit);
-        }
+    boost::container::small_vector<std::pair<const json::value*, std::size_t>, 16> open{{&root, 0}};
+    while (!open.empty()) {
+        const auto [v, above] = open.back();
+        open.pop_back();
+        if (!v->is_structured()) continue;
+        deepest = std::max(deepest, above + 1);
+        for_each_child(*v, [&](const json::value& child) {
+            if (child.is_structured()) open.emplace_back(&child, above + 1);
+        });
     }
-    out.push_back('"');
+    return deepest;
 }
 
 namespace {
 
-void append_value(std::string& out, const json::value& v) {
-    if (const json::object* o = v.if_object()) {
-        append_json(out, *o);
-    } else if (const json::array* a = v.if_array()) {
-        char before = '[';
-        for (const json::value& item : *a) {
-            out.push_back(std::exchange(before, ','));
-            append_value(out, item);
-        }
-        out.append(a->empty() ? "[]" : "]");
-    } else if (const double* d = v.if_double()) {
-        if (std::isfinite(*d))
-            append_double(out, *d);
-        else
-            out.append(nonfinite_name(*d));
-    } else {
-        out.append(json::serialize(v));
+void append_escape(std::string& out, unsigned unit) {
+    constexpr char digits[] = "0123456789abcdef";
+    constexpr std::string_view controls = "\b\t\n\f\r\"\\";
+    constexpr std::string_view letters = "btnfr\"\\";
+    out.push_back('\\');
+    const std::size_t known = unit < 0x80 ? controls.find(static_cast<char>(unit)) : controls.npos;
+    if (known != controls.npos) {
+        out.push_back(letters[known]);
+        return;
     }
+    out.push_back('u');
+    for (int shift = 12; shift >= 0; shift -= 4) out.push_back(digits[unit >> shift & 15]);
 }
 
 } // namespace
 
-void append_json(std::string& out, const json::object& o) {
+std::size_t append_ascii_json(std::string& out, std::string_view text) {
+    std::size_t units = 0;
+    out.push_back('"');
+    for (;;) {
+        const std::size_t plain = plain_prefix(text);
+        out.append(text.substr(0, plain));
+        units += plain;
+        text.remove_prefix(plain);
+        if (text.empty()) break;
+        const char32_t c = next_code_point(text);
+        if (c == malformed) return std::string_view::npos;
+        for_each_unit(c, [&](unsigned unit) {
+            append_escape(out, unit);
+            ++units;
+        });
+    }
+    out.push_back('"');
+    return units;
+}
+
+void append_json(std::string& out, std::string_view text) {
+    out.push_back('"');
+    while (!text.empty()) {
+        const std::size_t plain = plain_prefix(text);
+        out.append(text.substr(0, plain));
+        text.remove_prefix(plain);
+        if (text.empty()) break;
+        const char c = text.front();
+        text.remove_prefix(1);
+        if (const auto u = static_cast<unsigned char>(c); u < 0x20 || c == '"' || c == '\\')
+            append_escape(out, u);
+        else
+            out.push_back(c);
+    }
+    out.push_back('"');
+}
+
+void append_json(std::string& out, const json::value& v, nonfinite how) {
+    switch (v.kind()) {
+    case json::kind::object: append_json(out, v.get_object(), how); break;
+    case json::kind::array: {
+        const json::array& items = v.get_array();
+        char before = '[';
+        for (const json::value& item : items) {
+            out.push_back(std::exchange(before, ','));
+            append_json(out, item, how);
+        }
+        out.append(items.empty() ? "[]" : "]");
+        break;
+    }
+    case json::kind::string: append_json(out, std::string_view(v.get_string())); break;
+    case json::kind::int64: append_number(out, v.get_int64()); break;
+    case json::kind::uint64: append_number(out, v.get_uint64()); break;
+    case json::kind::double_: append_double(out, v.get_double(), how); break;
+    case json::kind::bool_: out.append(v.get_bool() ? "true" : "false"); break;
+    case json::kind::null: out.append("null"); break;
+    }
+}
+
+void append_json(std::string& out, const json::object& o, nonfinite how) {
     char before = '{';
     for (const auto& member : o) {
         out.push_back(std::exchange(before, ','));
-        out.append(json::serialize(member.key())).push_back(':');
-        append_value(out, member.value());
+        append_json(out, std::string_view(member.key()));
+        out.push_back(':');
+        append_json(out, member.value(), how);
     }
     out.append(o.empty() ? "{}" : "}");
 }
 
-std::string_view nonfinite_name(double d) {
-    return std::isnan(d) ? R"("NaN")" : d > 0 ? R"("Infinity")" : R"("-Infinity")";
-}
-
-void append_double(std::string& out, double d) {
+void append_double(std::string& out, double d, nonfinite how) {
+    if (!std::isfinite(d)) {
+        const std::string_view quote = how == nonfinite::strings ? "\"" : "";
+        out.append(quote);
+        if (d < 0) out.push_back('-');
+        out.append(std::isnan(d) ? nan_word : infinity_word);
+        out.append(quote);
+        return;
+    }
     std::array<char, 32> text;
     const auto end = std::to_chars(text.data(), text.data() + text.size(), d).ptr;
     const std::string_view shortest(text.data(), static_cast<std::size_t>(end - text.data()));
     out.append(shortest);
     if (shortest.find_first_of(".e") == shortest.npos) out.append(".0");
+}
+
+std::size_t json_character(std::string_view json) {
+    if (json.front() == '\\') return std::min<std::size_t>(json.size(), json.substr(1, 1) == "u" ? 6 : 2);
+    const std::size_t size = json.size();
+    if (next_code_point(json) == malformed) return 1;
+    return size - json.size();
+}
+
+std::string without_lone_surrogates(std::string_view json) {
+    // The unit of the escape that a text begins with, or 0.
+    const auto unit_of = [](std::string_view text) {
+        unsigned unit = 0;
+        if (text.starts_with("\\u") && text.size() >= 6)
+            std::from_chars(text.data() + 2, text.data() + 6, unit, 16);
+        return unit;
+    };
+    const auto is_high = [](unsigned unit) { return unit >= 0xD800 && unit < 0xDC00; };
+    const auto is_low = [](unsigned unit) { return unit >= 0xDC00 && unit < 0xE000; };
+    std::string out;
+    out.reserve(json.size());
+    while (!json.empty()) {
+        std::size_t n = std::min(json.find('\\'), json.size());
+        if (n == 0) {
+            n = json_character(json);
+            const unsigned unit = unit_of(json);
+            if (is_high(unit) && is_low(unit_of(json.substr(n)))) {
+                n += 6;
+            } else if (is_high(unit) || is_low(unit)) {
+                out.append("\\ufffd");
+                json.remove_prefix(n);
+                continue;
+            }
+        }
+        out.append(json.substr(0, n));
+        json.remove_prefix(n);
+    }
+    return out;
 }
 
 } // namespace azkv::codec

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -13,20 +14,23 @@ namespace azkv::codec {
 /// How deep arrays and objects may be nested, within one member of a value.
 inline constexpr std::size_t max_depth = 500;
 
+/// How to write the doubles that JSON has no number for.
+enum class nonfinite {
+    strings, ///< "NaN", "Infinity", "-Infinity"
+    words,   ///< the same without quotes: no JSON, but what Python's reader and writer take for it
+};
+
 /// The double that `text`, a JSON number, stands for: the nearest one, exactly. (Boost.JSON's own parser is
 /// off by some units in the last place for a tenth of all doubles, as of Boost 1.81.)
 double exact_double(std::string_view text);
 
-/// What to make of a number that no 64-bit integer and no finite double can hold.
-enum class numbers {
-    nearest, ///< the nearest double
-    exact,   ///< an error: `json::error::not_exact`
-};
-
-/// Parses one JSON text; nullopt if it is none, or nested deeper than `levels`.
-std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels = max_depth);
-std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels, numbers which,
+/// Parses one JSON text; nullopt if it is none, nested deeper than `levels`, or has a number that no 64-bit
+/// integer and no finite double can hold (`json::error::not_exact`).
+std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels,
                                              boost::system::error_code& ec);
+
+/// Parses the JSON text of one member, in which NaN and the infinities may stand as words; nullopt as above.
+std::optional<boost::json::value> parse_member(std::string_view text);
 
 /// The value that a string property stands for, if a reader takes its text for JSON: `null`, or the text of
 /// an object, an array or a string. Writers ask the same question, to quote the strings that it is true of.
@@ -35,20 +39,22 @@ std::optional<boost::json::value> value_in_text(std::string_view text);
 /// The number of levels of arrays and objects; 0 for a scalar.
 std::size_t depth(const boost::json::value&);
 
-/// Whether a double that JSON cannot express (NaN, an infinity) is anywhere inside.
-bool has_nonfinite(const boost::json::value&);
+/// Appends `text` as a JSON string of ASCII characters only. Returns its length in UTF-16 code units; npos,
+/// with part of it appended, if it is not UTF-8.
+std::size_t append_ascii_json(std::string& out, std::string_view text);
 
-/// The JSON string that stands for a NaN or an infinity.
-std::string_view nonfinite_name(double d);
+/// Appends a value as JSON on one line, in UTF-8.
+void append_json(std::string& out, const boost::json::value& v, nonfinite how);
+void append_json(std::string& out, const boost::json::object& o, nonfinite how);
+void append_json(std::string& out, std::string_view text);
 
-/// Appends `text` as a JSON string of ASCII characters only. Precondition: `text` is UTF-8.
-void append_ascii_json(std::string& out, std::string_view text);
+/// Appends a double as JSON: the shortest number that reads back as `d`, always with a point or an exponent.
+void append_double(std::string& out, double d, nonfinite how);
 
-/// Appends an object as JSON on one line, in UTF-8. Doubles that JSON has no number for become strings.
-void append_json(std::string& out, const boost::json::object& o);
+/// The length in bytes of the character or escape that `json`, within a JSON text, begins with.
+std::size_t json_character(std::string_view json);
 
-/// Appends the shortest number that reads back as `d`, always with a point or an exponent. Precondition: `d`
-/// is finite.
-void append_double(std::string& out, double d);
+/// A JSON text with U+FFFD in place of every half of a surrogate pair: UTF-8 cannot hold one.
+std::string without_lone_surrogates(std::string_view json);
 
 } // namespace azkv::codec

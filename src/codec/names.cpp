@@ -23,11 +23,27 @@ constexpr std::size_t max_cosmos_row_key_bytes = 255;
 constexpr std::size_t max_cosmos_partition_key_bytes = 1024;
 constexpr std::size_t max_property_name_units = 255;
 
+constexpr std::string_view part_delimiter = "_part_"; // LlamaIndex's
+
 constexpr std::size_t escape_length = 7; // _xHHHH_
 constexpr std::size_t escape_head = 6;   // _xHHHH
 
-bool is_letter(char32_t c) {
+bool is_ascii_letter(char32_t c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Property names are C# identifiers. Of the letters beyond ASCII those stay that every version of Unicode has
+// as letters; the list is part of the format and never changes, whatever letters Unicode still gets.
+bool is_letter(char32_t c) {
+    if (c < 0x80) return is_ascii_letter(c);
+    constexpr std::pair<char32_t, char32_t> letters[] = {
+        {0xC0, 0xD6},     {0xD8, 0xF6},     {0xF8, 0x17F},    // Latin
+        {0x391, 0x3A1},   {0x3A3, 0x3CE},                     // Greek
+        {0x401, 0x40C},   {0x410, 0x44F},   {0x451, 0x45C},   // Cyrillic
+        {0x5D0, 0x5EA},   {0x621, 0x63A},   {0x641, 0x64A},   // Hebrew, Arabic
+        {0x3041, 0x3094}, {0x30A1, 0x30FA}, {0x30FC, 0x30FC}, // Japanese
+        {0x4E00, 0x9FA5}, {0xAC00, 0xD7A3}};                  // Chinese, Korean
+    return std::ranges::any_of(letters, [c](const auto& l) { return c >= l.first && c <= l.second; });
 }
 
 bool is_digit(char32_t c) {
@@ -105,7 +121,7 @@ std::size_t part_suffix(std::string_view name) {
     const std::size_t digits = name.find_last_not_of("0123456789");
     if (digits == name.npos || digits + 1 == name.size()) return name.npos;
     const std::string_view head = name.substr(0, digits + 1);
-    return head.ends_with("_part_") ? head.size() - 6 : name.npos;
+    return head.ends_with(part_delimiter) ? head.size() - part_delimiter.size() : name.npos;
 }
 
 bool is_system_name(std::string_view name, service_mode mode) {
@@ -115,54 +131,32 @@ bool is_system_name(std::string_view name, service_mode mode) {
            || (mode == service_mode::cosmos && std::ranges::find(in_cosmos, name) != in_cosmos.end());
 }
 
-} // namespace
-
-std::string table_name(std::string_view collection) {
-    std::string name;
-    std::ranges::copy_if(collection, std::back_inserter(name), [](char c) {
+// Whether a member's name is stored as it is, without a closer look: most are.
+bool is_plain_name(std::string_view name, service_mode mode) {
+    const auto plain = [](char c) {
         const auto u = static_cast<unsigned char>(c);
-        return is_letter(u) || is_digit(u);
-    });
-    if (name.empty())
-        refuse(errc::invalid_argument,
-               "collection " + in_quotes(collection) + " has no ASCII letter or digit to name its table by");
-    if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
-    if (name.size() < 3) name.append(3 - name.size(), 'A');
-    if (name.size() > 63) name.resize(63);
-    if (boost::algorithm::iequals(name, "tables"))
-        refuse(errc::invalid_argument, "collection " + in_quotes(collection) + " would be the table \"" + name
-                                           + "\", which is reserved");
-    return name;
+        return is_ascii_letter(u) || is_digit(u) || c == '_';
+    };
+    return !name.empty() && !is_digit(static_cast<unsigned char>(name.front()))
+           && std::ranges::all_of(name, plain) && name.find("_x") == name.npos
+           && part_suffix(name) == name.npos && !is_system_name(name, mode);
 }
 
-std::string escape_key(std::string_view key, service_mode mode, key_kind kind) {
-    const std::string_view what = kind == key_kind::row ? "key" : "partition";
-    check_utf8(key, what);
-    std::string stored = escape(key, [](char32_t c, std::size_t) {
+std::string escape_for_key(std::string_view key) {
+    return escape(key, [](char32_t c, std::size_t) {
         return c == '/' || c == '\\' || c == '#' || c == '?' || c < 0x20 || (c >= 0x7F && c <= 0x9F);
     });
-    check_limit(utf16_length(stored), max_key_units, "UTF-16 units", what, key);
-    if (mode == service_mode::cosmos) {
-        const std::size_t limit =
-            kind == key_kind::row ? max_cosmos_row_key_bytes : max_cosmos_partition_key_bytes;
-        check_limit(stored.size(), limit, "bytes", what, key);
-        if (stored.empty())
-            refuse(errc::invalid_argument, std::string(what) + " is empty; Cosmos DB takes none");
-    }
-    return stored;
 }
 
-std::string escape_property(std::string_view name, service_mode mode) {
-    if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
-    check_utf8(name, "the name of a member");
+std::string escape_for_property(std::string_view name, service_mode mode) {
     const bool system = is_system_name(name, mode);
     const std::size_t part = part_suffix(name);
-    std::string stored = escape(name, [&](char32_t c, std::size_t at) {
+    return escape(name, [&](char32_t c, std::size_t at) {
         if (at == 0 && (system || is_digit(c))) return true;
-        return at == part || !(is_letter(c) || is_digit(c) || c == '_');
+        // The `p`: an escaped `_` would end with the `_` that it stands for.
+        if (part != name.npos && at == part + 1) return true;
+        return !(is_letter(c) || is_digit(c) || c == '_');
     });
-    check_limit(stored.size(), max_property_name_units, "UTF-16 units", "the member name", name);
-    return stored;
 }
 
 std::string unescape(std::string_view stored) {
@@ -193,6 +187,93 @@ std::string unescape(std::string_view stored) {
         stored.remove_prefix(used);
     }
     return out;
+}
+
+} // namespace
+
+std::string table_name(std::string_view collection, table_naming naming) {
+    std::string name;
+    std::ranges::copy_if(collection, std::back_inserter(name), [](char c) {
+        const auto u = static_cast<unsigned char>(c);
+        return is_ascii_letter(u) || is_digit(u);
+    });
+    if (name.empty())
+        refuse(errc::invalid_argument,
+               "collection " + in_quotes(collection) + " has no ASCII letter or digit to name its table by");
+    if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
+    if (name.size() < 3) name.append(3 - name.size(), 'A');
+    if (name.size() > 63) name.resize(63);
+    if (boost::algorithm::iequals(name, "tables"))
+        refuse(errc::invalid_argument, "collection " + in_quotes(collection) + " would be the table \"" + name
+                                           + "\", which is reserved");
+    if (naming == table_naming::strict && name != collection)
+        refuse(errc::invalid_argument, "collection " + in_quotes(collection)
+                                           + " is no name of a table; it would be \"" + name
+                                           + "\", and the naming is strict");
+    return name;
+}
+
+std::string escape_key(std::string_view key, service_mode mode, key_kind kind) {
+    const std::string_view what = kind == key_kind::row ? "key" : "partition";
+    check_utf8(key, what);
+    std::string stored = escape_for_key(key);
+    check_limit(utf16_length(stored), max_key_units, "UTF-16 units", what, key);
+    if (mode == service_mode::cosmos) {
+        const std::size_t limit =
+            kind == key_kind::row ? max_cosmos_row_key_bytes : max_cosmos_partition_key_bytes;
+        check_limit(stored.size(), limit, "bytes", what, key);
+        if (stored.empty())
+            refuse(errc::invalid_argument, std::string(what) + " is empty; Cosmos DB takes none");
+    }
+    return stored;
+}
+
+void check_property_name(std::string_view stored, std::string_view member) {
+    check_limit(utf16_length(stored), max_property_name_units, "UTF-16 units", "the member name", member);
+}
+
+std::string escape_property(std::string_view name, service_mode mode) {
+    std::string stored;
+    if (is_plain_name(name, mode)) {
+        stored = name;
+    } else {
+        if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
+        check_utf8(name, "the name of a member");
+        stored = escape_for_property(name, mode);
+    }
+    check_property_name(stored, name);
+    return stored;
+}
+
+std::string unescape_key(std::string_view stored) {
+    std::string key = unescape(stored);
+    if (key.size() == stored.size()) return key; // no escapes
+    return utf16_length(key) != key.npos && escape_for_key(key) == stored ? key : std::string(stored);
+}
+
+std::string unescape_property(std::string_view stored) {
+    std::string name = unescape(stored);
+    if (name.size() == stored.size()) return name; // no escapes
+    const auto made_by = [&](service_mode mode) { return escape_for_property(name, mode) == stored; };
+    return utf16_length(name) != name.npos
+                   && (made_by(service_mode::storage) || made_by(service_mode::cosmos))
+               ? name
+               : std::string(stored);
+}
+
+std::string name_of_part(std::string_view base, std::size_t number) {
+    return std::string(base).append(part_delimiter).append(std::to_string(number));
+}
+
+std::optional<part_name> read_part_name(std::string_view stored) {
+    const std::size_t at = part_suffix(stored);
+    if (at == stored.npos || at == 0) return std::nullopt;
+    part_name part;
+    part.base = stored.substr(0, at);
+    const std::string_view digits = stored.substr(at + part_delimiter.size());
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), part.number);
+    if (read.ec != std::errc{} || digits.starts_with('0')) return std::nullopt;
+    return part;
 }
 
 std::string in_quotes(std::string_view text) {

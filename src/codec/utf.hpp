@@ -44,6 +44,24 @@ inline std::size_t ascii_prefix(std::string_view text) {
     return n;
 }
 
+/// How many characters at the front of `text` stand for themselves in a JSON string and are printable ASCII,
+/// looked at eight at a time.
+inline std::size_t plain_prefix(std::string_view text) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t highs = 0x8080808080808080;
+    const auto has_zero = [](std::uint64_t w) { return (w - ones) & ~w & highs; };
+    std::size_t n = 0;
+    for (std::uint64_t word = 0; text.size() - n >= sizeof word; n += sizeof word) {
+        std::memcpy(&word, text.data() + n, sizeof word);
+        const std::uint64_t special = (word & highs) | ((word - ones * 0x20) & ~word & highs)
+                                      | has_zero(word ^ ones * '"') | has_zero(word ^ ones * '\\')
+                                      | has_zero(word ^ ones * 0x7F);
+        if (special) break;
+    }
+    while (n < text.size() && text[n] >= 0x20 && text[n] < 0x7F && text[n] != '"' && text[n] != '\\') ++n;
+    return n;
+}
+
 /// The length in UTF-16 code units, in which the service counts; npos if `text` is not UTF-8.
 inline std::size_t utf16_length(std::string_view text) {
     std::size_t units = 0;

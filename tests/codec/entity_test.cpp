@@ -1,4 +1,5 @@
 #include "codec/entity.hpp"
+#include "codec/utf.hpp"
 #include "support/run.hpp"
 
 #include <azkv/error.hpp>
@@ -75,24 +76,26 @@ TEST_CASE("strings that a reader would take for JSON are quoted") {
 }
 
 TEST_CASE("what the service cannot hold is refused, with member, size and limit") {
-    CHECK(refused(member(json::value(std::uint64_t{1} << 63))).code() == errc::invalid_argument);
-    CHECK(contains(refused(member(json::value(std::uint64_t{1} << 63))).what(), "9223372036854775808"));
-
-    CHECK_NOTHROW(encode(member(json::string(32'768, 'x'))));
-    const error large = refused(member(json::string(32'769, 'x')));
-    CHECK(large.code() == errc::too_large);
-    CHECK(contains(large.what(), "member \"m\" takes 32769 UTF-16 units; the service holds 32768"));
-    CHECK_NOTHROW(encode(member(json::string(32'769, 'x')), service_mode::cosmos));
-
     CHECK(contains(refused(member("\xFF")).what(), "UTF-8"));
     CHECK(contains(refused(member(json::value{"\xFF"})).what(), "UTF-8"));
-    CHECK(contains(refused(member(json::value{1, std::nan("")})).what(), "NaN"));
 
     value many;
     for (int i = 0; i < 252; ++i) many["m" + std::to_string(i)] = i;
     CHECK_NOTHROW(encode(many));
     many["one more"] = 1;
     CHECK(contains(refused(many).what(), "253 members; the service holds 252"));
+    many.erase("one more");
+    many["m0"] = std::string(32'769, 'x');
+    CHECK(contains(refused(many).what(),
+                   "253 members, with the parts of the long ones; the service holds 252"));
+    CHECK_NOTHROW(encode(many, service_mode::cosmos));
+
+    const std::string name(249, 'n'); // and `_part_2`
+    value named;
+    named[name] = std::string(32'769, 'x');
+    const error long_name = refused(named);
+    CHECK(long_name.code() == errc::too_large);
+    CHECK(contains(long_name.what(), "256 UTF-16 units; the service holds 255"));
 
     json::value deep = 1;
     for (int i = 0; i < 501; ++i) deep = json::array{std::move(deep)};
@@ -177,8 +180,176 @@ TEST_CASE("what is no entity or page is refused") {
     CHECK(failure_of([] { decode_page(R"({"values":[]})"); }).code() == errc::bad_response);
 }
 
-TEST_CASE("select names the columns that the members are stored in") {
+TEST_CASE("select names the columns that the members and their parts are stored in") {
+    const auto columns = [](const std::string& name) {
+        std::string all = name;
+        for (int part = 1; part <= 16; ++part) all += ',' + name + "_part_" + std::to_string(part);
+        return all;
+    };
     CHECK(select_list(projection(), service_mode::storage, true) == "");
-    CHECK(select_list(select("a", "my-name"), service_mode::storage, false) == "a,my_x002D_name");
-    CHECK(select_list(select("a"), service_mode::storage, true) == "PartitionKey,RowKey,Timestamp,a");
+    CHECK(select_list(select("a", "my-name"), service_mode::storage, false)
+          == columns("a") + ',' + columns("my_x002D_name"));
+    CHECK(select_list(select("a"), service_mode::storage, true)
+          == "PartitionKey,RowKey,Timestamp," + columns("a"));
+    CHECK(select_list(select("id"), service_mode::cosmos, false) == columns("_x0069_d"));
+
+    // Too many columns, or too long a list of them: all are read.
+    std::vector<std::string> names;
+    for (int i = 10; i < 24; ++i) names.push_back("m" + std::to_string(i));
+    CHECK_FALSE(select_list(projection(names), service_mode::storage, true).empty());
+    names.push_back("m24");
+    CHECK(select_list(projection(names), service_mode::storage, true).empty());
+    CHECK(select_list(select(std::string(240, 'n')), service_mode::storage, true).empty());
+}
+
+TEST_CASE("a projection keeps what it names, whatever comes") {
+    const std::string entity =
+        R"({"a":1,"b":2,"my_x002D_name":3,"t_part_1":"\"x","t_part_2":"y\"","n_part_1":"1","RowKey":"k"})";
+    CHECK(decode_entity(entity, select("a", "my-name")) == parse(R"({"a": 1, "my-name": 3})"));
+    CHECK(decode_entity(entity, select("t", "absent")) == parse(R"({"t": "xy"})"));
+    CHECK(decode_entity(entity, select("t_part_1")) == value());
+    CHECK(decode_entity(entity, select("n")) == parse(R"({"n": 1})"));
+    const auto rows = decode_page(R"({"value":[)" + entity + "]}", select("b"));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].key() == "k");
+    CHECK(rows[0].value() == parse(R"({"b": 2})"));
+}
+
+TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
+    const auto part = [](const json::object& o, int n) {
+        return std::string(o.at("m_part_" + std::to_string(n)).as_string());
+    };
+    CHECK(properties(member(json::string(32'768, 'x'))).contains("m"));
+
+    json::object o = properties(member(json::string(32'769, 'x')));
+    CHECK(o.size() == 2);
+    CHECK(part(o, 1) == '"' + std::string(32'767, 'x'));
+    CHECK(part(o, 2) == "xx\"");
+
+    // A pair of surrogates, or an escape, on the edge goes to the next part as a whole.
+    for (const auto& [edge, as_json] :
+         {std::pair<std::string, std::string>("😀", "😀"), {"\n", "\\n"}, {"\x01", "\\u0001"}}) {
+        for (std::size_t before = 32'760; before <= 32'768; ++before) {
+            const json::string text(std::string(before, 'x') + edge + std::string(100, 'y'));
+            o = properties(member(text));
+            CAPTURE(before);
+            CAPTURE(as_json);
+            REQUIRE(o.size() == 2);
+            REQUIRE(part(o, 1) + part(o, 2)
+                    == '"' + std::string(before, 'x') + as_json + std::string(100, 'y') + '"');
+            const std::string first = part(o, 1), second = part(o, 2);
+            const std::size_t escape = utf16_length(as_json);
+            REQUIRE(utf16_length(first) <= 32'768);
+            REQUIRE(utf16_length(first) > 32'768 - escape);
+            REQUIRE((first.ends_with('x') || first.ends_with('y') || first.ends_with(as_json)));
+            REQUIRE(decode_entity(encode(member(text))) == member(text));
+        }
+    }
+
+    // So is a list or object, and what no integer of the service can hold.
+    value many;
+    for (int i = 0; i < 10'000; ++i) many["k" + std::to_string(i)] = i;
+    o = properties(member(many));
+    CHECK(o.size() == 4);
+    CHECK(decode_entity(encode(member(many))) == member(many));
+    CHECK(properties(member(json::value(std::uint64_t{1} << 63)))
+          == parse(R"({"m_part_1": "9223372036854775808"})"));
+    CHECK(decode_entity(encode(member(json::value(std::uint64_t{1} << 63)))).at("m").as_uint64()
+          == std::uint64_t{1} << 63);
+
+    // Cosmos DB has no such limit.
+    const json::object whole =
+        json::parse(encode(member(json::string(100'000, 'x')), service_mode::cosmos)).as_object();
+    CHECK(whole.at("m").as_string().size() == 100'000);
+}
+
+TEST_CASE("parts that others wrote are joined, or stay what they are") {
+    const auto decoded = [](const std::string& properties) { return decode_entity("{" + properties + "}"); };
+    CHECK(decoded(R"("a_part_2":"2]","a_part_1":"[1,")") == parse(R"({"a": [1, 2]})"));
+    CHECK(decoded(R"("a_part_1":"123")") == parse(R"({"a": 123})"));
+    CHECK(decoded(R"("a_part_1@odata.type":"Edm.String","a_part_1":"tr","a_part_2":"ue")")
+          == parse(R"({"a": true})"));
+    CHECK(decoded(R"("a_part_1":"[1,","a_part_2":"oops")") == parse(R"({"a": "[1,oops"})"));
+    std::string ten, text;
+    for (int i = 12; i >= 1; --i)
+        ten += "\"a_part_" + std::to_string(i) + "\":\"" + static_cast<char>('a' + i) + "\",";
+    CHECK(decoded(ten + R"("b":1)") == parse(R"({"a": "bcdefghijklm", "b": 1})")); // 10 is behind 9
+
+    for (
+        const char* odd :
+        {R"({"a_part_2": "x"})",                                 // no first
+         R"({"a_part_1": "x", "a_part_3": "y"})",                // a gap
+         R"({"a_part_1": "x", "a": "y"})",                       // the name is taken
+         R"({"a_part_1": 1})",                                   // no text
+         R"({"a_part_1": "x", "a_part_2": 2, "a_part_3": "z"})", // one is no text
+         R"({"a_part_0": "x", "a_part_1": "y", "a_part_01": "z", "a_part_": "w", "a_part_x": "v", "a": "u"})",
+         R"({"_part_1": "x"})", R"({"a_part_18446744073709551617": "x"})", R"({"a_x0041_part_2": "x"})"}) {
+        CAPTURE(odd);
+        CHECK(decode_entity(odd) == parse(odd));
+    }
+    CHECK(decoded(R"("a_part_1@odata.type":"Edm.Guid","a_part_1":"x")") == parse(R"({"a_part_1": "x"})"));
+    CHECK(decoded(R"("a_part_1":"1","b_part_2":"2","c":3)") == parse(R"({"a": 1, "b_part_2": "2", "c": 3})"));
+
+    // With as many parts as a projection asks for there may be more: half a text is no text.
+    std::string parts;
+    for (int i = 1; i <= 16; ++i) parts += ",\"a_part_" + std::to_string(i) + "\":\"[\"";
+    const std::string entity = "{\"b\":1" + parts + "}";
+    CHECK(decode_entity(entity).at("a").as_string().size() == 16);
+    CHECK(decode_entity(entity, select("b")) == parse(R"({"b": 1})"));
+    const error e = failure_of([&] { decode_entity(entity, select("a")); });
+    CHECK(e.code() == errc::bad_response);
+    CHECK(contains(e.what(), "member \"a\" may have more parts"));
+}
+
+TEST_CASE("names that others wrote stay apart") {
+    const char* one = R"({"_x0061_": 1, "a": 2})";
+    CHECK(decode_entity(one) == parse(one));
+    const char* two = R"({"my-name": 1, "my_x002D_name": 2, "your_x002D_name": 3})";
+    CHECK(decode_entity(two) == parse(two));
+    CHECK(decode_entity(R"({"my_x002D_name": 2, "_x0069_d": 3})") == parse(R"({"my-name": 2, "id": 3})"));
+}
+
+TEST_CASE("half a surrogate pair that others wrote does not make a page unreadable") {
+    const auto rows = decode_page(R"({"value":[{"a":"cut \ud83d","b":"\ud83d\ude00"},{"a":"whole"}]})");
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].value() == parse(R"({"a": "cut \ufffd", "b": "\ud83d\ude00"})"));
+}
+
+TEST_CASE("NaN and infinities come back, wherever they stand") {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    value v;
+    v["n"] = std::nan("");
+    v["i"] = -infinity;
+    v["list"] = {std::nan(""), infinity, {{"deep", -infinity}}};
+    CHECK(properties(v).at("list") == R"([NaN,Infinity,{"deep":-Infinity}])"); // as Python writes them
+    const value read = decode_entity(encode(v));
+    CHECK(std::isnan(read.at("n").as_double()));
+    CHECK(read.at("i") == -infinity);
+    CHECK(std::isnan(read.at("list").at(0).as_double()));
+    CHECK(read.at("list").at(1) == infinity);
+    CHECK(read.at("list").at(2).at("deep") == -infinity);
+}
+
+TEST_CASE("an entry tells the types of its members") {
+    const auto rows = decode_page(R"({"value":[{"RowKey":"k","when@odata.type":"Edm.DateTime",
+        "when":"2020-01-02T03:04:05Z","id":"0f8f","id@odata.type":"Edm.Guid","small@odata.type":"Edm.Int64","small":"5",
+        "big@odata.type":"Edm.Int64","big":"5000000000","i":5,"d":5.0,"b":true,"s":"x","n":"null","my_x002D_id":"AA==",
+        "my_x002D_id@odata.type":"Edm.Binary","u_part_1":"18446744073709551615","f":"NaN","f@odata.type":"Edm.Double"}]})");
+    REQUIRE(rows.size() == 1);
+    const entry& e = rows[0];
+    CHECK(e.edm_type("when") == "Edm.DateTime");
+    CHECK(e.edm_type("id") == "Edm.Guid");
+    CHECK(e.edm_type("small") == "Edm.Int64");
+    CHECK(e.value().at("small") == 5);
+    CHECK(e.edm_type("big") == "Edm.Int64");
+    CHECK(e.edm_type("i") == "Edm.Int32");
+    CHECK(e.edm_type("d") == "Edm.Double");
+    CHECK(e.edm_type("b") == "Edm.Boolean");
+    CHECK(e.edm_type("s") == "Edm.String");
+    CHECK(e.edm_type("n") == "Edm.String");
+    CHECK(e.edm_type("my-id") == "Edm.Binary");
+    CHECK(e.edm_type("u") == "Edm.String");
+    CHECK(e.edm_type("f") == "Edm.Double");
+    CHECK(e.edm_type("absent").empty());
+    CHECK(e.edm_type("RowKey").empty());
 }

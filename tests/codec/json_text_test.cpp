@@ -11,6 +11,7 @@
 #include <limits>
 #include <random>
 
+using namespace azkv;
 using namespace azkv::codec;
 namespace json = boost::json;
 
@@ -18,13 +19,24 @@ namespace {
 
 std::string ascii(std::string_view text) {
     std::string out;
-    append_ascii_json(out, text);
+    CHECK(append_ascii_json(out, text) == utf16_length(text));
     return out;
 }
 
 std::string number(double d) {
     std::string out;
-    append_double(out, d);
+    append_double(out, d, nonfinite::words);
+    return out;
+}
+
+std::optional<json::value> parse_json(std::string_view text, std::size_t levels = max_depth) {
+    boost::system::error_code ec;
+    return codec::parse_json(text, levels, ec);
+}
+
+std::string written(const json::value& v, nonfinite how = nonfinite::words) {
+    std::string out;
+    append_json(out, v, how);
     return out;
 }
 
@@ -91,19 +103,73 @@ TEST_CASE("nesting is limited on both sides alike") {
     CHECK(depth(json::value(1)) == 0);
 }
 
-TEST_CASE("has_nonfinite looks everywhere") {
-    CHECK_FALSE(has_nonfinite(json::value({1, 2.0, {{"a", "NaN"}}})));
-    json::value v = {{"a", {1, {{"b", std::numeric_limits<double>::quiet_NaN()}}}}};
-    CHECK(has_nonfinite(v));
-    CHECK(has_nonfinite(json::value(-std::numeric_limits<double>::infinity())));
+TEST_CASE("numbers that nothing holds are no JSON here: rounding them would lose what was written") {
+    CHECK_FALSE(parse_json("[18446744073709551616]"));
+    CHECK_FALSE(parse_json("[-9223372036854775809]"));
+    CHECK_FALSE(parse_json("[1e400]"));
+    CHECK(parse_json("[-9223372036854775808]"));
+    CHECK(parse_json("[1e-400]"));
+}
+
+TEST_CASE("NaN and the infinities stand as words in a member's text") {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const auto v = parse_member(R"([NaN, Infinity,-Infinity, {"NaN": "Infinity \"NaN"}, 1.5])");
+    REQUIRE(v);
+    CHECK(std::isnan(v->at(0).as_double()));
+    CHECK(v->at(1) == infinity);
+    CHECK(v->at(2) == -infinity);
+    CHECK(v->at(3).at("NaN") == "Infinity \"NaN");
+    CHECK(v->at(4) == 1.5);
+    for (const char* text : {"[-NaN]", "[NaN1]", "[1NaN]", "[NaNNaN]", "[Infinity0]", "[nan]",
+                             "[1e9999999,NaN1]", "[0.NaN]", "[NaN", "[1e400,NaN]"})
+        CHECK_FALSE(parse_member(text));
+    CHECK_FALSE(parse_json("[NaN]"));
+
+    CHECK(written({std::nan(""), infinity, -infinity}) == "[NaN,Infinity,-Infinity]");
+    CHECK(written({std::nan(""), infinity, -infinity}, nonfinite::strings)
+          == R"(["NaN","Infinity","-Infinity"])");
+}
+
+TEST_CASE("values are written as JSON") {
+    CHECK(
+        written({1, -5, std::uint64_t{1} << 63, 5.0, true, nullptr, "é\n\"\\", {{"k\t", {}}}, json::object()})
+        == R"([1,-5,9223372036854775808,5.0,true,null,"é\n\"\\",{"k\t":{}},{}])");
+}
+
+TEST_CASE("a JSON text is walked in characters and escapes") {
+    CHECK(json_character("ab") == 1);
+    CHECK(json_character("\\nb") == 2);
+    CHECK(json_character("\\u0041b") == 6);
+    CHECK(json_character("\\u00") == 4);
+    CHECK(json_character("\\") == 1);
+    CHECK(json_character("😀b") == 4);
+    CHECK(json_character("\xFF") == 1);
+}
+
+TEST_CASE("halves of surrogate pairs are replaced") {
+    CHECK(without_lone_surrogates(R"({"a":"\ud83d","b":"\ud83d\ude00\uDE00x\\ud83d"})")
+          == R"({"a":"\ufffd","b":"\ud83d\ude00\ufffdx\\ud83d"})");
+    CHECK(without_lone_surrogates(R"("\uD83D\uD83D\uDE00\u00e9")") == R"("\ufffd\uD83D\uDE00\u00e9")");
+    CHECK(without_lone_surrogates("\"\\ud8") == "\"\\ud8");
 }
 
 TEST_CASE("strings are written in ASCII") {
     CHECK(ascii("plain") == R"("plain")");
     CHECK(ascii("") == R"("")");
     CHECK(ascii("\"\\/") == R"("\"\\/")");
-    CHECK(ascii(std::string("\0\n\x7f", 3)) == R"("\u0000\u000a\u007f")");
+    CHECK(ascii(std::string("\0\b\t\n\f\r\x1f\x7f", 8)) == R"("\u0000\b\t\n\f\r\u001f\u007f")");
     CHECK(ascii("é日😀\xE2\x80\xA8") == R"("\u00e9\u65e5\ud83d\ude00\u2028")");
+}
+
+TEST_CASE("special characters are found wherever they stand in a word") {
+    for (const char special : {'"', '\\', '\x1f', '\x7f', '\0', '\xC3'}) {
+        for (std::size_t at = 0; at < 20; ++at) {
+            std::string text(20, ' ');
+            text[at] = special;
+            CHECK(plain_prefix(text) == at);
+        }
+    }
+    CHECK(plain_prefix("!#[]~ 0123456789abcdef") == 22);
 }
 
 TEST_CASE("lengths are counted in UTF-16 units") {
@@ -114,4 +180,6 @@ TEST_CASE("lengths are counted in UTF-16 units") {
     CHECK(utf16_length("\xED\xA0\x80") == std::string_view::npos); // half a surrogate pair
     CHECK(utf16_length("\xF4\x90\x80\x80") == std::string_view::npos);
     CHECK(utf16_length("cut\xE6\x97") == std::string_view::npos);
+    std::string out;
+    CHECK(append_ascii_json(out, "cut\xE6\x97") == std::string_view::npos);
 }

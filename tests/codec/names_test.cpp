@@ -28,6 +28,19 @@ TEST_CASE("collections become table names by LlamaIndex's rule") {
     CHECK(contains(failure_of([] { table_name("TAB-les"); }).what(), "reserved"));
 }
 
+TEST_CASE("strict naming refuses what the rule would change") {
+    for (const char* name : {"data", "Data1", "abc"}) CHECK(table_name(name, table_naming::strict) == name);
+    CHECK(table_name(std::string(63, 'x'), table_naming::strict) == std::string(63, 'x'));
+    for (const char* name : {"my-docs", "1abc", "ab", "", "dätä", "a b c", "data\n"}) {
+        CAPTURE(name);
+        CHECK(failure_of([&] { table_name(name, table_naming::strict); }).code() == errc::invalid_argument);
+    }
+    CHECK(contains(failure_of([] { table_name("my-docs", table_naming::strict); }).what(),
+                   R"(collection "my-docs" is no name of a table; it would be "mydocs")"));
+    CHECK_THROWS_AS(table_name(std::string(64, 'x'), table_naming::strict), error);
+    CHECK_THROWS_AS(table_name("Tables", table_naming::strict), error);
+}
+
 TEST_CASE("keys: what the service cannot hold is escaped, and back") {
     const auto stored = [](std::string_view key) { return escape_key(key, service_mode::storage); };
     CHECK(stored("plain 'key' %41 + é 日本 😀") == "plain 'key' %41 + é 日本 😀");
@@ -48,8 +61,8 @@ TEST_CASE("keys: what the service cannot hold is escaped, and back") {
         } else {
             key = {static_cast<char>(0xC0 | point >> 6), static_cast<char>(0x80 | (point & 63))};
         }
-        CHECK(unescape(stored(key)) == key);
-        CHECK(unescape(stored("_x00" + key + "_x0041_" + key)) == "_x00" + key + "_x0041_" + key);
+        CHECK(unescape_key(stored(key)) == key);
+        CHECK(unescape_key(stored("_x00" + key + "_x0041_" + key)) == "_x00" + key + "_x0041_" + key);
     }
 }
 
@@ -88,23 +101,32 @@ TEST_CASE("property names: what is no identifier is escaped, and back") {
     CHECK(stored("Timestamp") == "_x0054_imestamp");
     CHECK(stored("odata.etag") == "odata_x002E_etag");
     CHECK(stored("a@odata.type") == "a_x0040_odata_x002E_type");
-    CHECK(stored("text_part_12") == "text_x005F_part_12");
-    CHECK(stored("_part_1") == "_x005F_part_1");
+    CHECK(stored("text_part_12") == "text__x0070_art_12");
+    CHECK(stored("_part_1") == "__x0070_art_1");
+    CHECK(stored("a_part_007") == "a__x0070_art_007");
     CHECK(stored("a_part_") == "a_part_");
     CHECK(stored("a_part_1b") == "a_part_1b");
     CHECK(stored("_x0041_") == "_x005F_x0041_");
-    CHECK(stored("é😀") == "_x00E9__xD83D__xDE00_");
+    CHECK(stored("größe") == "größe"); // letters beyond ASCII, but for rare ones
+    CHECK(stored("имя") == "имя");
+    CHECK(stored("名前") == "名前");
+    CHECK(stored("×ß÷😀") == "_x00D7_ß_x00F7__xD83D__xDE00_");
     CHECK(stored("id") == "id");
     CHECK(escape_property("id", service_mode::cosmos) == "_x0069_d");
     CHECK(escape_property("etag", service_mode::cosmos) == "_x0065_tag");
 
     for (const char* name :
          {"name_1", "my-name", "1st", "RowKey", "text_part_12", "_part_1", "_x0041_", "é😀", " "})
-        CHECK(unescape(stored(name)) == name);
+        CHECK(unescape_property(stored(name)) == name);
 
     CHECK(failure_of([&] { stored(""); }).code() == errc::invalid_argument);
     CHECK(failure_of([&] { stored("\xFF"); }).code() == errc::invalid_argument);
     CHECK_NOTHROW(stored(std::string(255, 'n')));
+    std::string wide; // 255 units, but 510 bytes
+    for (int i = 0; i < 255; ++i) wide += "é";
+    CHECK(stored(wide) == wide);
+    CHECK(
+        contains(failure_of([&] { stored(wide + "x"); }).what(), "256 UTF-16 units; the service holds 255"));
     CHECK(failure_of([&] { stored(std::string(256, 'n')); }).code() == errc::too_large);
 }
 
@@ -119,20 +141,38 @@ TEST_CASE("escapes and their look-alikes, side by side in any order, come back")
         std::string text;
         for (std::size_t n = 1 + piece(random) % 6; n > 0; --n) text += pieces[piece(random)];
         CAPTURE(text);
-        REQUIRE(unescape(escape_key(text, service_mode::storage)) == text);
-        REQUIRE(unescape(escape_property(text, service_mode::storage)) == text);
+        REQUIRE(unescape_key(escape_key(text, service_mode::storage)) == text);
+        REQUIRE(unescape_property(escape_property(text, service_mode::storage)) == text);
     }
 }
 
-TEST_CASE("unescape leaves alone what is no escape") {
-    CHECK(unescape("a_x00_b") == "a_x00_b");
-    CHECK(unescape("_xD83D_") == "_xD83D_"); // half a surrogate pair
-    CHECK(unescape("_xD83D__x0041_") == "_xD83D_A");
-    CHECK(unescape("_xDE00_x") == "_xDE00_x");
+TEST_CASE("what no key or name is stored as is left alone when it is read") {
+    for (const char* text : {"a_x00_b", "_xD83D_", "_xDE00_x", "_xD83D__x0041_", "_x0061_"}) {
+        CAPTURE(text);
+        CHECK(unescape_key(text) == text);
+        CHECK(unescape_property(text) == text);
+    }
+    CHECK(unescape_key("a_x002D_b") == "a_x002D_b"); // only names escape it
+    CHECK(unescape_property("a_x002D_b") == "a-b");
+    CHECK(unescape_property("_x0069_d") == "id"); // in cosmos mode
+    CHECK(unescape_key("_x002F_\xFF") == "_x002F_\xFF");
+    CHECK(unescape_property("_x002F_\xFF") == "_x002F_\xFF");
+}
+
+TEST_CASE("names of parts") {
+    const auto part = read_part_name("text_part_12");
+    REQUIRE(part);
+    CHECK(part->base == "text");
+    CHECK(part->number == 12);
+    CHECK(name_of_part("text", 12) == "text_part_12");
+    CHECK(read_part_name("a_part_1_part_2")->base == "a_part_1");
+    for (const char* name : {"text", "_part_1", "a_part_", "a_part_0", "a_part_01", "a_part_1x", "a_part_-1",
+                             "a_part_99999999999999999999", "a_Part_1"})
+        CHECK_FALSE(read_part_name(name));
 }
 
 TEST_CASE("in_quotes keeps messages readable") {
-    CHECK(in_quotes("k\"1\n") == R"("k\"1\u000a")");
+    CHECK(in_quotes("k\"1\n") == R"("k\"1\n")");
     CHECK(in_quotes(std::string(500, 'k')) == '"' + std::string(100, 'k') + "...\"");
     CHECK(contains(in_quotes(std::string(99, 'k') + "日本"), std::string(99, 'k') + "..."));
     CHECK(in_quotes("\xFF") == "(not UTF-8)");

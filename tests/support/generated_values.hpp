@@ -1,0 +1,53 @@
+#pragma once
+
+#include <azkv/value.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+
+namespace azkv::test {
+
+/// Whether two values are the same to the last bit: doubles by their bits (any NaN is any other), integers by
+/// what they count whatever their sign, members in any order.
+bool identical(const boost::json::value& a, const boost::json::value& b);
+
+/// Values that storing and reading back goes wrong with easily. The same seed gives the same value.
+class value_generator {
+public:
+    explicit value_generator(std::uint64_t seed) : random_(seed) {}
+
+    /// A value within the limits of both services, `large` ones among them.
+    value make(bool large = true);
+
+    /// A member's name: not empty, and short enough.
+    std::string name();
+
+    /// Text of the kinds that keys and strings are made of.
+    std::string text();
+
+private:
+    std::size_t up_to(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n)(random_); }
+
+    bool one_in(std::size_t n) { return up_to(n - 1) == 0; }
+
+    template <class Pieces>
+    auto& any_of(Pieces& pieces) {
+        return pieces[up_to(std::size(pieces) - 1)];
+    }
+
+    double number();
+    std::string long_text();
+    boost::json::value scalar();
+    boost::json::value nested(std::size_t levels);
+
+    std::mt19937_64 random_;
+};
+
+/// A small value that still `fails`, made from one that does.
+value shrink(value v, const std::function<bool(const value&)>& fails);
+
+} // namespace azkv::test
