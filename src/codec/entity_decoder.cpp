@@ -22,28 +22,30 @@ using boost::system::error_code;
 
 namespace {
 
-// A property as its annotation says. Types that JSON has none for stay the text that the service sends.
-json::value typed_value(json::value&& raw, std::string_view edm_type) {
+// What an annotation says that JSON does not. Types that JSON has none for stay the text that the service
+// sends.
+void apply_type(json::value& v, std::string_view edm_type) {
     if (edm_type == "Edm.Double") {
-        if (const auto* i = raw.if_int64()) return static_cast<double>(*i);
-        if (const auto* u = raw.if_uint64()) return static_cast<double>(*u);
-        if (const auto* s = raw.if_string()) {
-            if (*s == "NaN") return std::numeric_limits<double>::quiet_NaN();
-            if (*s == "Infinity") return std::numeric_limits<double>::infinity();
-            if (*s == "-Infinity") return -std::numeric_limits<double>::infinity();
+        if (const auto* i = v.if_int64()) {
+            v = static_cast<double>(*i);
+        } else if (const auto* u = v.if_uint64()) {
+            v = static_cast<double>(*u);
+        } else if (const auto* s = v.if_string()) {
+            if (*s == "NaN")
+                v = std::numeric_limits<double>::quiet_NaN();
+            else if (*s == "Infinity")
+                v = std::numeric_limits<double>::infinity();
+            else if (*s == "-Infinity")
+                v = -std::numeric_limits<double>::infinity();
         }
     } else if (edm_type == "Edm.Int64") {
-        if (const auto* s = raw.if_string()) {
+        if (const auto* s = v.if_string()) {
             std::int64_t i = 0;
             const char* const end = s->data() + s->size();
             const auto result = std::from_chars(s->data(), end, i);
-            if (result.ec == std::errc{} && result.ptr == end) return i;
+            if (result.ec == std::errc{} && result.ptr == end) v = i;
         }
-    } else if (edm_type.empty() || edm_type == "Edm.String") {
-        if (const auto* s = raw.if_string())
-            if (auto value = value_in_text(*s)) return std::move(*value);
     }
-    return std::move(raw);
 }
 
 /// The members that a read asks for.
@@ -61,67 +63,35 @@ private:
     std::vector<std::string_view> names_; // of the projection
 };
 
-/// One entity while its members arrive, in any order: an annotation may stand before or behind its property.
-/// Its memory is used again for the next one.
-class entity_builder {
+/// Properties whose names tell more than the name of a member: parts to join, escapes to undo.
+class named_properties {
 public:
     using edm_types = std::vector<std::pair<std::string, std::string>>;
 
-    explicit entity_builder(const projection& select) : wanted_(select) {}
-
-    void add(std::string_view name, std::string_view text) {
-        constexpr std::string_view annotation = "@odata.type";
-        if (name.ends_with(annotation)) {
-            name.remove_suffix(annotation.size());
-            annotations_.push_back({keep(name), keep(text)});
-        } else if (std::string* const column = column_of(name)) {
-            column->assign(text);
-        } else {
-            add(name, json::value(json::string_view(text)));
-        }
+    /// Takes them over. `types` are those that the values do not tell, and are renamed with their members.
+    named_properties(value&& stored, edm_types& types, const wanted& w) : types_(types), wanted_(w) {
+        for (auto& p : stored) all_.emplace_back(p.key(), std::move(p.value()));
+        join_parts();
+        unescape_names();
     }
 
-    void add(std::string_view name, json::value&& v) {
-        if (name.starts_with("odata.") || column_of(name)) return;
-        has_escapes_ = has_escapes_ || name.find("_x") != name.npos;
-        has_parts_ = has_parts_ || read_part_name(name);
-        properties_.push_back({keep(name), {}, std::move(v)});
-    }
-
-    value release_value() {
-        edm_types types;
-        return release_value(types);
-    }
-
-    entry release_entry() {
-        edm_types types;
-        value v = release_value(types);
-        entry e(unescape_key(partition_key_), unescape_key(key_), std::move(v), etag_, timestamp_,
-                std::move(types));
-        for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_}) column->clear();
-        return e;
+    value release() {
+        value v;
+        v.reserve(all_.size());
+        for (property& p : all_)
+            if (wanted_.has(p.member)) v.emplace(p.member, p.parts == 0 ? single_value(p) : joined_value(p));
+        std::erase_if(types_, [&](const auto& t) { return !v.contains(t.first); });
+        return v;
     }
 
 private:
-    /// A text in `texts_`.
-    class kept {
-    public:
-        std::size_t at = 0;
-        std::size_t size = 0;
-    };
-
     class property {
     public:
-        kept name;
-        kept type;
-        json::value raw;       // null: it has become part of another
-        std::size_t parts = 0; // from how many it was joined
-    };
+        property(std::string_view stored, json::value&& raw) : member(stored), raw(std::move(raw)) {}
 
-    class annotation {
-    public:
-        kept name;
-        kept type;
+        std::string member; // as stored, until it is unescaped
+        json::value raw;
+        std::size_t parts = 0; // that it was joined from
     };
 
     class part {
@@ -130,13 +100,126 @@ private:
         property* holder;
     };
 
-    kept keep(std::string_view text) {
-        const std::size_t at = texts_.size();
-        texts_.append(text);
-        return {at, text.size()};
+    // Of parts `1 .. N` of a name that no other property has, the first becomes the whole. All others stay
+    // what they are: properties of their own.
+    void join_parts() {
+        std::vector<part> parts;
+        for (property& p : all_) {
+            const auto name = read_part_name(p.member);
+            if (name && p.raw.is_string() && !type_of(p.member)) parts.push_back({*name, &p});
+        }
+        std::ranges::sort(parts, {}, [](const part& p) { return std::pair(p.name.base, p.name.number); });
+        for (auto first = parts.begin(); first != parts.end();) {
+            const auto last = std::find_if(first, parts.end(),
+                                           [&](const part& p) { return p.name.base != first->name.base; });
+            if (is_whole(first, last)) join(first, last);
+            first = last;
+        }
+        std::erase_if(all_, [](const property& p) { return p.raw.is_null(); });
     }
 
-    std::string_view text(kept k) const { return std::string_view(texts_).substr(k.at, k.size); }
+    using part_iterator = std::vector<part>::iterator;
+
+    bool is_whole(part_iterator first, part_iterator last) const {
+        for (auto p = first; p != last; ++p)
+            if (p->name.number != static_cast<std::size_t>(p - first) + 1) return false;
+        return std::ranges::find(all_, first->name.base, &property::member) == all_.end();
+    }
+
+    static void join(part_iterator first, part_iterator last) {
+        property& whole = *first->holder;
+        for (auto p = std::next(first); p != last; ++p) {
+            whole.raw.get_string().append(p->holder->raw.get_string());
+            p->holder->raw = nullptr; // to be erased
+        }
+        whole.parts = static_cast<std::size_t>(last - first);
+        whole.member.resize(first->name.base.size());
+    }
+
+    // Two names that others wrote may be one when they are unescaped: then all stay as they are.
+    void unescape_names() {
+        std::vector<std::string> members;
+        for (const property& p : all_) members.push_back(unescape_property(p.member));
+        std::vector<std::string_view> sorted(members.begin(), members.end());
+        std::ranges::sort(sorted);
+        if (std::ranges::adjacent_find(sorted) != sorted.end()) return;
+        for (auto& [name, type] : types_) name = unescape_property(name);
+        for (std::size_t i = 0; i < members.size(); ++i) all_[i].member = std::move(members[i]);
+    }
+
+    const std::string* type_of(std::string_view name) const {
+        const auto found = std::ranges::find(types_, name, &edm_types::value_type::first);
+        return found != types_.end() ? &found->second : nullptr;
+    }
+
+    json::value single_value(property& p) const {
+        if (p.raw.is_string() && !type_of(p.member))
+            if (auto v = value_in_text(p.raw.get_string())) return std::move(*v);
+        return std::move(p.raw);
+    }
+
+    json::value joined_value(property& p) const {
+        if (auto v = parse_member(p.raw.get_string())) return std::move(*v);
+        if (!wanted_.all() && p.parts == max_selected_parts)
+            throw error(errc::bad_response, "member " + in_quotes(p.member)
+                                                + " may have more parts than a projection asks for; read the "
+                                                  "value without one");
+        return std::move(p.raw);
+    }
+
+    std::vector<property> all_;
+    edm_types& types_;
+    const wanted& wanted_;
+};
+
+/// One entity while its members arrive, in any order: an annotation may stand before or behind its property.
+///
+/// Properties go straight into the value that they will be. With most entities little is left to do then.
+class entity_builder {
+public:
+    explicit entity_builder(const projection& select) : wanted_(select) {}
+
+    void add(std::string_view name, std::string_view text) {
+        constexpr std::string_view annotation = "@odata.type";
+        if (name.ends_with(annotation)) {
+            name.remove_suffix(annotation.size());
+            types_.emplace_back(name, text);
+        } else if (std::string* const column = column_of(name)) {
+            column->assign(text);
+        } else {
+            const std::size_t at = add_property(name, json::string_view(text));
+            if (may_be_json(text)) json_texts_.push_back(at);
+        }
+    }
+
+    template <class Scalar>
+    void add(std::string_view name, Scalar scalar) {
+        if (!column_of(name)) add_property(name, scalar);
+    }
+
+    value release_value() {
+        finish();
+        types_.clear();
+        return std::move(value_);
+    }
+
+    entry release_entry() {
+        finish();
+        expected_ = value_.size();
+        return entry(unescape_key(std::exchange(partition_key_, {})), unescape_key(std::exchange(key_, {})),
+                     std::move(value_), std::exchange(etag_, {}), std::exchange(timestamp_, {}),
+                     std::exchange(types_, {}));
+    }
+
+private:
+    // Returns where among the members it stands.
+    template <class Raw>
+    std::size_t add_property(std::string_view name, const Raw& raw) {
+        if (name.starts_with("odata.")) return 0;
+        if (value_.empty()) value_.reserve(expected_);
+        plain_names_ = plain_names_ && is_plain_property(name, service_mode::storage);
+        return static_cast<std::size_t>(value_.insert_or_assign(name, raw).first - value_.begin());
+    }
 
     std::string* column_of(std::string_view name) {
         if (name == "PartitionKey") return &partition_key_;
@@ -146,109 +229,37 @@ private:
         return nullptr;
     }
 
-    value release_value(edm_types& types) {
-        assign_types();
-        if (has_parts_) join_parts();
-        if (has_escapes_) unescape_names();
-        value v;
-        v.reserve(properties_.size());
-        for (property& p : properties_) {
-            const std::string_view member = text(p.name);
-            if (p.raw.is_null() || !wanted_.has(member)) continue;
-            const json::value& added =
-                v.insert_or_assign(member, p.parts == 0 ? typed_value(std::move(p.raw), text(p.type))
-                                                        : joined_value(p, member))
-                    .first->value();
-            if (p.type.size != 0 && text(p.type) != natural_type(added))
-                types.emplace_back(member, text(p.type));
-        }
-        properties_.clear();
-        annotations_.clear();
-        texts_.clear();
-        has_escapes_ = has_parts_ = false;
-        return v;
+    void finish() {
+        // Of the types those stay that the value does not tell.
+        std::erase_if(types_, [&](const auto& t) {
+            json::value* const v = value_.if_contains(t.first);
+            if (v) apply_type(*v, t.second);
+            return !v || natural_type(*v) == t.second;
+        });
+        if (plain_names_ && wanted_.all())
+            parse_texts();
+        else
+            value_ = named_properties(std::move(value_), types_, wanted_).release();
+        json_texts_.clear();
+        plain_names_ = true;
     }
 
-    void assign_types() {
-        std::size_t next = 0; // the annotations mostly come in the order of the properties
-        for (const annotation& a : annotations_) {
-            for (std::size_t i = 0; i < properties_.size(); ++i) {
-                property& p = properties_[(next + i) % properties_.size()];
-                if (text(p.name) != text(a.name)) continue;
-                p.type = a.type;
-                next = (next + i + 1) % properties_.size();
-                break;
-            }
+    void parse_texts() {
+        for (const std::size_t i : json_texts_) {
+            auto& member = value_.begin()[static_cast<std::ptrdiff_t>(i)];
+            const bool typed =
+                std::ranges::any_of(types_, [&](const auto& t) { return t.first == member.key(); });
+            if (typed || !member.value().is_string()) continue;
+            if (auto v = value_in_text(member.value().get_string())) member.value() = std::move(*v);
         }
-    }
-
-    // Of parts `1 .. N` of a name that no other property has, the first becomes the whole. All others stay
-    // what they are: properties of their own.
-    void join_parts() {
-        std::vector<part> parts;
-        for (property& p : properties_) {
-            const bool is_text = p.raw.is_string() && (p.type.size == 0 || text(p.type) == "Edm.String");
-            if (const auto name = read_part_name(text(p.name)); name && is_text) parts.push_back({*name, &p});
-        }
-        std::ranges::sort(parts, {}, [](const part& p) { return std::pair(p.name.base, p.name.number); });
-        for (auto first = parts.begin(); first != parts.end();) {
-            const std::string_view base = first->name.base;
-            const auto last =
-                std::find_if(first, parts.end(), [&](const part& p) { return p.name.base != base; });
-            const auto count = static_cast<std::size_t>(last - first);
-            // In order, without gaps: they begin with 1, end with their count, and no number comes twice.
-            const bool whole =
-                first->name.number == 1 && std::prev(last)->name.number == count
-                && std::adjacent_find(
-                       first, last,
-                       [](const part& a, const part& b) { return a.name.number == b.name.number; })
-                       == last
-                && std::ranges::none_of(properties_, [&](const property& p) { return text(p.name) == base; });
-            if (whole) join(first, last, count);
-            first = last;
-        }
-    }
-
-    template <class Iterator>
-    static void join(Iterator first, Iterator last, std::size_t count) {
-        property& whole = *first->holder;
-        json::string& text = whole.raw.get_string();
-        for (auto p = std::next(first); p != last; ++p) {
-            text.append(p->holder->raw.get_string());
-            p->holder->raw = nullptr;
-        }
-        whole.name.size = first->name.base.size();
-        whole.parts = count;
-    }
-
-    json::value joined_value(property& p, std::string_view member) const {
-        if (auto v = parse_member(p.raw.get_string())) return std::move(*v);
-        if (!wanted_.all() && p.parts == max_selected_parts)
-            throw error(errc::bad_response, "member " + in_quotes(member)
-                                                + " may have more parts than a projection asks for; read the "
-                                                  "value without one");
-        return std::move(p.raw);
-    }
-
-    // Two names that others wrote may be one when they are unescaped: then all stay as they are.
-    void unescape_names() {
-        std::vector<std::string> names;
-        names.reserve(properties_.size());
-        for (const property& p : properties_) names.push_back(unescape_property(text(p.name)));
-        std::vector<std::string_view> sorted;
-        for (std::size_t i = 0; i < names.size(); ++i)
-            if (!properties_[i].raw.is_null()) sorted.push_back(names[i]);
-        std::ranges::sort(sorted);
-        if (std::ranges::adjacent_find(sorted) != sorted.end()) return;
-        for (std::size_t i = 0; i < names.size(); ++i) properties_[i].name = keep(names[i]);
     }
 
     wanted wanted_;
-    std::string texts_;
-    std::vector<property> properties_;
-    std::vector<annotation> annotations_;
-    bool has_escapes_ = false;
-    bool has_parts_ = false;
+    value value_; // under the stored names
+    named_properties::edm_types types_;
+    std::vector<std::size_t> json_texts_; // which members may be the text of a value
+    bool plain_names_ = true;
+    std::size_t expected_ = 0; // members: as many as the entity before
     std::string partition_key_, key_, etag_, timestamp_;
 };
 
@@ -324,22 +335,22 @@ public:
 
     bool on_int64(std::int64_t i, json::string_view, error_code&) {
         text_.clear();
-        return add(json::value(i));
+        return add(i);
     }
 
     bool on_uint64(std::uint64_t u, json::string_view, error_code&) {
         text_.clear();
-        return add(json::value(u));
+        return add(u);
     }
 
     bool on_double(double, json::string_view s, error_code&) {
         text_.append(s.data(), s.size());
         const double d = exact_double(text_);
         text_.clear();
-        return add(json::value(d));
+        return add(d);
     }
 
-    bool on_bool(bool b, error_code&) { return add(json::value(b)); }
+    bool on_bool(bool b, error_code&) { return add(b); }
 
     bool on_null(error_code&) { return true; } // no property
 
@@ -351,8 +362,8 @@ private:
     bool in_entity() const { return among_entities_ && level_ == entity_level_; }
 
     template <class Value>
-    bool add(Value&& v) {
-        if (in_entity()) builder.add(key_, std::forward<Value>(v));
+    bool add(Value v) {
+        if (in_entity()) builder.add(key_, v);
         return true;
     }
 

@@ -47,7 +47,10 @@ public:
     writer(std::string_view partition_key, std::string_view row_key, const value& v, service_mode mode)
         : mode_(mode) {
         check_count(v.size(), "members");
-        out_.reserve(256 + partition_key.size() + row_key.size() + 64 * v.size());
+        std::size_t texts = 0;
+        for (const auto& member : v)
+            if (const json::string* text = member.value().if_string()) texts += text->size();
+        out_.reserve(128 + partition_key.size() + row_key.size() + 64 * v.size() + texts);
         out_.append(R"({"PartitionKey":)");
         cost_ = 4 + 2 * append_ascii_json(out_, partition_key);
         out_.append(R"(,"RowKey":)");
@@ -72,7 +75,9 @@ private:
     }
 
     void write(std::string_view member, const json::value& v) {
-        const std::string name = escape_property(member, mode_);
+        const bool plain = is_plain_property(member, mode_);
+        const std::string escaped = plain ? std::string() : escape_property(member, mode_);
+        const std::string_view name = plain ? member : escaped;
         switch (v.kind()) {
         case json::kind::bool_:
             begin(name);
@@ -135,7 +140,7 @@ private:
 
     void write_string(std::string_view member, std::string_view name, std::string_view text) {
         // What a reader would take for JSON is stored as JSON, and so comes back as the string it is.
-        const bool as_json = value_in_text(text).has_value();
+        const bool as_json = may_be_json(text) && value_in_text(text);
         if (!as_json && write_text(member, name, text)) return;
         json_.clear();
         append_json(json_, text);

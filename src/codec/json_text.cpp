@@ -232,9 +232,7 @@ std::optional<json::value> parse_member(std::string_view text) {
 }
 
 std::optional<json::value> value_in_text(std::string_view text) {
-    const bool candidate =
-        text == "null" || text.starts_with('{') || text.starts_with('[') || text.starts_with('"');
-    return candidate ? parse_member(text) : std::nullopt;
+    return may_be_json(text) ? parse_member(text) : std::nullopt;
 }
 
 std::size_t depth(const json::value& root) {

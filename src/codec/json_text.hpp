@@ -32,8 +32,14 @@ std::optional<boost::json::value> parse_json(std::string_view text, std::size_t 
 /// Parses the JSON text of one member, in which NaN and the infinities may stand as words; nullopt as above.
 std::optional<boost::json::value> parse_member(std::string_view text);
 
-/// The value that a string property stands for, if a reader takes its text for JSON: `null`, or the text of
-/// an object, an array or a string. Writers ask the same question, to quote the strings that it is true of.
+/// Whether a reader looks if a text is JSON: `null`, and what begins like an object, an array or a string.
+inline bool may_be_json(std::string_view text) {
+    return !text.empty()
+           && (text[0] == '{' || text[0] == '[' || text[0] == '"' || (text[0] == 'n' && text == "null"));
+}
+
+/// The value that a string property stands for, if its text may be JSON and is. Writers ask the same
+/// question, to quote the strings that it is true of.
 std::optional<boost::json::value> value_in_text(std::string_view text);
 
 /// The number of levels of arrays and objects; 0 for a scalar.

@@ -32,6 +32,14 @@ bool is_ascii_letter(char32_t c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+// Letters, digits and the underscore.
+constexpr auto identifier = [] {
+    std::array<bool, 256> table{};
+    for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"))
+        table[static_cast<unsigned char>(c)] = true;
+    return table;
+}();
+
 // Property names are C# identifiers. Of the letters beyond ASCII those stay that every version of Unicode has
 // as letters; the list is part of the format and never changes, whatever letters Unicode still gets.
 bool is_letter(char32_t c) {
@@ -118,28 +126,19 @@ void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std
 
 // Offset of a final `_part_<digits>`, which marks a piece of a long member; npos if there is none.
 std::size_t part_suffix(std::string_view name) {
+    if (name.empty() || !is_digit(static_cast<unsigned char>(name.back()))) return name.npos;
     const std::size_t digits = name.find_last_not_of("0123456789");
-    if (digits == name.npos || digits + 1 == name.size()) return name.npos;
+    if (digits == name.npos) return name.npos;
     const std::string_view head = name.substr(0, digits + 1);
     return head.ends_with(part_delimiter) ? head.size() - part_delimiter.size() : name.npos;
 }
 
 bool is_system_name(std::string_view name, service_mode mode) {
-    constexpr std::array everywhere{"PartitionKey", "RowKey", "Timestamp"};
-    constexpr std::array in_cosmos{"id", "ID", "rid", "etag", "ResourceId"};
+    using namespace std::string_view_literals;
+    constexpr std::array everywhere{"PartitionKey"sv, "RowKey"sv, "Timestamp"sv};
+    constexpr std::array in_cosmos{"id"sv, "ID"sv, "rid"sv, "etag"sv, "ResourceId"sv};
     return std::ranges::find(everywhere, name) != everywhere.end()
            || (mode == service_mode::cosmos && std::ranges::find(in_cosmos, name) != in_cosmos.end());
-}
-
-// Whether a member's name is stored as it is, without a closer look: most are.
-bool is_plain_name(std::string_view name, service_mode mode) {
-    const auto plain = [](char c) {
-        const auto u = static_cast<unsigned char>(c);
-        return is_ascii_letter(u) || is_digit(u) || c == '_';
-    };
-    return !name.empty() && !is_digit(static_cast<unsigned char>(name.front()))
-           && std::ranges::all_of(name, plain) && name.find("_x") == name.npos
-           && part_suffix(name) == name.npos && !is_system_name(name, mode);
 }
 
 std::string escape_for_key(std::string_view key) {
@@ -232,15 +231,22 @@ void check_property_name(std::string_view stored, std::string_view member) {
     check_limit(utf16_length(stored), max_property_name_units, "UTF-16 units", "the member name", member);
 }
 
-std::string escape_property(std::string_view name, service_mode mode) {
-    std::string stored;
-    if (is_plain_name(name, mode)) {
-        stored = name;
-    } else {
-        if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
-        check_utf8(name, "the name of a member");
-        stored = escape_for_property(name, mode);
+bool is_plain_property(std::string_view name, service_mode mode) {
+    if (name.empty() || name.size() > max_property_name_units
+        || is_digit(static_cast<unsigned char>(name[0])))
+        return false;
+    char before = 0;
+    for (const char c : name) {
+        if (!identifier[static_cast<unsigned char>(c)] || (before == '_' && c == 'x')) return false;
+        before = c;
     }
+    return part_suffix(name) == name.npos && !is_system_name(name, mode);
+}
+
+std::string escape_property(std::string_view name, service_mode mode) {
+    if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
+    check_utf8(name, "the name of a member");
+    std::string stored = escape_for_property(name, mode);
     check_property_name(stored, name);
     return stored;
 }

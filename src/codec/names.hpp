@@ -26,6 +26,10 @@ enum class key_kind { row, partition };
 /// cosmos mode) is empty.
 std::string escape_key(std::string_view key, service_mode mode, key_kind kind = key_kind::row);
 
+/// Whether a member's name is stored as it is, and a property of that name is that member: so it is with
+/// most.
+bool is_plain_property(std::string_view name, service_mode mode);
+
 /// The property name to store the member `name` as. Throws `azkv::error` if it is empty, too long or not
 /// UTF-8.
 std::string escape_property(std::string_view name, service_mode mode);
