@@ -34,6 +34,7 @@ public:
         case errc::server_error: return "the service failed";
         case errc::bad_response: return "the answer of the service was not understood";
         case errc::timed_out: return "timed out";
+        case errc::type_mismatch: return "the value does not fit the type";
         }
         return "unknown error";
     }
@@ -54,6 +55,7 @@ public:
         case condition::too_large: return "too large";
         case condition::invalid_argument: return "invalid argument";
         case condition::timed_out: return "timed out";
+        case condition::type_mismatch: return "type mismatch";
         }
         return "unknown condition";
     }
@@ -68,6 +70,7 @@ public:
         case condition::unauthorized: return any_of(errc::unauthorized, errc::forbidden);
         case condition::too_large: return any_of(errc::too_large);
         case condition::timed_out: return any_of(errc::timed_out, asio::error::timed_out);
+        case condition::type_mismatch: return any_of(errc::type_mismatch);
         case condition::invalid_argument:
             return any_of(errc::invalid_argument, errc::invalid_connection_string, errc::insecure_transport,
                           errc::too_large, errc::rejected);

@@ -98,6 +98,10 @@ public:
     std::optional<value> get(std::string key, std::string collection = default_collection,
                              projection select = {});
 
+    /// Defined in <azkv/convert.hpp>, as its twin is.
+    template <class T>
+    std::optional<T> get_as(std::string key, std::string collection = default_collection);
+
     std::map<std::string, value> get_all(std::string collection = default_collection, projection select = {});
 
     bool erase(std::string key, std::string collection = default_collection);

@@ -30,6 +30,7 @@ enum class errc {
     server_error,              ///< 5xx: still so after the retries
     bad_response,              ///< the answer was not understood
     timed_out,                 ///< a deadline passed; a write may or may not have been applied
+    type_mismatch,             ///< a value does not fit the type that was asked for
 };
 
 /// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.
@@ -43,6 +44,7 @@ enum class condition {
     too_large,
     invalid_argument, ///< the caller must change the call, the options or the connection string
     timed_out,
+    type_mismatch,
 };
 
 AZKV_DECL const boost::system::error_category& error_category() noexcept;

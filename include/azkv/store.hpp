@@ -93,6 +93,15 @@ public:
     asio::awaitable<std::optional<value>> get(std::string key, std::string collection = default_collection,
                                               projection select = {});
 
+    /// The value of `key` as a `T`, such as a struct that is described with Boost.Describe. To be called
+    /// where <azkv/convert.hpp> is included, which defines it and the reverse, `to_value`. Absent key, absent
+    /// table: nullopt.
+    ///
+    /// Errors: those of `get`. A value that does not fit is errc::type_mismatch, and the message names the
+    /// member: `get_as "17" in "orders": member "lines[2].price" is a string, not a number`.
+    template <class T>
+    asio::awaitable<std::optional<T>> get_as(std::string key, std::string collection = default_collection);
+
     /// All keys of the store's partition, with their values. Absent table: empty.
     asio::awaitable<std::map<std::string, value>> get_all(std::string collection = default_collection,
                                                           projection select = {});

@@ -5,8 +5,10 @@
 #include "support/run.hpp"
 
 #include <azkv.hpp>
+#include <azkv/convert.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/describe/class.hpp>
 #include <doctest/doctest.h>
 
 using namespace azkv;
@@ -38,6 +40,12 @@ std::vector<std::pair<std::string, value>> one_pair() {
     return pairs;
 }
 
+struct own {
+    std::string t;
+};
+
+BOOST_DESCRIBE_STRUCT(own, (), (t))
+
 asio::awaitable<void> put_temporaries(store& db) {
     co_await db.put(std::string(80, 'k'), small(), std::string(30, 'c'));
     co_await db.put(std::string(80, 'k'), value(), "c");
@@ -49,6 +57,29 @@ asio::awaitable<std::size_t> get_in_condition(store& db) {
     if (auto v = co_await db.get(std::string(80, 'k'), std::string(30, 'c'), select("t", long_text)))
         co_return v->at("t").as_string().size();
     co_return 0;
+}
+
+asio::awaitable<std::size_t> get_own(store& db) {
+    if (auto found = co_await db.get_as<own>(std::string(80, 'k'), std::string(30, 'c')))
+        co_return found->t.size();
+    co_return 0;
+}
+
+asio::awaitable<own> put_and_return_own(store& db) {
+    own o;
+    o.t = long_text;
+    co_await db.put(std::string(80, 'k'), to_value(o));
+    co_return o;
+}
+
+asio::awaitable<std::string> own_failure(store& db) {
+    std::string what;
+    try {
+        co_await db.get_as<std::map<std::string, int>>(std::string(80, 'k'));
+    } catch (const error& e) {
+        what = e.what();
+    }
+    co_return what;
 }
 
 asio::awaitable<std::size_t> get_all_as_argument(store& db) {
@@ -93,6 +124,9 @@ TEST_CASE("coroutines of many shapes") {
     for (int i = 0; i < 3; ++i) {
         run(context, put_temporaries(db));
         CHECK(run(context, get_in_condition(db)) == 80);
+        CHECK(run(context, get_own(db)) == 80);
+        CHECK(run(context, put_and_return_own(db)).t == long_text);
+        CHECK(contains(run(context, own_failure(db)), "member \"t\" is a string, not a number"));
         CHECK(run(context, get_all_as_argument(db)) == 2);
         CHECK(run(context, erase_in_condition(db)) == 1);
         CHECK(run(context, query_in_loop(db)) == 81);

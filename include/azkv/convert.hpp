@@ -1,0 +1,278 @@
+#pragma once
+
+#include <azkv/blocking_store.hpp>
+#include <azkv/config.hpp>
+#include <azkv/error.hpp>
+#include <azkv/store.hpp>
+#include <azkv/value.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/describe/members.hpp>
+#include <boost/describe/modifiers.hpp>
+#include <boost/json/conversion.hpp>
+#include <boost/json/value.hpp>
+#include <boost/json/value_from.hpp>
+#include <boost/json/value_to.hpp>
+#include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+// Types of one's own as values: all that Boost.JSON converts. Those are structs described with
+// Boost.Describe, whose members are numbers, booleans, strings, described enumerations, `std::optional`s,
+// containers, maps, or such structs again; and types with a `tag_invoke` of their own.
+// (https://www.boost.org/doc/libs/1_81_0/libs/json/doc/html/json/conversion.html)
+//
+// This header is not part of <azkv.hpp>.
+
+namespace azkv {
+
+namespace detail {
+
+namespace json = boost::json;
+
+/// A place in a value, and what is to be said when it does not fit.
+class AZKV_DECL place {
+public:
+    place() {} // the whole value
+
+    place member(std::string_view name) const;
+    place element(std::size_t i) const;
+
+    std::string missing() const;
+    std::string unknown() const;
+    std::string wrong_size(std::size_t found, std::size_t expected) const;
+
+    /// Boost.JSON's code for it.
+    std::string unfit(const boost::system::error_code& why, const json::value& found) const;
+
+    /// What a conversion of the user's threw.
+    std::string failed(const std::exception& e) const;
+
+private:
+    std::string text() const;
+
+    std::string path_;
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool is_variant = false;
+template <class... Ts>
+inline constexpr bool is_variant<std::variant<Ts...>> = true;
+
+using json_types = boost::mp11::mp_list<json::value, json::object, json::array, json::string>;
+
+/// Types of which there is no more to say than Boost.JSON's code does.
+template <class T>
+concept undivided =
+    std::is_arithmetic_v<T> || is_variant<T> || boost::mp11::mp_contains<json_types, T>::value;
+
+template <class T>
+concept converted_or_throws = requires(const json::value& v) {
+    tag_invoke(json::value_to_tag<T>(), v);
+};
+
+template <class T>
+concept converted_or_code = requires(const json::value& v) {
+    tag_invoke(json::try_value_to_tag<T>(), v);
+};
+
+template <class T>
+concept converted_by_user = converted_or_throws<T> || converted_or_code<T>;
+
+template <class T>
+using described_members =
+    boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
+
+template <class T>
+bool converts(const json::value& v) {
+    try {
+        return json::try_value_to<T>(v).has_value();
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+/// Why `v`, which is at `at`, does not convert to a `T`. Converts piece by piece, to find the one at fault.
+template <class T>
+std::string explain(const json::value& v, const place& at);
+
+template <class T>
+std::string explain_whole(const json::value& v, const place& at) {
+    try {
+        if constexpr (converted_by_user<T> && !is_variant<T>) static_cast<void>(json::value_to<T>(v));
+        return at.unfit(json::try_value_to<T>(v).error(), v);
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (const std::exception& e) {
+        return at.failed(e);
+    }
+}
+
+template <class T>
+std::string explain_members(const json::object& o, const place& at) {
+    std::string why;
+    boost::mp11::mp_for_each<described_members<T>>([&](auto d) {
+        using member = std::remove_cvref_t<decltype(std::declval<T&>().*decltype(d)::pointer)>;
+        if (!why.empty()) return;
+        const json::value* const found = o.if_contains(d.name);
+        if (found && !converts<member>(*found)) why = explain<member>(*found, at.member(d.name));
+        if (!found && !is_optional<member>) why = at.member(d.name).missing();
+    });
+    if (!why.empty()) return why;
+    // It may be that Boost.JSON, depending on its version, wants no others, and all of them.
+    for (const json::key_value_pair& m : o) {
+        bool known = false;
+        boost::mp11::mp_for_each<described_members<T>>([&](auto d) { known = known || m.key() == d.name; });
+        if (!known) return at.member(m.key()).unknown();
+    }
+    boost::mp11::mp_for_each<described_members<T>>([&](auto d) {
+        if (why.empty() && !o.contains(d.name)) why = at.member(d.name).missing();
+    });
+    return why;
+}
+
+template <class T>
+std::string explain_map(const json::object& o, const place& at) {
+    using mapped = std::tuple_element_t<1, std::ranges::range_value_t<T>>;
+    for (const json::key_value_pair& m : o)
+        if (!converts<mapped>(m.value())) return explain<mapped>(m.value(), at.member(m.key()));
+    return {};
+}
+
+template <class T>
+std::string explain_sequence(const json::array& a, const place& at) {
+    using element = std::ranges::range_value_t<T>;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (!converts<element>(a[i])) return explain<element>(a[i], at.element(i));
+    return {};
+}
+
+template <class T>
+std::string explain_tuple(const json::array& a, const place& at) {
+    std::string why;
+    boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::tuple_size_v<T>>>([&](auto i) {
+        using element = std::tuple_element_t<i, T>;
+        if (why.empty() && !converts<element>(a[i])) why = explain<element>(a[i], at.element(i));
+    });
+    return why;
+}
+
+// In Boost.JSON's order: a type may look like several of them.
+template <class T>
+std::string explain(const json::value& v, const place& at) {
+    std::string why;
+    if constexpr (is_optional<T>) {
+        if (!v.is_null()) why = explain<typename T::value_type>(v, at);
+    } else if constexpr (!converted_by_user<T> && !undivided<T> && !json::is_string_like<T>::value) {
+        [[maybe_unused]] const json::object* const o = v.if_object();
+        [[maybe_unused]] const json::array* const a = v.if_array();
+        if constexpr (json::is_tuple_like<T>::value)
+            if (a && a->size() != std::tuple_size_v<T>) return at.wrong_size(a->size(), std::tuple_size_v<T>);
+        if constexpr (json::is_map_like<T>::value) {
+            if (o) why = explain_map<T>(*o, at);
+        } else if constexpr (json::is_sequence_like<T>::value) {
+            if (a) why = explain_sequence<T>(*a, at);
+        } else if constexpr (json::is_tuple_like<T>::value) {
+            if (a) why = explain_tuple<T>(*a, at);
+        } else if constexpr (json::is_described_class<T>::value) {
+            if (o) why = explain_members<T>(*o, at);
+        }
+    }
+    if (why.empty()) why = explain_whole<T>(v, at);
+    return why;
+}
+
+AZKV_DECL value as_value(json::value v);
+
+/// Throws on what `get_as` caught.
+[[noreturn]] AZKV_DECL void fail_get_as(const error& e, const std::string& key,
+                                        const std::string& collection);
+
+} // namespace detail
+
+/// `t` as a value: `store.put("17", azkv::to_value(order))`. Throws `azkv::error` (errc::invalid_argument) if
+/// it becomes no JSON object, and what the type's own conversion throws.
+template <class T>
+value to_value(const T& t) {
+    static_assert(boost::json::has_value_from<T>::value,
+                  "Boost.JSON cannot convert this type: describe it with BOOST_DESCRIBE_STRUCT, or give it a "
+                  "tag_invoke(value_from_tag, ..)");
+    return detail::as_value(boost::json::value_from(t));
+}
+
+/// `v` as a `T`: `azkv::from_value<order>(row.value())`. Throws `azkv::error` (errc::type_mismatch) if it
+/// does not fit, with the member at fault: `member "lines[2].price" is a string, not a number`. What the
+/// type's own conversion throws becomes such an error, too.
+///
+/// Boost.JSON decides what fits. As of 1.81 a value must have all described members and no others, an empty
+/// `std::optional` being null; later versions let optional ones be absent, the latest let others be there.
+template <class T>
+T from_value(value v) {
+    static_assert(
+        boost::json::has_value_to<T>::value,
+        "Boost.JSON cannot convert to this type: describe it with BOOST_DESCRIBE_STRUCT, or give it "
+        "a tag_invoke(value_to_tag<T>, ..)");
+    const boost::json::value whole(std::move(v));
+    try {
+        auto t = boost::json::try_value_to<T>(whole);
+        if (t) return std::move(*t);
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (const std::exception&) { // will be thrown again when it is explained
+    }
+    throw error(errc::type_mismatch, detail::explain<T>(whole, detail::place()));
+}
+
+namespace detail {
+
+template <class T>
+std::optional<T> as(std::optional<value> found, const std::string& key, const std::string& collection) {
+    std::optional<T> result;
+    if (!found) return result;
+    try {
+        result.emplace(from_value<T>(std::move(*found)));
+    } catch (const error& e) {
+        fail_get_as(e, key, collection);
+    }
+    return result;
+}
+
+template <class T>
+asio::awaitable<std::optional<T>> get_as(store db, std::string key, std::string collection) {
+    std::optional<value> found = co_await db.get(key, collection);
+    std::optional<T> result = as<T>(std::move(found), key, collection);
+    co_return result;
+}
+
+} // namespace detail
+
+template <class T>
+asio::awaitable<std::optional<T>> store::get_as(std::string key, std::string collection) {
+    return detail::get_as<T>(*this, std::move(key), std::move(collection));
+}
+
+template <class T>
+std::optional<T> blocking_store::get_as(std::string key, std::string collection) {
+    return detail::as<T>(get(key, collection), key, collection);
+}
+
+} // namespace azkv
