@@ -9,8 +9,10 @@
 #include "support/run.hpp"
 
 #include <azkv.hpp>
+#include <azkv/convert.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/describe/class.hpp>
 #include <boost/json/parse.hpp>
 
 #include <set>
@@ -38,6 +40,27 @@ bool table_exists(const std::string& name) {
     return contains(a.response.body, "\"TableName\":\"" + name + "\"");
 }
 
+struct stop {
+    std::string name;
+    std::optional<double> platform;
+
+    bool operator==(const stop&) const = default;
+};
+
+BOOST_DESCRIBE_STRUCT(stop, (), (name, platform))
+
+struct journey {
+    std::int64_t number = 0;
+    std::uint64_t distance = 0;
+    bool night = false;
+    std::vector<stop> stops;
+    std::map<std::string, double> fares;
+
+    bool operator==(const journey&) const = default;
+};
+
+BOOST_DESCRIBE_STRUCT(journey, (), (number, distance, night, stops, fares))
+
 class async_driver {
 public:
     explicit async_driver(store_options o = {})
@@ -50,6 +73,11 @@ public:
     }
 
     auto get(std::string k, std::string c, projection s = {}) { return run(context_, store_.get(k, c, s)); }
+
+    template <class T>
+    auto get_as(std::string k, std::string c) {
+        return run(context_, store_.get_as<T>(k, c));
+    }
 
     auto get_all(std::string c, projection s = {}) { return run(context_, store_.get_all(c, s)); }
 
@@ -82,6 +110,11 @@ public:
     }
 
     auto get(std::string k, std::string c, projection s = {}) { return store_.get(k, c, s); }
+
+    template <class T>
+    auto get_as(std::string k, std::string c) {
+        return store_.get_as<T>(k, c);
+    }
 
     auto get_all(std::string c, projection s = {}) { return store_.get_all(c, s); }
 
@@ -116,6 +149,29 @@ TEST_CASE_TEMPLATE("a value comes back as it was put", Driver, async_driver, blo
     const value other = parse(R"({"only": 1})");
     db.put("k", other, c);
     CHECK(db.get("k", c) == other); // replaced, not merged
+}
+
+TEST_CASE_TEMPLATE("a type of one's own comes back as it was put", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    CHECK(db.template get_as<journey>("k", c) == std::nullopt);
+    journey j;
+    j.number = -9223372036854775807;
+    j.distance = 5'000'000'000;
+    j.night = true;
+    j.stops = {{"Zürich HB", 0.9856416633379175}, {"Wien", std::nullopt}};
+    j.fares = {{"first class", 139.0}, {"second", 69.5}};
+    db.put("k", to_value(j), c);
+    CHECK(db.template get_as<journey>("k", c) == j);
+    CHECK(db.template get_as<journey>("absent", c) == std::nullopt);
+    const auto rows = db.query("night eq true and distance gt 4000000000L", c);
+    REQUIRE(rows.size() == 1);
+    CHECK(from_value<journey>(rows[0].value()) == j);
+
+    const error e = failure_of([&] { db.template get_as<stop>("k", c); });
+    CHECK(e.code() == errc::type_mismatch);
+    CHECK(e.key() == "k");
+    CHECK(e.what() == "get_as \"k\" in \"" + c + "\": member \"name\" is missing");
 }
 
 TEST_CASE_TEMPLATE("absent keys and absent tables", Driver, async_driver, blocking_driver) {

@@ -1,16 +1,25 @@
 // What a user's program looks like: it needs nothing but the public headers and one target.
 #include <azkv.hpp>
+#include <azkv/convert.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/describe/class.hpp>
 
 #include <iostream>
 
 namespace asio = boost::asio;
 
+struct point {
+    int x = 0;
+    int y = 0;
+};
+
+BOOST_DESCRIBE_STRUCT(point, (), (x, y))
+
 asio::awaitable<void> use(azkv::store db) {
     try {
-        co_await db.get("key");
+        co_await db.get_as<point>("key");
     } catch (const azkv::error& e) { // thrown in the library, caught here, also if that is a shared one
         if (e.code() == azkv::condition::transient) std::cout << "consumer works\n";
     }
@@ -28,6 +37,13 @@ int main() {
     azkv::blocking_store blocking("http://127.0.0.1:1/acct", nobody, once);
     try {
         blocking.put("key", {{"n", 1}});
+    } catch (const azkv::error& e) {
+        std::cout << e.what() << '\n';
+    }
+    azkv::value v = azkv::to_value(point());
+    v["y"] = "north";
+    try {
+        azkv::from_value<point>(v);
     } catch (const azkv::error& e) {
         std::cout << e.what() << '\n';
     }
