@@ -48,8 +48,9 @@ std::string xml_text(std::string_view text) {
 service_error from_xml(std::string_view body) {
     service_error e;
     for (auto at = body.find('<'); at != body.npos; at = body.find('<', at + 1)) {
-        const auto end = body.find('>', at);
+        const auto end = body.find_first_of("<>", at + 1);
         if (end == body.npos) break;
+        if (body[end] == '<') continue; // no tag; to look for its end would be to look at the rest each time
         std::string_view name = body.substr(at + 1, end - at - 1);
         name = name.substr(0, name.find_first_of(" \t\r\n/"));
         name.remove_prefix(name.find(':') + 1); // npos + 1 is 0

@@ -57,6 +57,15 @@ TEST_CASE("bodies that are no errors do no harm") {
     CHECK(read_error(answer(404, deep + "<Code>X</Code>")).code == "X");
     CHECK(read_error(answer(404, std::string(200'000, '['))).code == "");
     CHECK(read_error(answer(404, "{\"a\":" + std::string(200'000, '['))).code == "");
+
+    // One look at each character: a body that opens tag after tag takes no minutes.
+    const std::string open = std::string(200'000, '<');
+    CHECK(read_error(answer(404, open)).code == "");
+    CHECK(read_error(answer(404, open + '>')).code == "");
+    CHECK(read_error(answer(404, open + "Code>X</Code>")).code == "X");
+    const auto torn = read_error(answer(404, "<Code <Message>m</Message>"));
+    CHECK(torn.code == "");
+    CHECK(torn.message == "m");
 }
 
 TEST_CASE("classes of errors") {
