@@ -51,7 +51,8 @@ std::vector<response> split(std::string_view text) {
             while (value.starts_with(' ')) value.remove_prefix(1);
             part.keep_header(header.substr(0, colon), value);
         }
-        std::string_view body = text.substr(0, text.find("\n--"));
+        std::string_view body = text.substr(0, text.starts_with("--") ? 0 : text.find("\n--"));
+        text.remove_prefix(body.size()); // no part begins in it: that many copies would outgrow the memory
         if (body.ends_with('\r')) body.remove_suffix(1);
         part.body = body;
     }
