@@ -17,4 +17,8 @@ function(azkv_compile_options target)
       target_compile_definitions(${target} PUBLIC BOOST_ASIO_DISABLE_STD_ATOMIC)
     endif()
   endif()
+  if(AZKV_FUZZ)
+    target_compile_options(${target} PUBLIC -fsanitize=fuzzer-no-link -UNDEBUG) # with all assertions
+    target_compile_definitions(${target} PUBLIC _GLIBCXX_ASSERTIONS)
+  endif()
 endfunction()

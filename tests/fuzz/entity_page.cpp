@@ -1,0 +1,59 @@
+#include "codec/entity.hpp"
+#include "codec/names.hpp"
+#include "fuzz.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using namespace azkv;
+
+namespace {
+
+bool same(const entry& a, const entry& b) {
+    return a.key() == b.key() && a.partition_key() == b.partition_key() && fuzz::same(a.value(), b.value());
+}
+
+// What a page tells of survives a page that is made of it.
+void check_page(const std::vector<entry>& entries) {
+    std::string page = R"({"value":[)";
+    std::vector<const entry*> written;
+    for (const entry& e : entries) {
+        e.timestamp();
+        const auto text = fuzz::unless_refused([&] {
+            constexpr auto mode = service_mode::storage;
+            return codec::encode_entity(
+                codec::escape_key(e.partition_key(), mode, codec::key_kind::partition),
+                codec::escape_key(e.key(), mode), e.value(), mode);
+        });
+        if (!text) continue; // more than the service holds
+        if (!written.empty()) page += ',';
+        page += *text;
+        written.push_back(&e);
+    }
+    page += "]}";
+    const auto again = fuzz::unless_refused([&] { return codec::decode_page(page); });
+    fuzz::require(again.has_value(), "a page of encoded entities is decoded");
+    fuzz::require(
+        std::ranges::equal(written, *again, [](const entry* a, const entry& b) { return same(*a, b); }),
+        "entries are what they were before they were encoded");
+}
+
+// An entity says the same alone and on a page.
+void check_alone(std::string_view text, const value& alone) {
+    const auto page =
+        fuzz::unless_refused([&] { return codec::decode_page("{\"value\":[" + std::string(text) + "]}"); });
+    constexpr auto deepest = 30; // a page adds two levels to those that the parser follows
+    if (!page && std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; }) > deepest) return;
+    fuzz::require(page && page->size() == 1, "an entity makes a page of one");
+    fuzz::require(fuzz::same(page->front().value(), alone), "an entity says the same on a page");
+}
+
+} // namespace
+
+bool fuzz::check(std::string_view input) {
+    if (const auto entries = unless_refused([&] { return codec::decode_page(input); })) check_page(*entries);
+    if (const auto alone = unless_refused([&] { return codec::decode_entity(input); }))
+        check_alone(input, *alone);
+    return true;
+}

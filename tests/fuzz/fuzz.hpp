@@ -1,0 +1,45 @@
+#pragma once
+
+#include <azkv/error.hpp>
+#include <azkv/value.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+namespace azkv::fuzz {
+
+/// One input, checked: each target defines it. Returns false if the input is of no use to learn from.
+bool check(std::string_view input);
+
+/// Ends the program, and so reports the input, unless `holds`.
+inline void require(bool holds, const char* property) {
+    if (holds) return;
+    std::fprintf(stderr, "does not hold: %s\n", property);
+    std::abort();
+}
+
+/// What `f` returns; nullopt if it throws `azkv::error`. Whatever else it throws ends the program.
+template <class F>
+auto unless_refused(F f) -> std::optional<decltype(f())> {
+    try {
+        return f();
+    } catch (const error& e) {
+        require(*e.what() != '\0', "an error says what is wrong");
+        return std::nullopt;
+    }
+}
+
+/// Takes the first line, which tells of what the body does not: the rest.
+inline std::string_view take_line(std::string_view& input) {
+    const std::string_view line = input.substr(0, input.find('\n'));
+    input.remove_prefix(line.size() < input.size() ? line.size() + 1 : line.size());
+    return line;
+}
+
+/// Whether two values are the same, kinds of numbers included; a NaN is as good as another.
+bool same(const boost::json::value& a, const boost::json::value& b);
+bool same(const value& a, const value& b);
+
+} // namespace azkv::fuzz

@@ -1,0 +1,74 @@
+#include "codec/names.hpp"
+
+#include "codec/utf.hpp"
+#include "fuzz.hpp"
+
+#include <algorithm>
+#include <string>
+
+using namespace azkv;
+
+namespace {
+
+bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+void check_key(std::string_view text, service_mode mode, codec::key_kind kind) {
+    const auto stored = fuzz::unless_refused([&] { return codec::escape_key(text, mode, kind); });
+    if (!stored) return;
+    fuzz::require(codec::unescape(*stored) == text, "a key is what it was before it was escaped");
+    fuzz::require(codec::utf16_length(*stored) <= 512, "the service holds the key");
+    fuzz::require(std::ranges::none_of(*stored,
+                                       [](char c) {
+                                           return c == '/' || c == '\\' || c == '#' || c == '?' || c == 0x7F
+                                                  || static_cast<unsigned char>(c) < 0x20;
+                                       }),
+                  "the key has only characters that the service takes");
+}
+
+void check_property(std::string_view text, service_mode mode) {
+    const auto stored = fuzz::unless_refused([&] { return codec::escape_property(text, mode); });
+    if (!stored) return;
+    fuzz::require(codec::unescape(*stored) == text, "a name is what it was before it was escaped");
+    fuzz::require(!stored->empty() && stored->size() <= 255, "the service holds the name");
+    fuzz::require(
+        !is_digit(stored->front())
+            && std::ranges::all_of(*stored, [](char c) { return c == '_' || is_letter_or_digit(c); }),
+        "the name is an identifier");
+    fuzz::require(*stored != "PartitionKey" && *stored != "RowKey" && *stored != "Timestamp",
+                  "the name is not the service's own");
+}
+
+void check_table(std::string_view text) {
+    const auto name = fuzz::unless_refused([&] { return codec::table_name(text); });
+    if (!name) return;
+    fuzz::require(name->size() >= 3 && name->size() <= 63 && !is_digit(name->front())
+                      && std::ranges::all_of(*name, is_letter_or_digit),
+                  "the service takes the table's name");
+    fuzz::require(codec::table_name(*name) == *name, "a table's name names that table");
+}
+
+} // namespace
+
+bool fuzz::check(std::string_view input) {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        check_key(input, mode, codec::key_kind::row);
+        check_key(input, mode, codec::key_kind::partition);
+        check_property(input, mode);
+    }
+    check_table(input);
+
+    const std::string plain = codec::unescape(input);
+    require(plain.size() <= input.size(), "names do not grow when they are read");
+    constexpr auto malformed = std::string_view::npos;
+    require(codec::utf16_length(input) == malformed || codec::utf16_length(plain) != malformed,
+            "what is read of UTF-8 is UTF-8");
+    require(std::ranges::all_of(codec::in_quotes(input), [](char c) { return c >= 0x20 && c < 0x7F; }),
+            "messages are ASCII");
+    return true;
+}
