@@ -63,12 +63,17 @@ private:
     std::vector<std::string_view> names_; // of the projection
 };
 
+/// Members with the EDM types that their values do not tell, sorted.
+using edm_types = std::vector<std::pair<std::string, std::string>>;
+
+bool has_type(const edm_types& types, std::string_view name) {
+    return std::ranges::binary_search(types, name, {}, &edm_types::value_type::first);
+}
+
 /// Properties whose names tell more than the name of a member: parts to join, escapes to undo.
 class named_properties {
 public:
-    using edm_types = std::vector<std::pair<std::string, std::string>>;
-
-    /// Takes them over. `types` are those that the values do not tell, and are renamed with their members.
+    /// Takes them over; the `types` are renamed with them.
     named_properties(value&& stored, edm_types& types, const wanted& w) : types_(types), wanted_(w) {
         for (auto& p : stored) all_.emplace_back(p.key(), std::move(p.value()));
         join_parts();
@@ -100,30 +105,33 @@ private:
         property* holder;
     };
 
+    using part_iterator = std::vector<part>::iterator;
+
     // Of parts `1 .. N` of a name that no other property has, the first becomes the whole. All others stay
     // what they are: properties of their own.
     void join_parts() {
         std::vector<part> parts;
+        std::vector<std::string> names;
         for (property& p : all_) {
+            names.push_back(p.member);
             const auto name = read_part_name(p.member);
-            if (name && p.raw.is_string() && !type_of(p.member)) parts.push_back({*name, &p});
+            if (name && p.raw.is_string() && !has_type(types_, p.member)) parts.push_back({*name, &p});
         }
+        std::ranges::sort(names);
         std::ranges::sort(parts, {}, [](const part& p) { return std::pair(p.name.base, p.name.number); });
         for (auto first = parts.begin(); first != parts.end();) {
             const auto last = std::find_if(first, parts.end(),
                                            [&](const part& p) { return p.name.base != first->name.base; });
-            if (is_whole(first, last)) join(first, last);
+            if (is_complete(first, last) && !std::ranges::binary_search(names, first->name.base))
+                join(first, last);
             first = last;
         }
         std::erase_if(all_, [](const property& p) { return p.raw.is_null(); });
     }
 
-    using part_iterator = std::vector<part>::iterator;
-
-    bool is_whole(part_iterator first, part_iterator last) const {
-        for (auto p = first; p != last; ++p)
-            if (p->name.number != static_cast<std::size_t>(p - first) + 1) return false;
-        return std::ranges::find(all_, first->name.base, &property::member) == all_.end();
+    static bool is_complete(part_iterator first, part_iterator last) {
+        std::size_t number = 0;
+        return std::all_of(first, last, [&](const part& p) { return p.name.number == ++number; });
     }
 
     static void join(part_iterator first, part_iterator last) {
@@ -144,16 +152,12 @@ private:
         std::ranges::sort(sorted);
         if (std::ranges::adjacent_find(sorted) != sorted.end()) return;
         for (auto& [name, type] : types_) name = unescape_property(name);
+        std::ranges::sort(types_);
         for (std::size_t i = 0; i < members.size(); ++i) all_[i].member = std::move(members[i]);
     }
 
-    const std::string* type_of(std::string_view name) const {
-        const auto found = std::ranges::find(types_, name, &edm_types::value_type::first);
-        return found != types_.end() ? &found->second : nullptr;
-    }
-
     json::value single_value(property& p) const {
-        if (p.raw.is_string() && !type_of(p.member))
+        if (p.raw.is_string() && !has_type(types_, p.member))
             if (auto v = value_in_text(p.raw.get_string())) return std::move(*v);
         return std::move(p.raw);
     }
@@ -236,6 +240,7 @@ private:
             if (v) apply_type(*v, t.second);
             return !v || natural_type(*v) == t.second;
         });
+        std::ranges::sort(types_);
         if (plain_names_ && wanted_.all())
             parse_texts();
         else
@@ -247,16 +252,14 @@ private:
     void parse_texts() {
         for (const std::size_t i : json_texts_) {
             auto& member = value_.begin()[static_cast<std::ptrdiff_t>(i)];
-            const bool typed =
-                std::ranges::any_of(types_, [&](const auto& t) { return t.first == member.key(); });
-            if (typed || !member.value().is_string()) continue;
+            if (!member.value().is_string() || has_type(types_, member.key())) continue;
             if (auto v = value_in_text(member.value().get_string())) member.value() = std::move(*v);
         }
     }
 
     wanted wanted_;
-    value value_; // under the stored names
-    named_properties::edm_types types_;
+    value value_;                         // under the stored names
+    edm_types types_;                     // all that are annotated, until the entity is complete
     std::vector<std::size_t> json_texts_; // which members may be the text of a value
     bool plain_names_ = true;
     std::size_t expected_ = 0; // members: as many as the entity before

@@ -353,3 +353,21 @@ TEST_CASE("an entry tells the types of its members") {
     CHECK(e.edm_type("absent").empty());
     CHECK(e.edm_type("RowKey").empty());
 }
+
+TEST_CASE("what a hostile peer sends takes no longer than its size explains") {
+    // In the time that is quadratic in their number, each of these takes minutes.
+    constexpr int many = 50'000;
+    std::string types, guids, parts;
+    for (int i = 0; i < many; ++i) {
+        const std::string n = std::to_string(i);
+        types += "\"p" + std::to_string(many - i) + "@odata.type\":\"Edm.Int64\",\"p" + n + "\":\"1\",";
+        guids += "\"p" + std::to_string(many - i) + "@odata.type\":\"Edm.Guid\",\"p" + n + "\":\"{}\",";
+        parts += "\"p" + n + "_part_1\":\"1\",";
+    }
+    CHECK(decode_entity('{' + types + R"("end":1})").size() == many + 1);
+    CHECK(decode_entity('{' + guids + R"("end":1})").size() == many + 1);
+    CHECK(decode_entity('{' + parts + R"("end":1})").size() == many + 1);
+    std::string one;
+    for (int i = 1; i <= many; ++i) one += "\"p_part_" + std::to_string(i) + "\":\"1\",";
+    CHECK(decode_entity('{' + one + R"("end":1})").size() == 2);
+}

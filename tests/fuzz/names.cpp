@@ -21,7 +21,7 @@ bool is_digit(char c) {
 void check_key(std::string_view text, service_mode mode, codec::key_kind kind) {
     const auto stored = fuzz::unless_refused([&] { return codec::escape_key(text, mode, kind); });
     if (!stored) return;
-    fuzz::require(codec::unescape(*stored) == text, "a key is what it was before it was escaped");
+    fuzz::require(codec::unescape_key(*stored) == text, "a key is what it was before it was escaped");
     fuzz::require(codec::utf16_length(*stored) <= 512, "the service holds the key");
     fuzz::require(std::ranges::none_of(*stored,
                                        [](char c) {
@@ -34,12 +34,16 @@ void check_key(std::string_view text, service_mode mode, codec::key_kind kind) {
 void check_property(std::string_view text, service_mode mode) {
     const auto stored = fuzz::unless_refused([&] { return codec::escape_property(text, mode); });
     if (!stored) return;
-    fuzz::require(codec::unescape(*stored) == text, "a name is what it was before it was escaped");
-    fuzz::require(!stored->empty() && stored->size() <= 255, "the service holds the name");
-    fuzz::require(
-        !is_digit(stored->front())
-            && std::ranges::all_of(*stored, [](char c) { return c == '_' || is_letter_or_digit(c); }),
-        "the name is an identifier");
+    fuzz::require(codec::unescape_property(*stored) == text, "a name is what it was before it was escaped");
+    fuzz::require(!stored->empty() && codec::utf16_length(*stored) <= 255, "the service holds the name");
+    const auto in_identifier = [](char c) {
+        return c == '_' || is_letter_or_digit(c) || static_cast<unsigned char>(c) >= 0x80;
+    };
+    fuzz::require(!is_digit(stored->front()) && std::ranges::all_of(*stored, in_identifier),
+                  "the name is an identifier");
+    fuzz::require(!codec::read_part_name(*stored), "the name is no part's");
+    fuzz::require(!codec::is_plain_property(text, mode) || *stored == text,
+                  "a plain name is stored as it is");
     fuzz::require(*stored != "PartitionKey" && *stored != "RowKey" && *stored != "Timestamp",
                   "the name is not the service's own");
 }
@@ -63,11 +67,15 @@ bool fuzz::check(std::string_view input) {
     }
     check_table(input);
 
-    const std::string plain = codec::unescape(input);
-    require(plain.size() <= input.size(), "names do not grow when they are read");
     constexpr auto malformed = std::string_view::npos;
-    require(codec::utf16_length(input) == malformed || codec::utf16_length(plain) != malformed,
-            "what is read of UTF-8 is UTF-8");
+    for (const std::string& read : {codec::unescape_key(input), codec::unescape_property(input)}) {
+        require(read.size() <= input.size(), "names do not grow when they are read");
+        require(codec::utf16_length(input) == malformed || codec::utf16_length(read) != malformed,
+                "what is read of UTF-8 is UTF-8");
+    }
+    if (const auto part = codec::read_part_name(input))
+        require(codec::name_of_part(part->base, part->number) == input,
+                "a part's name is read as it is written");
     require(std::ranges::all_of(codec::in_quotes(input), [](char c) { return c >= 0x20 && c < 0x7F; }),
             "messages are ASCII");
     return true;
