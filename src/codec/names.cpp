@@ -124,13 +124,14 @@ void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std
                                 + std::string(unit) + "; the service holds " + std::to_string(limit));
 }
 
-// Offset of a final `_part_<digits>`, which marks a piece of a long member; npos if there is none.
+// Offset of a final `part_<digits>` behind what is no letter, `_` above all; npos if there is none.
 std::size_t part_suffix(std::string_view name) {
     if (name.empty() || !is_digit(static_cast<unsigned char>(name.back()))) return name.npos;
-    const std::size_t digits = name.find_last_not_of("0123456789");
-    if (digits == name.npos) return name.npos;
-    const std::string_view head = name.substr(0, digits + 1);
-    return head.ends_with(part_delimiter) ? head.size() - part_delimiter.size() : name.npos;
+    std::string_view head = name.substr(0, name.find_last_not_of("0123456789") + 1);
+    if (!head.ends_with(part_delimiter.substr(1))) return name.npos;
+    head.remove_suffix(part_delimiter.size() - 1);
+    if (head.empty() || is_ascii_letter(static_cast<unsigned char>(head.back()))) return name.npos;
+    return head.size();
 }
 
 bool is_system_name(std::string_view name, service_mode mode) {
@@ -149,11 +150,10 @@ std::string escape_for_key(std::string_view key) {
 
 std::string escape_for_property(std::string_view name, service_mode mode) {
     const bool system = is_system_name(name, mode);
+    // No member may look like a part. Escapes end with a `_`, too: so it is the `p` that is escaped.
     const std::size_t part = part_suffix(name);
     return escape(name, [&](char32_t c, std::size_t at) {
-        if (at == 0 && (system || is_digit(c))) return true;
-        // The `p`: an escaped `_` would end with the `_` that it stands for.
-        if (part != name.npos && at == part + 1) return true;
+        if (at == part || (at == 0 && (system || is_digit(c)))) return true;
         return !(is_letter(c) || is_digit(c) || c == '_');
     });
 }
@@ -273,10 +273,10 @@ std::string name_of_part(std::string_view base, std::size_t number) {
 
 std::optional<part_name> read_part_name(std::string_view stored) {
     const std::size_t at = part_suffix(stored);
-    if (at == stored.npos || at == 0) return std::nullopt;
+    if (at == stored.npos || at < 2 || stored[at - 1] != '_') return std::nullopt;
     part_name part;
-    part.base = stored.substr(0, at);
-    const std::string_view digits = stored.substr(at + part_delimiter.size());
+    part.base = stored.substr(0, at - 1);
+    const std::string_view digits = stored.substr(at + part_delimiter.size() - 1);
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), part.number);
     if (read.ec != std::errc{} || digits.starts_with('0')) return std::nullopt;
     return part;

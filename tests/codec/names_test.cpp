@@ -103,6 +103,10 @@ TEST_CASE("property names: what is no identifier is escaped, and back") {
     CHECK(stored("a@odata.type") == "a_x0040_odata_x002E_type");
     CHECK(stored("text_part_12") == "text__x0070_art_12");
     CHECK(stored("_part_1") == "__x0070_art_1");
+    CHECK(stored("a-part_1") == "a_x002D__x0070_art_1"); // an escape ends with the `_` of `_part_1`
+    CHECK(stored("1part_1") == "_x0031__x0070_art_1");
+    CHECK(stored("part_1") == "part_1");
+    CHECK(stored("apart_1") == "apart_1");
     CHECK(stored("a_part_007") == "a__x0070_art_007");
     CHECK(stored("a_part_") == "a_part_");
     CHECK(stored("a_part_1b") == "a_part_1b");

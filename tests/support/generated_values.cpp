@@ -116,9 +116,9 @@ std::string value_generator::text() {
                                              "_x0041_",
                                              "a_part_1"};
     static const std::string_view pieces[] = {
-        "a",  "B",       "7", "_",  " ", "\"",     "\\", "/",      "\n",  "{",   "[",
-        "_x", "_x0041_", "é", "日", "😀", "0041",   "\t", "_part_", "\\u", "'",   "%",
-        "#",  "?",       "]", "}",  "@", "odata.", ",",  ":",      "\x1", "\x7F"};
+        "a",  "B",       "7", "_",  " ", "\"",   "\\",     "/",      "\n",     "{",   "[",
+        "_x", "_x0041_", "é", "日", "😀", "0041", "\t",     "_part_", "part_2", "\\u", "'",
+        "%",  "#",       "?", "]",  "}", "@",    "odata.", ",",      ":",      "\x1", "\x7F"};
     if (one_in(2)) return std::string(any_of(nasty));
     std::string out;
     for (std::size_t n = up_to(12); n > 0; --n) {
@@ -178,7 +178,12 @@ std::string value_generator::name() {
                                              "A",
                                              "partitionkey",
                                              "_x",
-                                             "a_part_99999999999999999999"};
+                                             "a_part_99999999999999999999",
+                                             "a-part_1",
+                                             "1part_1",
+                                             "part_1",
+                                             "apart_1",
+                                             "\xC3\xA9part_2"};
     if (!one_in(4)) return std::string(any_of(nasty));
     std::string out = text();
     while (codec::utf16_length(out) > 30) out.pop_back();
