@@ -2,7 +2,6 @@
 #include "protocol/operations.hpp"
 
 #include <azkv/filter.hpp>
-#include <azkv/value.hpp>
 
 namespace azkv {
 
@@ -12,6 +11,10 @@ std::string filter_text(std::string_view text) {
 
 std::string filter_key(std::string_view key) {
     return protocol::string_literal(codec::escape_key(key, service_mode::storage));
+}
+
+std::string filter_name(std::string_view member, service_mode mode) {
+    return codec::escape_property(member, mode);
 }
 
 } // namespace azkv

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <azkv/config.hpp>
+#include <azkv/value.hpp>
 
 #include <string>
 #include <string_view>
@@ -16,5 +17,10 @@ AZKV_DECL std::string filter_text(std::string_view text);
 /// A key, or a partition key, as a literal to compare RowKey or PartitionKey with: as it is stored, with
 /// those characters escaped that a key in a table cannot have. Throws `azkv::error` if it is not UTF-8.
 AZKV_DECL std::string filter_key(std::string_view key);
+
+/// The name that a member is stored under, to compare it: `azkv::filter_name("my-name") + " eq 1"`. Names
+/// that are identifiers are stored as they are. (Long members, stored in parts, cannot be compared.) Throws
+/// `azkv::error` if the name is empty, too long or not UTF-8.
+AZKV_DECL std::string filter_name(std::string_view member, service_mode mode = service_mode::storage);
 
 } // namespace azkv

@@ -210,9 +210,11 @@ public:
     entry release_entry() {
         finish();
         expected_ = value_.size();
-        return entry(unescape_key(std::exchange(partition_key_, {})), unescape_key(std::exchange(key_, {})),
-                     std::move(value_), std::exchange(etag_, {}), std::exchange(timestamp_, {}),
-                     std::exchange(types_, {}));
+        entry e(unescape_key(partition_key_), unescape_key(key_), std::move(value_), std::move(etag_),
+                std::move(timestamp_), types_.empty() ? edm_types() : std::move(types_));
+        for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_}) column->clear();
+        types_.clear();
+        return e;
     }
 
 private:

@@ -113,10 +113,8 @@ private:
     void begin(std::string_view name, std::string_view edm_type) {
         out_.push_back(',');
         append_ascii_json(out_, name);
-        out_.insert(out_.size() - 1, "@odata.type");
-        out_.append(":\"");
-        out_.append(edm_type);
-        out_.push_back('"');
+        out_.pop_back();
+        out_.append("@odata.type\":\"").append(edm_type).push_back('"');
         begin(name);
     }
 

@@ -163,7 +163,8 @@ public:
 
 private:
     bool words_;
-    json::value_stack stack_;
+    unsigned char buffer_[1024]; // enough for the stack of most texts
+    json::value_stack stack_{json::storage_ptr(), buffer_, sizeof buffer_};
     std::string number_;
 };
 
@@ -255,16 +256,27 @@ namespace {
 
 void append_escape(std::string& out, unsigned unit) {
     constexpr char digits[] = "0123456789abcdef";
-    constexpr std::string_view controls = "\b\t\n\f\r\"\\";
-    constexpr std::string_view letters = "btnfr\"\\";
-    out.push_back('\\');
-    const std::size_t known = unit < 0x80 ? controls.find(static_cast<char>(unit)) : controls.npos;
-    if (known != controls.npos) {
-        out.push_back(letters[known]);
-        return;
+    const auto append_letter = [&](char letter) {
+        const char escape[] = {'\\', letter};
+        out.append(escape, sizeof escape);
+    };
+    switch (unit) {
+    case '"':
+    case '\\': return append_letter(static_cast<char>(unit));
+    case '\b': return append_letter('b');
+    case '\t': return append_letter('t');
+    case '\n': return append_letter('n');
+    case '\f': return append_letter('f');
+    case '\r': return append_letter('r');
+    default: break;
     }
-    out.push_back('u');
-    for (int shift = 12; shift >= 0; shift -= 4) out.push_back(digits[unit >> shift & 15]);
+    const char escape[] = {'\\',
+                           'u',
+                           digits[unit >> 12 & 15],
+                           digits[unit >> 8 & 15],
+                           digits[unit >> 4 & 15],
+                           digits[unit & 15]};
+    out.append(escape, sizeof escape);
 }
 
 } // namespace
@@ -278,6 +290,12 @@ std::size_t append_ascii_json(std::string& out, std::string_view text) {
         units += plain;
         text.remove_prefix(plain);
         if (text.empty()) break;
+        if (const auto ascii = static_cast<unsigned char>(text.front()); ascii < 0x80) {
+            append_escape(out, ascii);
+            ++units;
+            text.remove_prefix(1);
+            continue;
+        }
         const char32_t c = next_code_point(text);
         if (c == malformed) return std::string_view::npos;
         for_each_unit(c, [&](unsigned unit) {

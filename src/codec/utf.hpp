@@ -2,6 +2,7 @@
 
 #include <boost/locale/utf.hpp>
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +50,14 @@ inline std::size_t ascii_prefix(std::string_view text) {
     return n;
 }
 
-/// How many characters at the front of `text` stand for themselves in a JSON string and are printable ASCII.
+/// Which characters stand for themselves in a JSON string and are printable ASCII.
+inline constexpr auto plain_in_json = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = 0x20; c < 0x7F; ++c) table[c] = c != '"' && c != '\\';
+    return table;
+}();
+
+/// How many characters at the front of `text` are `plain_in_json`.
 /// Nearly all that is written goes through here: it is looked at sixteen or eight characters at a time.
 inline std::size_t plain_prefix(std::string_view text) {
     std::size_t n = 0;
@@ -74,7 +82,7 @@ inline std::size_t plain_prefix(std::string_view text) {
             break;
     }
 #endif
-    while (n < text.size() && text[n] >= 0x20 && text[n] < 0x7F && text[n] != '"' && text[n] != '\\') ++n;
+    while (n < text.size() && plain_in_json[static_cast<unsigned char>(text[n])]) ++n;
     return n;
 }
 

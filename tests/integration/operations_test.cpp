@@ -315,11 +315,16 @@ TEST_CASE_TEMPLATE("select", Driver, async_driver, blocking_driver) {
     Driver db;
     const std::string c = new_collection();
     db.put("k", parse(R"({"a": 1, "b": 2.0, "c": "x", "big": 5000000000, "my-name": [1]})"), c);
+    db.put("other", parse(R"({"größe": 1, "größe cm": 180, "b": 3})"), c);
     CHECK(db.get("k", c, select("a")) == parse(R"({"a": 1})"));
     CHECK(db.get("k", c, select("b", "big", "my-name"))
           == parse(R"({"b": 2.0, "big": 5000000000, "my-name": [1]})"));
     CHECK(db.get("k", c, select("absent")) == value());
     CHECK(db.get_all(c, select("c")).at("k") == parse(R"({"c": "x"})"));
+    const auto named = db.query(filter_name("größe cm") + " eq 180", c);
+    REQUIRE(named.size() == 1);
+    CHECK(named[0].key() == "other");
+    CHECK(db.get("other", c, select("größe", "größe cm")) == parse(R"({"größe": 1, "größe cm": 180})"));
     const auto rows = db.query("a eq 1", c, select("a"));
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].key() == "k");

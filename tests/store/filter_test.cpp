@@ -12,3 +12,11 @@ TEST_CASE("texts in filters cannot end their quotes") {
     CHECK(filter_key("it's/1") == "'it''s_x002F_1'");
     CHECK_THROWS_AS(filter_key("\xFF"), error);
 }
+
+TEST_CASE("members in filters are named as they are stored") {
+    CHECK(filter_name("age") == "age");
+    CHECK(filter_name("my-name") == "my_x002D_name");
+    CHECK(filter_name("id") == "id");
+    CHECK(filter_name("id", service_mode::cosmos) == "_x0069_d");
+    CHECK_THROWS_AS(filter_name(""), error);
+}

@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 #include <doctest/doctest.h>
 
+#include <functional>
+
 using namespace azkv;
 using namespace azkv::test;
 namespace json = boost::json;
@@ -217,6 +219,26 @@ TEST_CASE("bad input is refused before anything is sent") {
     auto rows = s.db.query("", "data", select(""));
     CHECK(failure_of([&] { s.run(rows.next()); }).code() == errc::invalid_argument);
     CHECK(s.net->sent.empty());
+}
+
+TEST_CASE("strict naming holds for every operation") {
+    scripted_store s(store_options().naming(table_naming::strict));
+    const auto refused = [&](const std::function<void()>& operation) {
+        const error e = failure_of(operation);
+        CHECK(e.code() == errc::invalid_argument);
+        CHECK(contains(e.what(), R"(in "my-docs": collection "my-docs" is no name of a table)"));
+    };
+    refused([&] { s.run(s.db.put("k", {}, "my-docs")); });
+    refused([&] { s.run(s.db.put_all({}, "my-docs")); });
+    refused([&] { s.run(s.db.get("k", "my-docs")); });
+    refused([&] { s.run(s.db.get_all("my-docs")); });
+    refused([&] { s.run(s.db.erase("k", "my-docs")); });
+    auto rows = s.db.query("", "my-docs");
+    refused([&] { s.run(rows.next()); });
+    CHECK(s.net->sent.empty());
+    s.net->answer(204);
+    s.run(s.db.put("k", {}, "mydocs"));
+    CHECK(s.net->sent.size() == 1);
 }
 
 TEST_CASE("a query follows either continuation header, and an empty page is not the end") {
