@@ -190,9 +190,8 @@ public:
             types_.emplace_back(name, text);
         } else if (std::string* const column = column_of(name)) {
             column->assign(text);
-        } else {
-            const std::size_t at = add_property(name, json::string_view(text));
-            if (may_be_json(text)) json_texts_.push_back(at);
+        } else if (add_property(name, json::string_view(text)) && may_be_json(text)) {
+            json_texts_.push_back(value_.size() - 1);
         }
     }
 
@@ -218,13 +217,13 @@ public:
     }
 
 private:
-    // Returns where among the members it stands.
+    // Returns whether it is one more member.
     template <class Raw>
-    std::size_t add_property(std::string_view name, const Raw& raw) {
-        if (name.starts_with("odata.")) return 0;
+    bool add_property(std::string_view name, const Raw& raw) {
+        if (name.starts_with("odata.")) return false;
         if (value_.empty()) value_.reserve(expected_);
         plain_names_ = plain_names_ && is_plain_property(name, service_mode::storage);
-        return static_cast<std::size_t>(value_.insert_or_assign(name, raw).first - value_.begin());
+        return value_.emplace(name, raw).second;
     }
 
     std::string* column_of(std::string_view name) {

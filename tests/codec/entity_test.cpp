@@ -301,6 +301,12 @@ TEST_CASE("parts that others wrote are joined, or stay what they are") {
     CHECK(contains(e.what(), "member \"a\" may have more parts"));
 }
 
+TEST_CASE("columns of the service's own are no members") {
+    CHECK(decode_entity(R"({"odata.x":"{}","PartitionKey":"{}","odata.n":1})").empty());
+    CHECK(decode_entity(R"({"odata.x":"{}","a":"\"null\""})") == parse(R"({"a": "null"})"));
+    CHECK(decode_entity(R"({"a":"\"null\"","a":"\"null\""})") == parse(R"({"a": "null"})"));
+}
+
 TEST_CASE("names that others wrote stay apart") {
     const char* one = R"({"_x0061_": 1, "a": 2})";
     CHECK(decode_entity(one) == parse(one));
