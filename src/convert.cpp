@@ -6,8 +6,6 @@
 #include <boost/json/error.hpp>
 #include <boost/json/kind.hpp>
 
-#include <algorithm>
-
 namespace azkv {
 
 namespace {
@@ -30,18 +28,6 @@ std::string_view kind_of(const json::value& v) {
 
 std::string number_of_elements(std::size_t n) {
     return std::to_string(n) + (n == 1 ? " element" : " elements");
-}
-
-// Words that somebody else has chosen.
-std::string in_one_line(std::string words) {
-    constexpr std::size_t readable = 200;
-    if (words.size() > readable) {
-        words.resize(readable);
-        while (!words.empty() && static_cast<unsigned char>(words.back()) >= 0x80) words.pop_back();
-    }
-    std::ranges::replace_if(
-        words, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, ' ');
-    return words;
 }
 
 } // namespace
@@ -97,7 +83,8 @@ std::string place::failed(const std::exception& e) const {
     const auto* const ours = dynamic_cast<const error*>(&e);
     const auto* const with_code = dynamic_cast<const boost::system::system_error*>(&e);
     return text() + " does not convert: "
-           + in_one_line(with_code && !ours ? with_code->code().message() : std::string(e.what()));
+           + (ours ? std::string(e.what())
+                   : codec::in_quotes(with_code ? with_code->code().message() : std::string(e.what())));
 }
 
 value as_value(json::value v) {

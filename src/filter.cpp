@@ -1,3 +1,4 @@
+#include "codec/json_text.hpp"
 #include "codec/names.hpp"
 #include "protocol/operations.hpp"
 
@@ -6,7 +7,10 @@
 namespace azkv {
 
 std::string filter_text(std::string_view text) {
-    return protocol::string_literal(text);
+    if (!codec::value_in_text(text)) return protocol::string_literal(text);
+    std::string stored;
+    codec::append_json(stored, text);
+    return protocol::string_literal(stored);
 }
 
 std::string filter_key(std::string_view key) {

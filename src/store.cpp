@@ -117,15 +117,17 @@ asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std:
     const subject about{"get", collection, &key};
     const auto deadline = c->deadline();
     const account& account = c->account();
+    codec::columns columns = codec::columns::all;
     const protocol::request r = about.check([&] {
+        const std::string list = codec::select_list(select, account.mode, false);
+        if (!list.empty()) columns = codec::columns::selected;
         return protocol::get_entity(codec::table_name(collection, account.options.naming()),
-                                    account.partition, codec::escape_key(key, account.mode),
-                                    codec::select_list(select, account.mode, false));
+                                    account.partition, codec::escape_key(key, account.mode), list);
     });
     const answer a = co_await c->call(r, about, deadline);
     std::optional<value> found;
     if (a.response.status == 200)
-        found = about.check([&] { return codec::decode_entity(a.response.body, select); });
+        found = about.check([&] { return codec::decode_entity(a.response.body, select, columns); });
     else if (absence_in(a.response) == absence::none)
         about.fail(a.response);
     co_return found;
@@ -156,6 +158,7 @@ async_generator<entry> query(shared_client c, std::string_view operation, std::s
         table = codec::table_name(collection, account.options.naming());
         columns = codec::select_list(select, account.mode, true);
     });
+    const auto which = columns.empty() ? codec::columns::all : codec::columns::selected;
     protocol::continuation from;
     do {
         const protocol::request r = protocol::query_entities(table, filter, columns, from);
@@ -166,7 +169,8 @@ async_generator<entry> query(shared_client c, std::string_view operation, std::s
         if (!next.empty() && next == from)
             about.fail(errc::bad_response, "the service sends the same page again and again");
         from = std::move(next);
-        std::vector<entry> page = about.check([&] { return codec::decode_page(a.response.body, select); });
+        std::vector<entry> page =
+            about.check([&] { return codec::decode_page(a.response.body, select, which); });
         co_yield std::move(page);
     } while (!from.empty());
 }

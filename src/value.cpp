@@ -19,7 +19,7 @@ value parse_value(std::string_view text) {
         refuse("the JSON is nested more than " + std::to_string(levels) + " levels deep");
     if (ec == boost::json::error::not_exact)
         refuse("the JSON has a number beyond the range of 64-bit integers and doubles");
-    if (!parsed) refuse("the text is not JSON");
+    if (!parsed) refuse("the text is not JSON: " + ec.message());
     if (!parsed->is_object()) refuse("the text is JSON, but not an object");
     return std::move(parsed->get_object());
 }

@@ -98,9 +98,14 @@ public:
     std::optional<value> get(std::string key, std::string collection = default_collection,
                              projection select = {});
 
-    /// Defined in <azkv/convert.hpp>, as its twin is.
+    /// Needs <azkv/convert.hpp>, as its twin does.
     template <class T>
-    std::optional<T> get_as(std::string key, std::string collection = default_collection);
+    std::optional<T> get_as(std::string key, std::string collection = default_collection) {
+        static_assert(
+            requires { has_conversions(detail::converted_to<T>()); },
+            "get_as needs #include <azkv/convert.hpp>");
+        return get_converted(detail::converted_to<T>(), *this, key, collection);
+    }
 
     std::map<std::string, value> get_all(std::string collection = default_collection, projection select = {});
 

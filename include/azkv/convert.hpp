@@ -7,6 +7,8 @@
 #include <azkv/value.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/describe/class.hpp>
+#include <boost/describe/enum.hpp>
 #include <boost/describe/members.hpp>
 #include <boost/describe/modifiers.hpp>
 #include <boost/json/conversion.hpp>
@@ -100,26 +102,27 @@ template <class T>
 using described_members =
     boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
 
-template <class T>
-bool converts(const json::value& v) {
-    try {
-        return json::try_value_to<T>(v).has_value();
-    } catch (const std::bad_alloc&) {
-        throw;
-    } catch (const std::exception&) {
-        return false;
-    }
-}
+/// What to look for.
+enum class fault {
+    of_value, ///< a piece that does not convert, or is not there
+    of_name,  ///< a member too many, or an optional one too few: Boost.JSON's versions differ in minding it
+};
 
-/// Why `v`, which is at `at`, does not convert to a `T`. Converts piece by piece, to find the one at fault.
+/// Why `v`, which is at `at`, does not convert to a `T`; empty if that is not found. Goes through it once.
 template <class T>
-std::string explain(const json::value& v, const place& at);
+std::string explain(const json::value& v, const place& at, fault looked_for);
 
+/// For a piece that is not looked into.
 template <class T>
 std::string explain_whole(const json::value& v, const place& at) {
     try {
-        if constexpr (converted_by_user<T> && !is_variant<T>) static_cast<void>(json::value_to<T>(v));
-        return at.unfit(json::try_value_to<T>(v).error(), v);
+        if constexpr (converted_by_user<T> && !is_variant<T>) {
+            static_cast<void>(json::value_to<T>(v)); // throws what the user's conversion throws
+            return {};
+        } else {
+            const auto converted = json::try_value_to<T>(v);
+            return converted ? std::string() : at.unfit(converted.error(), v);
+        }
     } catch (const std::bad_alloc&) {
         throw;
     } catch (const std::exception& e) {
@@ -128,22 +131,13 @@ std::string explain_whole(const json::value& v, const place& at) {
 }
 
 template <class T>
-std::string explain_members(const json::object& o, const place& at) {
-    std::string why;
-    boost::mp11::mp_for_each<described_members<T>>([&](auto d) {
-        using member = std::remove_cvref_t<decltype(std::declval<T&>().*decltype(d)::pointer)>;
-        if (!why.empty()) return;
-        const json::value* const found = o.if_contains(d.name);
-        if (found && !converts<member>(*found)) why = explain<member>(*found, at.member(d.name));
-        if (!found && !is_optional<member>) why = at.member(d.name).missing();
-    });
-    if (!why.empty()) return why;
-    // It may be that Boost.JSON, depending on its version, wants no others, and all of them.
+std::string explain_names(const json::object& o, const place& at) {
     for (const json::key_value_pair& m : o) {
         bool known = false;
         boost::mp11::mp_for_each<described_members<T>>([&](auto d) { known = known || m.key() == d.name; });
         if (!known) return at.member(m.key()).unknown();
     }
+    std::string why;
     boost::mp11::mp_for_each<described_members<T>>([&](auto d) {
         if (why.empty() && !o.contains(d.name)) why = at.member(d.name).missing();
     });
@@ -151,53 +145,79 @@ std::string explain_members(const json::object& o, const place& at) {
 }
 
 template <class T>
-std::string explain_map(const json::object& o, const place& at) {
-    using mapped = std::tuple_element_t<1, std::ranges::range_value_t<T>>;
-    for (const json::key_value_pair& m : o)
-        if (!converts<mapped>(m.value())) return explain<mapped>(m.value(), at.member(m.key()));
-    return {};
-}
-
-template <class T>
-std::string explain_sequence(const json::array& a, const place& at) {
-    using element = std::ranges::range_value_t<T>;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (!converts<element>(a[i])) return explain<element>(a[i], at.element(i));
-    return {};
-}
-
-template <class T>
-std::string explain_tuple(const json::array& a, const place& at) {
+std::string explain_members(const json::object& o, const place& at, fault looked_for) {
     std::string why;
+    if (looked_for == fault::of_name) why = explain_names<T>(o, at);
+    boost::mp11::mp_for_each<described_members<T>>([&](auto d) {
+        using member = std::remove_cvref_t<decltype(std::declval<T&>().*decltype(d)::pointer)>;
+        if (!why.empty()) return;
+        const json::value* const found = o.if_contains(d.name);
+        if (found)
+            why = explain<member>(*found, at.member(d.name), looked_for);
+        else if (!is_optional<member>)
+            why = at.member(d.name).missing();
+    });
+    return why;
+}
+
+template <class T>
+std::string explain_map(const json::object& o, const place& at, fault looked_for) {
+    using mapped = std::tuple_element_t<1, std::ranges::range_value_t<T>>;
+    std::string why;
+    for (auto m = o.begin(); m != o.end() && why.empty(); ++m)
+        why = explain<mapped>(m->value(), at.member(m->key()), looked_for);
+    return why;
+}
+
+template <class T>
+std::string explain_sequence(const json::array& a, const place& at, fault looked_for) {
+    using element = std::ranges::range_value_t<T>;
+    std::string why;
+    for (std::size_t i = 0; i < a.size() && why.empty(); ++i)
+        why = explain<element>(a[i], at.element(i), looked_for);
+    return why;
+}
+
+template <class T>
+std::string explain_tuple(const json::array& a, const place& at, fault looked_for) {
+    std::string why;
+    if (a.size() != std::tuple_size_v<T>) return at.wrong_size(a.size(), std::tuple_size_v<T>);
     boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::tuple_size_v<T>>>([&](auto i) {
-        using element = std::tuple_element_t<i, T>;
-        if (why.empty() && !converts<element>(a[i])) why = explain<element>(a[i], at.element(i));
+        if (why.empty()) why = explain<std::tuple_element_t<i, T>>(a[i], at.element(i), looked_for);
     });
     return why;
 }
 
 // In Boost.JSON's order: a type may look like several of them.
 template <class T>
-std::string explain(const json::value& v, const place& at) {
-    std::string why;
+std::string explain(const json::value& v, const place& at, fault looked_for) {
     if constexpr (is_optional<T>) {
-        if (!v.is_null()) why = explain<typename T::value_type>(v, at);
+        return v.is_null() ? std::string() : explain<typename T::value_type>(v, at, looked_for);
     } else if constexpr (!converted_by_user<T> && !undivided<T> && !json::is_string_like<T>::value) {
         [[maybe_unused]] const json::object* const o = v.if_object();
         [[maybe_unused]] const json::array* const a = v.if_array();
-        if constexpr (json::is_tuple_like<T>::value)
-            if (a && a->size() != std::tuple_size_v<T>) return at.wrong_size(a->size(), std::tuple_size_v<T>);
         if constexpr (json::is_map_like<T>::value) {
-            if (o) why = explain_map<T>(*o, at);
+            if (o) return explain_map<T>(*o, at, looked_for);
         } else if constexpr (json::is_sequence_like<T>::value) {
-            if (a) why = explain_sequence<T>(*a, at);
+            if constexpr (json::is_tuple_like<T>::value) // std::array
+                if (a && a->size() != std::tuple_size_v<T>)
+                    return at.wrong_size(a->size(), std::tuple_size_v<T>);
+            if (a) return explain_sequence<T>(*a, at, looked_for);
         } else if constexpr (json::is_tuple_like<T>::value) {
-            if (a) why = explain_tuple<T>(*a, at);
+            if (a) return explain_tuple<T>(*a, at, looked_for);
         } else if constexpr (json::is_described_class<T>::value) {
-            if (o) why = explain_members<T>(*o, at);
+            if (o) return explain_members<T>(*o, at, looked_for);
         }
     }
-    if (why.empty()) why = explain_whole<T>(v, at);
+    return looked_for == fault::of_value ? explain_whole<T>(v, at) : std::string();
+}
+
+/// Why a value that did not convert did not.
+template <class T>
+std::string explain(const json::value& v) {
+    std::string why = explain<T>(v, place(), fault::of_value);
+    if (why.empty()) why = explain<T>(v, place(), fault::of_name);
+    if (why.empty()) why = explain_whole<T>(v, place());
     return why;
 }
 
@@ -223,6 +243,9 @@ value to_value(const T& t) {
 /// does not fit, with the member at fault: `member "lines[2].price" is a string, not a number`. What the
 /// type's own conversion throws becomes such an error, too.
 ///
+/// (A conversion of your own that calls itself for parts of the value should do so through Boost.JSON's
+/// `value_to`: each `from_value` on the way to a misfit looks for it anew.)
+///
 /// Boost.JSON decides what fits. As of 1.81 a value must have all described members and no others, an empty
 /// `std::optional` being null; later versions let optional ones be absent, the latest let others be there.
 template <class T>
@@ -239,7 +262,7 @@ T from_value(value v) {
         throw;
     } catch (const std::exception&) { // will be thrown again when it is explained
     }
-    throw error(errc::type_mismatch, detail::explain<T>(whole, detail::place()));
+    throw error(errc::type_mismatch, detail::explain<T>(whole));
 }
 
 namespace detail {
@@ -256,23 +279,25 @@ std::optional<T> as(std::optional<value> found, const std::string& key, const st
     return result;
 }
 
+// What `get_as` of the stores looks for.
+
 template <class T>
-asio::awaitable<std::optional<T>> get_as(store db, std::string key, std::string collection) {
+void has_conversions(converted_to<T>);
+
+template <class T>
+asio::awaitable<std::optional<T>> get_converted(converted_to<T>, store db, std::string key,
+                                                std::string collection) {
     std::optional<value> found = co_await db.get(key, collection);
     std::optional<T> result = as<T>(std::move(found), key, collection);
     co_return result;
 }
 
+template <class T>
+std::optional<T> get_converted(converted_to<T>, blocking_store& db, const std::string& key,
+                               const std::string& collection) {
+    return as<T>(db.get(key, collection), key, collection);
+}
+
 } // namespace detail
-
-template <class T>
-asio::awaitable<std::optional<T>> store::get_as(std::string key, std::string collection) {
-    return detail::get_as<T>(*this, std::move(key), std::move(collection));
-}
-
-template <class T>
-std::optional<T> blocking_store::get_as(std::string key, std::string collection) {
-    return detail::as<T>(get(key, collection), key, collection);
-}
 
 } // namespace azkv

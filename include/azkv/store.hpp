@@ -27,7 +27,11 @@ class account;
 
 namespace detail {
 class store_access;
-}
+
+/// Stands for the type that a value is to become. What <azkv/convert.hpp> has for it is found through it.
+template <class T>
+class converted_to {};
+} // namespace detail
 
 /// A key-value store over Azure Table Storage or Azure Cosmos DB for Table.
 ///
@@ -93,14 +97,18 @@ public:
     asio::awaitable<std::optional<value>> get(std::string key, std::string collection = default_collection,
                                               projection select = {});
 
-    /// The value of `key` as a `T`, such as a struct that is described with Boost.Describe. To be called
-    /// where <azkv/convert.hpp> is included, which defines it and the reverse, `to_value`. Absent key, absent
-    /// table: nullopt.
+    /// The value of `key` as a `T`, such as a struct that is described with Boost.Describe. Needs
+    /// <azkv/convert.hpp>, which has the reverse, `to_value`, as well. Absent key, absent table: nullopt.
     ///
     /// Errors: those of `get`. A value that does not fit is errc::type_mismatch, and the message names the
     /// member: `get_as "17" in "orders": member "lines[2].price" is a string, not a number`.
     template <class T>
-    asio::awaitable<std::optional<T>> get_as(std::string key, std::string collection = default_collection);
+    asio::awaitable<std::optional<T>> get_as(std::string key, std::string collection = default_collection) {
+        static_assert(
+            requires { has_conversions(detail::converted_to<T>()); },
+            "get_as needs #include <azkv/convert.hpp>");
+        return get_converted(detail::converted_to<T>(), *this, std::move(key), std::move(collection));
+    }
 
     /// All keys of the store's partition, with their values. Absent table: empty.
     asio::awaitable<std::map<std::string, value>> get_all(std::string collection = default_collection,

@@ -18,13 +18,20 @@ namespace azkv::codec {
 std::string encode_entity(std::string_view partition_key, std::string_view row_key, const value& v,
                           service_mode mode);
 
-/// The value in the entity that `json` holds: its members, of which `select` may choose some. Throws
-/// `azkv::error` (errc::bad_response).
-value decode_entity(std::string_view json, const projection& select = {});
+/// Which columns of a row an answer has.
+enum class columns {
+    all,
+    selected, ///< those of a `select_list`
+};
 
-/// The entries of a page: the members of `value` in a query's answer. Throws `azkv::error`
-/// (errc::bad_response).
-std::vector<entry> decode_page(std::string_view json, const projection& select = {});
+/// The value in the entity that `json` holds: its members, of which `select` may choose some. Throws
+/// `azkv::error`: errc::bad_response if that is no entity, errc::invalid_argument if a member has more parts
+/// than were selected.
+value decode_entity(std::string_view json, const projection& select = {}, columns which = columns::all);
+
+/// The entries of a page: the members of `value` in a query's answer. Throws as `decode_entity` does.
+std::vector<entry> decode_page(std::string_view json, const projection& select = {},
+                               columns which = columns::all);
 
 /// The EDM type of the property that a member is stored as, or (the first) of its parts.
 std::string_view natural_type(const boost::json::value& v);

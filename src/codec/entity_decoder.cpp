@@ -51,15 +51,19 @@ void apply_type(json::value& v, std::string_view edm_type) {
 /// The members that a read asks for.
 class wanted {
 public:
-    explicit wanted(const projection& select) : names_(select.names().begin(), select.names().end()) {
+    wanted(const projection& select, columns which)
+        : which_(which), names_(select.names().begin(), select.names().end()) {
         std::ranges::sort(names_);
     }
+
+    columns which() const { return which_; }
 
     bool all() const { return names_.empty(); }
 
     bool has(std::string_view member) const { return all() || std::ranges::binary_search(names_, member); }
 
 private:
+    columns which_;
     std::vector<std::string_view> names_; // of the projection
 };
 
@@ -86,6 +90,10 @@ public:
         for (property& p : all_)
             if (wanted_.has(p.member)) v.emplace(p.member, p.parts == 0 ? single_value(p) : joined_value(p));
         std::erase_if(types_, [&](const auto& t) { return !v.contains(t.first); });
+        for (const property& p : all_) { // parts are texts, whatever they tell
+            const json::value* const joined = p.parts != 0 ? v.if_contains(p.member) : nullptr;
+            if (joined && natural_type(*joined) != "Edm.String") types_.emplace_back(p.member, "Edm.String");
+        }
         return v;
     }
 
@@ -164,10 +172,11 @@ private:
 
     json::value joined_value(property& p) const {
         if (auto v = parse_member(p.raw.get_string())) return std::move(*v);
-        if (!wanted_.all() && p.parts == max_selected_parts)
-            throw error(errc::bad_response, "member " + in_quotes(p.member)
-                                                + " may have more parts than a projection asks for; read the "
-                                                  "value without one");
+        if (wanted_.which() == columns::selected && p.parts == max_selected_parts)
+            throw error(errc::invalid_argument,
+                        "member " + in_quotes(p.member)
+                            + " may have more parts than a projection asks for; read the "
+                              "value without one");
         return std::move(p.raw);
     }
 
@@ -181,7 +190,7 @@ private:
 /// Properties go straight into the value that they will be. With most entities little is left to do then.
 class entity_builder {
 public:
-    explicit entity_builder(const projection& select) : wanted_(select) {}
+    entity_builder(const projection& select, columns which) : wanted_(select, which) {}
 
     void add(std::string_view name, std::string_view text) {
         constexpr std::string_view annotation = "@odata.type";
@@ -221,7 +230,7 @@ private:
     template <class Raw>
     bool add_property(std::string_view name, const Raw& raw) {
         if (name.starts_with("odata.")) return false;
-        if (value_.empty()) value_.reserve(expected_);
+        if (value_.empty()) value_.reserve(std::min<std::size_t>(expected_, 32));
         plain_names_ = plain_names_ && is_plain_property(name, service_mode::storage);
         return value_.emplace(name, raw).second;
     }
@@ -276,8 +285,8 @@ public:
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
 
-    entity_handler(std::size_t entity_level, const projection& select)
-        : builder(select), entity_level_(entity_level), among_entities_(entity_level == 1) {}
+    entity_handler(std::size_t entity_level, const projection& select, columns which)
+        : builder(select, which), entity_level_(entity_level), among_entities_(entity_level == 1) {}
 
     bool found = false; // the place where entities stand
     entity_builder builder;
@@ -380,8 +389,8 @@ private:
 
 // Parses `text` and returns the handler that saw all of it; nullopt if it is not what was expected.
 std::optional<entity_handler> try_parse(std::string_view text, std::size_t entity_level,
-                                        const projection& select) {
-    json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, select);
+                                        const projection& select, columns which) {
+    json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, select, which);
     // A page has a thousand rows at most, but for large pages of Cosmos DB.
     if (entity_level == 3) parser.handler().entries.reserve(std::min<std::size_t>(1000, text.size() / 128));
     error_code ec;
@@ -390,21 +399,23 @@ std::optional<entity_handler> try_parse(std::string_view text, std::size_t entit
     return std::move(parser.handler());
 }
 
-entity_handler parse(std::string_view text, std::size_t entity_level, const projection& select) {
-    if (auto done = try_parse(text, entity_level, select)) return std::move(*done);
+entity_handler parse(std::string_view text, std::size_t entity_level, const projection& select,
+                     columns which) {
+    if (auto done = try_parse(text, entity_level, select, which)) return std::move(*done);
     // One text cut within an emoji, as JavaScript does, must not make a whole page unreadable.
-    if (auto done = try_parse(without_lone_surrogates(text), entity_level, select)) return std::move(*done);
+    if (auto done = try_parse(without_lone_surrogates(text), entity_level, select, which))
+        return std::move(*done);
     throw error(errc::bad_response, "the answer is not the JSON of an entity");
 }
 
 } // namespace
 
-value decode_entity(std::string_view text, const projection& select) {
-    return parse(text, 1, select).builder.release_value();
+value decode_entity(std::string_view text, const projection& select, columns which) {
+    return parse(text, 1, select, which).builder.release_value();
 }
 
-std::vector<entry> decode_page(std::string_view text, const projection& select) {
-    return parse(text, 3, select).entries;
+std::vector<entry> decode_page(std::string_view text, const projection& select, columns which) {
+    return parse(text, 3, select, which).entries;
 }
 
 std::string_view natural_type(const json::value& v) {

@@ -5,11 +5,13 @@
 
 #include <azkv/error.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <set>
 
 namespace azkv::codec {
 
@@ -55,19 +57,29 @@ public:
         cost_ = 4 + 2 * append_ascii_json(out_, partition_key);
         out_.append(R"(,"RowKey":)");
         cost_ += 2 * append_ascii_json(out_, row_key);
-        for (const auto& member : v) write(member.key(), member.value());
+        for (const auto& member : v) {
+            const std::size_t before = size();
+            write(member.key(), member.value());
+            if (size() - before <= largest_size_) continue;
+            largest_size_ = size() - before;
+            largest_ = member.key();
+        }
         out_.push_back('}');
         check_count(properties_, "members, with the parts of the long ones");
-        const std::size_t size = mode == service_mode::storage ? cost_ : out_.size();
         const std::size_t limit = mode == service_mode::storage ? max_storage_entity : max_cosmos_entity;
-        if (size > limit)
-            throw error(errc::too_large, "the value takes " + std::to_string(size)
-                                             + " bytes; the service holds " + std::to_string(limit));
+        if (size() > limit)
+            throw error(errc::too_large, "the value takes " + std::to_string(size()) + " bytes, "
+                                             + std::to_string(largest_size_) + " of them in member "
+                                             + in_quotes(largest_) + "; the service holds "
+                                             + std::to_string(limit));
     }
 
     std::string release() { return std::move(out_); }
 
 private:
+    // In bytes, as the service counts them.
+    std::size_t size() const { return mode_ == service_mode::storage ? cost_ : out_.size(); }
+
     static void check_count(std::size_t count, const char* of) {
         if (count > max_properties)
             throw error(errc::too_large, "the value has " + std::to_string(count) + ' ' + of
@@ -186,6 +198,8 @@ private:
     std::string out_;
     std::string json_; // of the member that is being written
     std::size_t cost_ = 0;
+    std::string_view largest_; // member
+    std::size_t largest_size_ = 0;
     std::size_t properties_ = 0;
 };
 
@@ -196,23 +210,44 @@ std::string encode_entity(std::string_view partition_key, std::string_view row_k
     return writer(partition_key, row_key, v, mode).release();
 }
 
+namespace {
+
+// Whether a column of that name, which azkv would not use itself, may be asked for: another program may have
+// made it.
+bool may_be_foreign(std::string_view name) {
+    return !read_part_name(name) && std::ranges::all_of(name, [](char c) {
+        return c == '_' || static_cast<unsigned char>(c) >= 0x80
+               || std::isalnum(static_cast<unsigned char>(c));
+    });
+}
+
+// In a URL, where commas and what is not ASCII take three bytes.
+std::size_t length_in_url(std::string_view list) {
+    const auto plain = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)); };
+    return 3 * list.size() - 2 * static_cast<std::size_t>(std::ranges::count_if(list, plain));
+}
+
+} // namespace
+
 std::string select_list(const projection& p, service_mode mode, bool with_keys) {
-    // No more columns than a row can have, in a URL that every proxy lets pass. What asks for more gets all.
+    // No more columns than a row can have, in a URL that servers and proxies take. What asks for more gets
+    // all.
     constexpr std::size_t max_columns = max_properties;
-    constexpr std::size_t max_length = 4096;
-    if (p.empty()) return {};
-    if (p.names().size() * (1 + max_selected_parts) > max_columns) return {};
-    std::string list = with_keys ? "PartitionKey,RowKey,Timestamp" : "";
+    constexpr std::size_t max_length = 6000;
+    std::size_t columns = 0;
+    std::string list = with_keys && !p.empty() ? "PartitionKey,RowKey,Timestamp" : "";
     const auto add = [&](std::string_view name) {
+        ++columns;
         if (!list.empty()) list.push_back(',');
         list.append(name);
     };
-    for (const std::string& member : p.names()) {
+    for (const std::string& member : std::set<std::string>(p.names().begin(), p.names().end())) {
         const std::string name = escape_property(member, mode);
         add(name);
+        if (name != member && !is_system_name(member, mode) && may_be_foreign(member)) add(member);
         for (std::size_t number = 1; number <= max_selected_parts; ++number) add(name_of_part(name, number));
     }
-    return list.size() <= max_length ? list : std::string();
+    return columns <= max_columns && length_in_url(list) <= max_length ? list : std::string();
 }
 
 } // namespace azkv::codec

@@ -2,6 +2,7 @@
 
 #include "codec/utf.hpp"
 
+#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/container/small_vector.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
@@ -44,6 +45,8 @@ std::optional<double> word_or_number(std::string_view text) {
 // The JSON text with the words replaced by their stand-ins; nullopt if there are none.
 std::optional<std::string> replace_words(std::string_view text) {
     if (text.find(nan_word) == text.npos && text.find(infinity_word) == text.npos) return std::nullopt;
+    if (text.find(nan_stand_in) != text.npos || text.find(infinity_stand_in) != text.npos)
+        return std::nullopt;
     std::string out;
     out.reserve(text.size() + 16);
     bool in_string = false;
@@ -226,10 +229,11 @@ std::optional<json::value> parse_json(std::string_view text, std::size_t levels,
 
 std::optional<json::value> parse_member(std::string_view text) {
     error_code ec;
-    auto v = parse(text, max_depth, false, ec);
-    if (v) return v;
-    const auto replaced = replace_words(text);
-    return replaced ? parse(*replaced, max_depth, true, ec) : std::nullopt;
+    if (auto v = parse(text, max_depth, false, ec)) return v;
+    // Python writes words for NaN and infinities, and halves of surrogate pairs.
+    const std::string repaired = without_lone_surrogates(text);
+    if (const auto replaced = replace_words(repaired)) return parse(*replaced, max_depth, true, ec);
+    return repaired != text ? parse(repaired, max_depth, false, ec) : std::nullopt;
 }
 
 std::optional<json::value> value_in_text(std::string_view text) {
@@ -400,7 +404,9 @@ std::string without_lone_surrogates(std::string_view json) {
             if (is_high(unit) && is_low(unit_of(json.substr(n)))) {
                 n += 6;
             } else if (is_high(unit) || is_low(unit)) {
-                out.append("\\ufffd");
+                out.append("_x")
+                    .append(boost::algorithm::to_upper_copy(std::string(json.substr(2, 4))))
+                    .append("_");
                 json.remove_prefix(n);
                 continue;
             }

@@ -60,7 +60,8 @@ void append_double(std::string& out, double d, nonfinite how);
 /// The length in bytes of the character or escape that `json`, within a JSON text, begins with.
 std::size_t json_character(std::string_view json);
 
-/// A JSON text with U+FFFD in place of every half of a surrogate pair: UTF-8 cannot hold one.
+/// A JSON text with `_xD83D_` in place of a `\\ud83d` that is half of a surrogate pair: UTF-8 cannot hold
+/// one.
 std::string without_lone_surrogates(std::string_view json);
 
 } // namespace azkv::codec

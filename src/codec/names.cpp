@@ -14,6 +14,14 @@
 
 namespace azkv::codec {
 
+bool is_system_name(std::string_view name, service_mode mode) {
+    using namespace std::string_view_literals;
+    constexpr std::array everywhere{"PartitionKey"sv, "RowKey"sv, "Timestamp"sv};
+    constexpr std::array in_cosmos{"id"sv, "ID"sv, "rid"sv, "etag"sv, "ResourceId"sv};
+    return std::ranges::find(everywhere, name) != everywhere.end()
+           || (mode == service_mode::cosmos && std::ranges::find(in_cosmos, name) != in_cosmos.end());
+}
+
 namespace {
 
 // Sources: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
@@ -121,10 +129,11 @@ void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std
                  std::string_view text) {
     if (size <= limit) return;
     refuse(errc::too_large, std::string(what) + ' ' + in_quotes(text) + " takes " + std::to_string(size) + ' '
-                                + std::string(unit) + "; the service holds " + std::to_string(limit));
+                                + std::string(unit) + " as stored; the service holds "
+                                + std::to_string(limit));
 }
 
-// Offset of a final `part_<digits>` behind what is no letter, `_` above all; npos if there is none.
+// Offset of a final `part_<digits>` behind what is no ASCII letter, `_` above all; npos if there is none.
 std::size_t part_suffix(std::string_view name) {
     if (name.empty() || !is_digit(static_cast<unsigned char>(name.back()))) return name.npos;
     std::string_view head = name.substr(0, name.find_last_not_of("0123456789") + 1);
@@ -132,14 +141,6 @@ std::size_t part_suffix(std::string_view name) {
     head.remove_suffix(part_delimiter.size() - 1);
     if (head.empty() || is_ascii_letter(static_cast<unsigned char>(head.back()))) return name.npos;
     return head.size();
-}
-
-bool is_system_name(std::string_view name, service_mode mode) {
-    using namespace std::string_view_literals;
-    constexpr std::array everywhere{"PartitionKey"sv, "RowKey"sv, "Timestamp"sv};
-    constexpr std::array in_cosmos{"id"sv, "ID"sv, "rid"sv, "etag"sv, "ResourceId"sv};
-    return std::ranges::find(everywhere, name) != everywhere.end()
-           || (mode == service_mode::cosmos && std::ranges::find(in_cosmos, name) != in_cosmos.end());
 }
 
 std::string escape_for_key(std::string_view key) {
@@ -244,7 +245,7 @@ bool is_plain_property(std::string_view name, service_mode mode) {
 }
 
 std::string escape_property(std::string_view name, service_mode mode) {
-    if (name.empty()) refuse(errc::invalid_argument, "a member has an empty name");
+    if (name.empty()) refuse(errc::invalid_argument, "a member's name must not be empty");
     check_utf8(name, "the name of a member");
     std::string stored = escape_for_property(name, mode);
     check_property_name(stored, name);

@@ -26,6 +26,9 @@ enum class key_kind { row, partition };
 /// cosmos mode) is empty.
 std::string escape_key(std::string_view key, service_mode mode, key_kind kind = key_kind::row);
 
+/// Whether the service has a property of that name for itself.
+bool is_system_name(std::string_view name, service_mode mode);
+
 /// Whether a member's name is stored as it is, and a property of that name is that member: so it is with
 /// most.
 bool is_plain_property(std::string_view name, service_mode mode);
@@ -58,7 +61,7 @@ std::optional<part_name> read_part_name(std::string_view stored);
 /// Checks the length of a property's name, as stored, and throws `azkv::error` naming the member.
 void check_property_name(std::string_view stored, std::string_view member);
 
-/// Appends `text` between double quotes, in ASCII and cut to a readable length, for messages.
+/// `text` between double quotes, in ASCII and cut to a readable length, for messages.
 std::string in_quotes(std::string_view text);
 
 } // namespace azkv::codec

@@ -121,7 +121,7 @@ TEST_CASE("NaN and the infinities stand as words in a member's text") {
     CHECK(v->at(3).at("NaN") == "Infinity \"NaN");
     CHECK(v->at(4) == 1.5);
     for (const char* text : {"[-NaN]", "[NaN1]", "[1NaN]", "[NaNNaN]", "[Infinity0]", "[nan]",
-                             "[1e9999999,NaN1]", "[0.NaN]", "[NaN", "[1e400,NaN]"})
+                             "[1e9999999,NaN]", "[2e9999999,NaN]", "[0.NaN]", "[NaN", "[1e400,NaN]"})
         CHECK_FALSE(parse_member(text));
     CHECK_FALSE(parse_json("[NaN]"));
 
@@ -148,8 +148,8 @@ TEST_CASE("a JSON text is walked in characters and escapes") {
 
 TEST_CASE("halves of surrogate pairs are replaced") {
     CHECK(without_lone_surrogates(R"({"a":"\ud83d","b":"\ud83d\ude00\uDE00x\\ud83d"})")
-          == R"({"a":"\ufffd","b":"\ud83d\ude00\ufffdx\\ud83d"})");
-    CHECK(without_lone_surrogates(R"("\uD83D\uD83D\uDE00\u00e9")") == R"("\ufffd\uD83D\uDE00\u00e9")");
+          == R"({"a":"_xD83D_","b":"\ud83d\ude00_xDE00_x\\ud83d"})");
+    CHECK(without_lone_surrogates(R"("\uD83D\uD83D\uDE00\u00e9")") == R"("_xD83D_\uD83D\uDE00\u00e9")");
     CHECK(without_lone_surrogates("\"\\ud8") == "\"\\ud8");
 }
 

@@ -211,7 +211,8 @@ TEST_CASE("bad input is refused before anything is sent") {
     large["text"] = std::string(600'000, 'x');
     const error e = failure_of([&] { s.run(s.db.put("k", large)); });
     CHECK(std::string(e.what())
-          == "put \"k\" in \"data\": the value takes 1200690 bytes; the service holds 1048576");
+          == "put \"k\" in \"data\": the value takes 1200690 bytes, 1200670 of them in member \"text\"; the "
+             "service holds 1048576");
     std::vector<std::pair<std::string, value>> pairs;
     for (int i = 0; i < 200; ++i) pairs.emplace_back("k" + std::to_string(i), numbered(i));
     pairs.emplace_back("bad", large);
