@@ -27,6 +27,7 @@ namespace {
 // them: numbers beyond every double stand in for them there.
 constexpr std::string_view nan_word = "NaN", nan_stand_in = "1e9999999";
 constexpr std::string_view infinity_word = "Infinity", infinity_stand_in = "2e9999999";
+constexpr std::string_view stand_in_exponent = "e9999999";
 
 std::optional<double> number(std::string_view text) {
     if (text.find_first_of(".eE") == text.npos) return std::nullopt; // an integer of more than 64 bits
@@ -45,8 +46,6 @@ std::optional<double> word_or_number(std::string_view text) {
 // The JSON text with the words replaced by their stand-ins; nullopt if there are none.
 std::optional<std::string> replace_words(std::string_view text) {
     if (text.find(nan_word) == text.npos && text.find(infinity_word) == text.npos) return std::nullopt;
-    if (text.find(nan_stand_in) != text.npos || text.find(infinity_stand_in) != text.npos)
-        return std::nullopt;
     std::string out;
     out.reserve(text.size() + 16);
     bool in_string = false;
@@ -54,6 +53,7 @@ std::optional<std::string> replace_words(std::string_view text) {
     while (!text.empty()) {
         const bool nan = !in_string && text.starts_with(nan_word);
         const bool infinite = !in_string && text.starts_with(infinity_word);
+        if (!in_string && text.starts_with(stand_in_exponent)) return std::nullopt; // not to be mistaken
         if (nan || infinite) {
             out.append(nan ? nan_stand_in : infinity_stand_in);
             text.remove_prefix(nan ? nan_word.size() : infinity_word.size());

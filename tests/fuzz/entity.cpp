@@ -1,18 +1,31 @@
 #include "codec/entity.hpp"
 
 #include "fuzz.hpp"
+#include "support/identical.hpp"
+
+#include <string>
+#include <vector>
 
 using namespace azkv;
+using test::identical;
 
 bool fuzz::check(std::string_view input) {
     const auto decoded = unless_refused([&] { return codec::decode_entity(input); });
     if (!decoded) return true;
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
-        const auto text = unless_refused([&] { return codec::encode_entity("p", "r", *decoded, mode); });
-        if (!text) continue; // more than the service holds
+        boost::system::error_code why;
+        const auto text =
+            unless_refused([&] { return codec::encode_entity("p", "r", *decoded, mode); }, &why);
+        require(text || why == errc::too_large || decoded->contains(""), "what can be read can be written");
+        if (!text) continue;
         const auto again = unless_refused([&] { return codec::decode_entity(*text); });
         require(again.has_value(), "what was encoded is decoded");
-        require(same(*decoded, *again), "a value is what it was before it was encoded");
+        require(identical(*decoded, *again), "a value is what it was before it was encoded");
     }
+    std::vector<std::string> names;
+    for (const auto& member : *decoded) names.emplace_back(member.key());
+    const auto selected =
+        unless_refused([&] { return codec::decode_entity(input, projection(std::move(names))); });
+    require(selected && identical(*decoded, *selected), "a projection of all members is the whole value");
     return true;
 }

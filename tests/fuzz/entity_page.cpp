@@ -1,6 +1,7 @@
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
 #include "fuzz.hpp"
+#include "support/identical.hpp"
 
 #include <algorithm>
 #include <string>
@@ -11,7 +12,8 @@ using namespace azkv;
 namespace {
 
 bool same(const entry& a, const entry& b) {
-    return a.key() == b.key() && a.partition_key() == b.partition_key() && fuzz::same(a.value(), b.value());
+    return a.key() == b.key() && a.partition_key() == b.partition_key()
+           && test::identical(a.value(), b.value());
 }
 
 // What a page tells of survives a page that is made of it.
@@ -49,7 +51,7 @@ void check_alone(std::string_view text, const value& alone) {
     constexpr auto deepest = 30; // a page adds two levels to those that the parser follows
     if (!page && std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; }) > deepest) return;
     fuzz::require(page && page->size() == 1, "an entity makes a page of one");
-    fuzz::require(fuzz::same(page->front().value(), alone), "an entity says the same on a page");
+    fuzz::require(test::identical(page->front().value(), alone), "an entity says the same on a page");
 }
 
 } // namespace

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <azkv/error.hpp>
-#include <azkv/value.hpp>
+
+#include <boost/system/error_code.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -22,11 +23,12 @@ inline void require(bool holds, const char* property) {
 
 /// What `f` returns; nullopt if it throws `azkv::error`. Whatever else it throws ends the program.
 template <class F>
-auto unless_refused(F f) -> std::optional<decltype(f())> {
+auto unless_refused(F f, boost::system::error_code* why = nullptr) -> std::optional<decltype(f())> {
     try {
         return f();
     } catch (const error& e) {
         require(*e.what() != '\0', "an error says what is wrong");
+        if (why) *why = e.code();
         return std::nullopt;
     }
 }
@@ -37,9 +39,5 @@ inline std::string_view take_line(std::string_view& input) {
     input.remove_prefix(line.size() < input.size() ? line.size() + 1 : line.size());
     return line;
 }
-
-/// Whether two values are the same, kinds of numbers included; a NaN is as good as another.
-bool same(const boost::json::value& a, const boost::json::value& b);
-bool same(const value& a, const value& b);
 
 } // namespace azkv::fuzz

@@ -97,6 +97,20 @@ std::string echo(std::string_view entity, std::mt19937_64& random) {
     return out.append("}");
 }
 
+// The entity with the columns of a `$select` list alone.
+std::string only(std::string_view entity, const std::string& list) {
+    const std::string columns = ',' + list + ',';
+    std::string out = "{";
+    for (const wire_member& m : split(entity)) {
+        std::string name = std::string(json::parse(m.name).as_string());
+        if (name.ends_with("@odata.type")) name.resize(name.size() - 11);
+        if (!contains(columns, ',' + name + ',')) continue;
+        if (out.size() > 1) out.push_back(',');
+        out.append(m.name).append(":").append(m.text);
+    }
+    return out.append("}");
+}
+
 // Whether the service would take the entity: by its rules, counted anew from the wire form. Empty if so.
 std::string objection(const std::string& entity, service_mode mode) {
     if (!std::ranges::all_of(entity, [](char c) { return c >= 0x20 && c < 0x7F; }))
@@ -119,7 +133,8 @@ std::string objection(const std::string& entity, service_mode mode) {
                    : m.value().is_string() ? 4 + 2 * text
                                            : 4);
         if (name == "Timestamp" || (name[0] >= '0' && name[0] <= '9')) return "name " + std::string(name);
-        if (mode == service_mode::cosmos && (name == "id" || name == "ID" || name == "rid" || name == "etag"))
+        if (mode == service_mode::cosmos
+            && (name == "id" || name == "ID" || name == "rid" || name == "etag" || name == "ResourceId"))
             return "name " + std::string(name);
         for (const char c : name)
             if (static_cast<unsigned char>(c) < 0x80 && !std::isalnum(static_cast<unsigned char>(c))
@@ -155,7 +170,9 @@ std::string difference(const value& v, service_mode mode, std::uint64_t seed) {
         if (page.size() != 2 || !identical(page[1].value(), v) || page[1].key() != "k")
             return "not so in a page";
         for (const auto& m : v) {
-            const value one = decode_entity(answer, select(std::string(m.key())));
+            const projection wish = select(std::string(m.key()));
+            const value one =
+                decode_entity(only(answer, select_list(wish, mode, false)), wish, columns::selected);
             value expected;
             expected[m.key()] = m.value();
             if (!identical(one, expected)) return "select gives " + serialize_value(one);
@@ -192,7 +209,7 @@ TEST_CASE("every value comes back, in both modes") {
         large += serialize_value(v).size() > 32'768;
     }
     CHECK(members > count); // the generator is not idle
-    CHECK(large > count / 1000);
+    if (count >= 20'000) CHECK(large > count / 1000);
 }
 
 TEST_CASE("every key and every name comes back, and no two become one") {
@@ -208,6 +225,7 @@ TEST_CASE("every key and every name comes back, and no two become one") {
         const std::string row = escape_key(key, service_mode::storage);
         REQUIRE(unescape_key(row) == key);
         REQUIRE(keys.emplace(row, key).first->second == key);
+        if (!key.empty()) REQUIRE(escape_key(key, service_mode::cosmos) == row);
         for (const service_mode mode : {service_mode::storage, service_mode::cosmos}) {
             const std::string property = escape_property(name, mode);
             REQUIRE(unescape_property(property) == name);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/identical.hpp"
+
 #include <azkv/value.hpp>
 
 #include <boost/json/value.hpp>
@@ -10,10 +12,6 @@
 #include <string>
 
 namespace azkv::test {
-
-/// Whether two values are the same to the last bit: doubles by their bits (any NaN is any other), integers by
-/// what they count whatever their sign, members in any order.
-bool identical(const boost::json::value& a, const boost::json::value& b);
 
 /// Values that storing and reading back goes wrong with easily. The same seed gives the same value.
 class value_generator {
