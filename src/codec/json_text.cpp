@@ -166,7 +166,7 @@ public:
 
 private:
     bool words_;
-    unsigned char buffer_[1024]; // enough for the stack of most texts
+    alignas(json::value) unsigned char buffer_[1024]; // enough for the stack of most texts
     json::value_stack stack_{json::storage_ptr(), buffer_, sizeof buffer_};
     std::string number_;
 };
