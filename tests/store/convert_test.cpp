@@ -343,9 +343,9 @@ TEST_CASE("the member at fault") {
     CHECK(with("lines", value()) == "member \"lines\" is an object, not an array");
     CHECK(with("lines", {line_like("x", 1), line_like("y", 256)})
           == "member \"lines[1].count\" is an integer that the type cannot hold");
-    CHECK(with("lines", {line_like("x", -1)})
+    CHECK(with("lines", json::array{line_like("x", -1)})
           == "member \"lines[0].count\" is an integer that the type cannot hold");
-    CHECK(with("lines", {line_like("x", 0.5)})
+    CHECK(with("lines", json::array{line_like("x", 0.5)})
           == "member \"lines[0].count\" is a double that the type cannot hold");
     CHECK(with("at", "lost") == "member \"at\" is a string that names no enumerator");
     CHECK(with("at", 1) == "member \"at\" is an integer, not a string");
