@@ -231,9 +231,10 @@ std::optional<json::value> parse_member(std::string_view text) {
     error_code ec;
     if (auto v = parse(text, max_depth, false, ec)) return v;
     // Python writes words for NaN and infinities, and halves of surrogate pairs.
-    const std::string repaired = without_lone_surrogates(text);
-    if (const auto replaced = replace_words(repaired)) return parse(*replaced, max_depth, true, ec);
-    return repaired != text ? parse(repaired, max_depth, false, ec) : std::nullopt;
+    std::string repaired;
+    if (text.find("\\u") != text.npos) text = repaired = without_lone_surrogates(text);
+    if (const auto replaced = replace_words(text)) return parse(*replaced, max_depth, true, ec);
+    return repaired.empty() ? std::nullopt : parse(repaired, max_depth, false, ec);
 }
 
 std::optional<json::value> value_in_text(std::string_view text) {
