@@ -1,0 +1,36 @@
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace azkv::emulation {
+
+/// Why a request is refused: thrown wherever that is found out, and made the answer to it.
+/// (https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes)
+class failure final : public std::exception {
+public:
+    /// `code` is a literal.
+    failure(unsigned status, const char* code, std::string message)
+        : status_(status), code_(code), message_(std::move(message)) {}
+
+    unsigned status() const noexcept { return status_; }
+
+    const char* code() const noexcept { return code_; }
+
+    const std::string& message() const noexcept { return message_; }
+
+    const char* what() const noexcept override { return code_; }
+
+private:
+    unsigned status_;
+    const char* code_;
+    std::string message_;
+};
+
+/// The one that stands for most.
+inline failure invalid_input(std::string message = "One of the request inputs is not valid.") {
+    return failure(400, "InvalidInput", std::move(message));
+}
+
+} // namespace azkv::emulation
