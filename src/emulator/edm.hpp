@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace azkv::emulation {
 
@@ -39,8 +40,9 @@ using ticks = std::int64_t;
 
 ticks now_in_ticks(std::int64_t microseconds_since_1970);
 
-/// `2020-01-02T03:04:05.1234567Z` with up to seven digits, or none, in the fraction, or an offset in place of
-/// the `Z`; nullopt for what is none, or before 1601 or after 9999.
+/// `2020-01-02T03:04:05.1234567Z`, with up to seven digits, or none, in the fraction; seconds, or all of the
+/// time, may be left out. In place of the `Z` there may be an offset (`+01:30`, at most 14 hours) or nothing,
+/// which is UTC as well. nullopt for what is none, or before 1601 or after 9999.
 std::optional<ticks> parse_date_time(std::string_view text);
 
 /// How many digits of a fraction are written.
@@ -51,12 +53,15 @@ std::string format_date_time(ticks, fraction);
 /// 8-4-4-4-12 hexadecimal digits, in lower case; nullopt for what is no guid.
 std::optional<std::string> parse_guid(std::string_view text);
 
+/// RFC 4648 with its padding, and nothing else: what `encode_base64` would have made.
 std::optional<std::string> decode_base64(std::string_view text);
 std::string encode_base64(std::string_view bytes);
+
+/// Two digits, in either case, for each byte.
 std::optional<std::string> decode_hex(std::string_view text);
 
 /// A text whose bytes are in the order of the UTF-16 code units of `utf8`, in which the service sorts.
-/// Precondition: `utf8` is UTF-8.
+/// Bytes that are not UTF-8 stay as they are.
 std::string sort_key(std::string_view utf8);
 
 /// The text that `sort_key` was made of.
