@@ -19,7 +19,8 @@ public:
     std::optional<std::string> last_row_key;       // inclusive
 };
 
-/// A `$filter`.
+/// A `$filter`. A comparison does not hold for an entity that lacks the property, or has something in it that
+/// cannot be compared with the literal, not even `ne`.
 /// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
 class filter {
 public:
@@ -29,7 +30,8 @@ public:
     filter(filter&&) noexcept;
     filter& operator=(filter&&) noexcept;
 
-    /// Throws `failure` (400 InvalidInput) for what is no filter, or has more than `max_comparisons`.
+    /// Throws `failure` (400 InvalidInput) for what is no filter, has more than `max_comparisons`, or is
+    /// nested too deep. A text of blanks only matches everything.
     static filter parse(std::string_view text, std::size_t max_comparisons = 15);
 
     bool matches(const entity&) const;
@@ -41,6 +43,7 @@ public:
 
 private:
     class node;
+    class parser;
     std::unique_ptr<const node> root_;
 };
 
