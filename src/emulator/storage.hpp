@@ -38,9 +38,11 @@ public:
     /// Names of tables are the same if they differ in case only, unless `case_sensitive`.
     bool create_table(std::string_view name, bool case_sensitive); // false: there is one
     std::optional<table_id> find_table(std::string_view name, bool case_sensitive);
-    void delete_table(table_id); // with all that is in it
-    std::vector<std::string> tables(std::string_view from,
-                                    std::size_t at_most); // in order, from that name on
+    /// With all that is in it, piece by piece, so not within a transaction. If the process ends in between,
+    /// the next one to open the directory finishes it.
+    void delete_table(table_id);
+    /// In the order of their names in lower case, then of their names, from that one on (inclusive).
+    std::vector<std::string> tables(std::string_view from, std::size_t at_most);
 
     /// The stored access policies of a table: a text that is kept for it; empty at first.
     std::string access_policies(table_id);
@@ -51,7 +53,7 @@ public:
     void erase(table_id, std::string_view partition_key, std::string_view row_key);
 
     /// Calls `visit` for the records within the range in the order of their keys, from `from` on (inclusive;
-    /// a partition key and a row key), until it returns false.
+    /// a partition key and a row key), until it returns false. `visit` neither writes nor scans.
     void scan(table_id, const key_range&, const std::optional<std::pair<std::string, std::string>>& from,
               const std::function<bool(record&&)>& visit);
 
