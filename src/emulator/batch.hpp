@@ -1,48 +1,27 @@
 #pragma once
 
+#include "emulator/message.hpp"
+
 #include <azkv/value.hpp>
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace azkv::emulation {
-
-using headers = std::vector<std::pair<std::string, std::string>>;
-
-/// The text of a header, whatever the case of its name; empty if there is none.
-std::string_view find_header(const headers&, std::string_view name);
-
-/// A request within a batch.
-class batch_operation {
-public:
-    std::string method;
-    std::string url; // absolute, as it was sent
-    emulation::headers headers;
-    std::string body;
-};
 
 /// The body of a `$batch`.
 /// (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions)
 class batch_request {
 public:
-    bool is_query = false; // one GET, in no changeset
-    std::vector<batch_operation> operations;
+    bool is_query = false;           // one GET, in no changeset
+    std::vector<request> operations; // their targets are absolute
 };
 
 /// Reads the body of a request of that content type. Lines end in CRLF or LF. Throws `failure`
 /// (400 InvalidInput) for what is no batch: no or an unknown boundary, no operation, more than one changeset,
 /// a GET in a changeset or anything else without one, a part that is no HTTP request.
 batch_request parse_batch(std::string_view content_type, std::string_view body);
-
-/// The answer to an operation.
-class batch_answer {
-public:
-    unsigned status = 0;
-    emulation::headers headers;
-    std::string body;
-};
 
 /// The answer to a batch: its content type, and its body in the line ends that the service uses.
 class batch_response {
@@ -52,7 +31,6 @@ public:
 };
 
 /// `id` is a guid, for the boundaries.
-batch_response write_batch(const std::vector<batch_answer>&, bool is_query, service_mode,
-                           std::string_view id);
+batch_response write_batch(const std::vector<reply>& parts, bool is_query, service_mode, std::string_view id);
 
 } // namespace azkv::emulation

@@ -1,0 +1,218 @@
+#include "emulator/access.hpp"
+
+#include "emulator/failure.hpp"
+#include "protocol/http_date.hpp"
+
+#include <boost/algorithm/string/case_conv.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace azkv::emulation {
+
+namespace {
+
+constexpr std::chrono::minutes max_skew(15);
+
+failure authentication_failed(std::string_view detail = {}) {
+    std::string text =
+        "Server failed to authenticate the request. Make sure the value of Authorization header is "
+        "formed correctly including the signature.";
+    if (!detail.empty()) text.append(" ").append(detail);
+    return failure(403, "AuthenticationFailed", std::move(text));
+}
+
+failure mismatch(const char* code) {
+    return failure(403, code, "This request is not authorized to perform this operation.");
+}
+
+void require(bool holds, const failure& otherwise) {
+    if (!holds) throw otherwise;
+}
+
+bool same_signature(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool has(std::string_view permissions, char permission) {
+    return permissions.find(permission) != permissions.npos;
+}
+
+// `10.0.0.1` or `10.0.0.1-10.0.0.9`
+bool is_from(std::string_view range, const std::string& address) {
+    const auto dash = std::min(range.find('-'), range.size());
+    const std::string first(range.substr(0, dash));
+    const std::string last(dash == range.size() ? range : range.substr(dash + 1));
+    boost::system::error_code ec[3];
+    const auto from = boost::asio::ip::make_address_v4(first, ec[0]);
+    const auto to = boost::asio::ip::make_address_v4(last, ec[1]);
+    const auto at = boost::asio::ip::make_address_v4(address, ec[2]);
+    return !ec[0] && !ec[1] && !ec[2] && from <= at && at <= to;
+}
+
+} // namespace
+
+void grant::require(access what, std::string_view table) const {
+    if (kind_ == kind::everything) return;
+    const auto may = [this](char permission) { return has(permissions_, permission); };
+    const bool about_entities = what == access::read || what == access::insert || what == access::update
+                                || what == access::upsert || what == access::erase;
+    if (kind_ == kind::table) {
+        emulation::require(about_entities && boost::algorithm::to_lower_copy(std::string(table)) == table_,
+                           mismatch("AuthorizationFailure"));
+    } else {
+        emulation::require(what != access::manage, mismatch("AuthorizationFailure"));
+        emulation::require(has(resource_types_, about_entities ? 'o' : 'c'),
+                           mismatch("AuthorizationResourceTypeMismatch"));
+    }
+    bool granted = false;
+    switch (what) {
+    case access::list_tables: granted = may('l'); break;
+    case access::create_table: granted = may('c') || may('w'); break;
+    case access::delete_table: granted = may('d'); break;
+    case access::read: granted = may('r'); break;
+    case access::insert: granted = may('a'); break;
+    case access::update: granted = may('u'); break;
+    case access::upsert: granted = may('a') && may('u'); break;
+    case access::erase: granted = may('d'); break;
+    case access::manage: break;
+    }
+    emulation::require(granted, mismatch("AuthorizationPermissionMismatch"));
+}
+
+bool grant::has_keys(std::string_view partition_key, std::string_view row_key) const {
+    if (!first_ && !last_) return true;
+    const std::pair at(sort_key(partition_key), sort_key(row_key));
+    return (!first_ || *first_ <= at) && (!last_ || at <= *last_);
+}
+
+void grant::require_keys(std::string_view partition_key, std::string_view row_key) const {
+    emulation::require(has_keys(partition_key, row_key), mismatch("AuthorizationFailure"));
+}
+
+gate::gate(std::string account, std::string_view base64_key, service_mode mode, bearer_check bearer)
+    : account_(std::move(account)), mode_(mode), mac_(base64_key), bearer_(std::move(bearer)) {}
+
+grant gate::admit(const request& r, const target& t, const origin& from,
+                  std::chrono::system_clock::time_point now, const policy_lookup& policies) {
+    std::string_view authorization = r.header("Authorization");
+    const auto take = [&](std::string_view scheme) {
+        if (!authorization.starts_with(scheme)) return false;
+        authorization.remove_prefix(scheme.size());
+        return true;
+    };
+    if (take("SharedKey ")) {
+        check_shared_key(r, identity::shared_key_scheme::full, authorization, now);
+    } else if (take("SharedKeyLite ")) {
+        check_shared_key(r, identity::shared_key_scheme::lite, authorization, now);
+    } else if (take("Bearer ")) {
+        check_bearer(authorization, from);
+    } else if (!authorization.empty()) {
+        throw authentication_failed();
+    } else if (t.parameter("sig")) {
+        require(mode_ == service_mode::storage,
+                authentication_failed("Shared access signatures are not supported."));
+        const auto microseconds =
+            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+        return read_sas(t, from, now_in_ticks(microseconds.count()), policies);
+    } else if (mode_ == service_mode::storage && r.header("x-ms-version") < "2020-12-06") {
+        throw authentication_failed();
+    } else {
+        throw failure(401, "NoAuthenticationInformation",
+                      "Server failed to authenticate the request. Please refer to the information in the "
+                      "www-authenticate header.");
+    }
+    return grant();
+}
+
+void gate::check_shared_key(const request& r, identity::shared_key_scheme scheme, std::string_view credential,
+                            std::chrono::system_clock::time_point now) {
+    const auto colon = std::min(credential.find(':'), credential.size());
+    require(colon < credential.size() && credential.substr(0, colon) == account_, authentication_failed());
+    std::string_view date = r.header("x-ms-date");
+    if (date.empty()) date = r.header("Date");
+    const auto sent = protocol::parse_http_date(std::string(date));
+    require(sent.has_value(), authentication_failed("Request date header is missing or not understood."));
+    require(*sent >= now - max_skew, authentication_failed("Request date header too old."));
+    require(*sent <= now + max_skew, authentication_failed("Request date header is in the future."));
+    const std::string signature = mac_.sign(identity::string_to_sign(
+        scheme, r.method, r.header("Content-MD5"), r.header("Content-Type"), date, account_, r.target));
+    require(same_signature(signature, credential.substr(colon + 1)), authentication_failed());
+}
+
+void gate::check_bearer(std::string_view token, const origin& from) const {
+    require(from.tls, authentication_failed("Authentication scheme Bearer is not allowed with HTTP."));
+    if (!bearer_ || !bearer_(token))
+        throw failure(401, "InvalidAuthenticationInfo",
+                      "Server failed to authenticate the request. Please refer to the information in the "
+                      "www-authenticate header.");
+}
+
+grant gate::read_sas(const target& t, const origin& from, ticks now, const policy_lookup& policies) {
+    const auto field = [&](std::string_view name) {
+        const std::string* const text = t.parameter(name);
+        return text ? *text : std::string();
+    };
+    grant g;
+    access_policy policy;
+    policy.start = field("st");
+    policy.expiry = field("se");
+    policy.permissions = field("sp");
+    std::string text;
+    const auto append_lines = [&](std::initializer_list<std::string_view> lines) {
+        for (const std::string_view line : lines) text.append(line).append("\n");
+    };
+    if (t.parameter("tn")) {
+        g.kind_ = grant::kind::table;
+        g.table_ = boost::algorithm::to_lower_copy(field("tn"));
+        append_lines({policy.permissions, policy.start, policy.expiry, "/table/" + account_ + "/" + g.table_,
+                      field("si"), field("sip"), field("spr"), field("sv"), field("spk"), field("srk"),
+                      field("epk"), field("erk")});
+        text.pop_back();
+        const auto bound = [&](const char* partition_key, const char* row_key) {
+            return t.parameter(partition_key)
+                       ? std::optional(std::pair(sort_key(field(partition_key)), sort_key(field(row_key))))
+                       : std::nullopt;
+        };
+        g.first_ = bound("spk", "srk");
+        g.last_ = bound("epk", "erk");
+        // A partition without a row is all of it.
+        if (g.last_ && !t.parameter("erk")) g.last_->first.push_back('\0');
+    } else {
+        g.kind_ = grant::kind::account;
+        g.resource_types_ = field("srt");
+        append_lines({account_, policy.permissions, field("ss"), g.resource_types_, policy.start,
+                      policy.expiry, field("sip"), field("spr"), field("sv")});
+        if (field("sv") >= "2020-12-06") append_lines({field("ses")}); // the encryption scope
+    }
+    require(same_signature(mac_.sign(text), field("sig")), authentication_failed("Signature did not match."));
+    if (const std::string id = field("si"); !id.empty() && g.kind_ == grant::kind::table) {
+        const auto stored = policies(g.table_, id);
+        require(stored.has_value(), authentication_failed("The stored access policy does not exist."));
+        const auto complete = [](std::string& mine, const std::string& theirs) {
+            require(mine.empty() || theirs.empty(),
+                    authentication_failed("A field stands both in the token and in its access policy."));
+            if (mine.empty()) mine = theirs;
+        };
+        complete(policy.start, stored->start);
+        complete(policy.expiry, stored->expiry);
+        complete(policy.permissions, stored->permissions);
+    }
+    const auto start = parse_date_time(policy.start);
+    const auto expiry = parse_date_time(policy.expiry);
+    require(expiry.has_value() && (policy.start.empty() || start.has_value()),
+            authentication_failed("A time of the signature is not understood."));
+    require(!start || *start <= now, authentication_failed("Signature not valid yet."));
+    require(now <= *expiry, authentication_failed("Signature has expired."));
+    if (g.kind_ == grant::kind::account)
+        require(has(field("ss"), 't'), mismatch("AuthorizationServiceMismatch"));
+    require(field("spr") != "https" || from.tls, mismatch("AuthorizationProtocolMismatch"));
+    require(field("sip").empty() || is_from(field("sip"), from.address),
+            mismatch("AuthorizationSourceIPMismatch"));
+    g.permissions_ = policy.permissions;
+    return g;
+}
+
+} // namespace azkv::emulation

@@ -1,0 +1,82 @@
+#include "emulator/context.hpp"
+
+#include "emulator/failure.hpp"
+
+#include <boost/algorithm/string/replace.hpp>
+
+#include <algorithm>
+
+namespace azkv::emulation {
+
+storage::table_id context::find_table(const std::string& name) const {
+    if (const auto id = db.find_table(name, case_sensitive())) return *id;
+    throw failure(404, "TableNotFound", "The table specified does not exist.");
+}
+
+metadata read_format(const request& r, const target& t) {
+    const std::string* const format = t.parameter("$format");
+    std::string accepted = format ? *format : std::string(r.header("Accept"));
+    std::erase(accepted, ' ');
+    const auto has = [&](std::string_view text) { return accepted.find(text) != accepted.npos; };
+    if (!has("application/json"))
+        throw failure(415, "AtomFormatNotSupported", "Atom format is not supported.");
+    if (has("odata=verbose"))
+        throw failure(415, "JsonVerboseFormatNotSupported", "Verbose JSON format is not supported.");
+    return has("odata=nometadata")     ? metadata::none
+           : has("odata=fullmetadata") ? metadata::full
+                                       : metadata::minimal;
+}
+
+void require_json(const request& r) {
+    const std::string_view type = r.header("Content-Type");
+    if (type.starts_with("application/json")) return;
+    if (type.empty() || type.starts_with("application/atom+xml"))
+        throw failure(415, "AtomFormatNotSupported", "Atom format is not supported.");
+    throw failure(415, "MediaTypeNotSupported", "None of the provided media types are supported.");
+}
+
+reply json_reply(unsigned status, std::string body, metadata level, service_mode mode) {
+    reply answer;
+    answer.status = status;
+    std::string type = "application/json;odata=";
+    type.append(level == metadata::none   ? "nometadata"
+                : level == metadata::full ? "fullmetadata"
+                                          : "minimalmetadata");
+    if (mode == service_mode::storage) type.append(";streaming=true;charset=utf-8");
+    answer.headers.emplace_back("Content-Type", std::move(type));
+    answer.body = std::move(body);
+    return answer;
+}
+
+bool prefers_no_content(const request& r, headers& answer) {
+    const std::string_view preference = r.header("Prefer");
+    const bool none = preference == "return-no-content";
+    if (none || preference == "return-content") answer.emplace_back("Preference-Applied", preference);
+    return none;
+}
+
+std::string format_timestamp(ticks t, service_mode mode) {
+    return format_date_time(t, mode == service_mode::storage ? fraction::trimmed : fraction::seven);
+}
+
+std::string etag(ticks timestamp, service_mode mode) {
+    return "W/\"datetime'" + boost::algorithm::replace_all_copy(format_timestamp(timestamp, mode), ":", "%3A")
+           + "'\"";
+}
+
+std::string write_token(std::string_view key) {
+    std::string text = encode_base64(key);
+    std::ranges::replace(text, '=', '-');
+    return "1!" + std::to_string(text.size()) + "!" + text;
+}
+
+std::string read_token(std::string_view token) {
+    const auto text_at = token.rfind('!') + 1;
+    std::string text(token.substr(text_at));
+    std::ranges::replace(text, '-', '=');
+    auto key = decode_base64(text);
+    if (!key || write_token(*key) != token) throw invalid_input();
+    return std::move(*key);
+}
+
+} // namespace azkv::emulation

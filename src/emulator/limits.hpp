@@ -1,0 +1,46 @@
+#pragma once
+
+#include <azkv/value.hpp>
+
+#include <cstddef>
+
+namespace azkv::emulation {
+
+/// What the service holds. Lengths of texts are in UTF-16 units unless they say bytes.
+/// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model,
+/// https://learn.microsoft.com/azure/cosmos-db/table/faq)
+class limits {
+public:
+    explicit constexpr limits(service_mode mode) {
+        if (mode == service_mode::storage) return;
+        constexpr std::size_t megabytes = 2 << 20;
+        max_text = max_binary = max_entity_bytes = max_body = megabytes;
+        max_row_key_bytes = 255;
+        max_partition_key_bytes = 1024;
+        max_table_name = 254;
+        min_table_name = 1;
+        max_top = 1'000'000;
+        max_comparisons = 1'000;
+    }
+
+    std::size_t max_properties = 252; // but for the service's own
+    std::size_t max_property_name = 255;
+    std::size_t max_key = 512;
+    std::size_t max_partition_key_bytes = 4 * 512;
+    std::size_t max_row_key_bytes = 4 * 512;
+    std::size_t max_text = 32'768;
+    std::size_t max_binary = 65'536; // bytes
+    std::size_t max_entity_bytes = 1 << 20;
+    std::size_t max_body = 4 << 20; // bytes of a request
+    std::size_t min_table_name = 3;
+    std::size_t max_table_name = 63;
+    std::size_t max_top = 1'000;
+    std::size_t max_comparisons = 15;
+
+    static constexpr std::size_t page_rows = 1'000;
+    static constexpr std::size_t page_bytes = 4 << 20;
+    static constexpr std::size_t batch_operations = 100;
+    static constexpr std::size_t access_policies = 5;
+};
+
+} // namespace azkv::emulation

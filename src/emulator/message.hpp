@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace azkv::emulation {
+
+using headers = std::vector<std::pair<std::string, std::string>>;
+
+/// Whether two names of headers are the same: the case of ASCII letters does not count.
+inline bool same_name(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+/// The text of a header; null if there is none.
+inline const std::string* find_header(const headers& all, std::string_view name) {
+    const auto found = std::ranges::find_if(all, [&](const auto& h) { return same_name(h.first, name); });
+    return found == all.end() ? nullptr : &found->second;
+}
+
+/// A request to the service, or one within a batch.
+class request {
+public:
+    std::string method;
+    std::string target; // as on the wire; absolute within a batch
+    emulation::headers headers;
+    std::string body;
+
+    /// The text of a header; empty if there is none.
+    std::string_view header(std::string_view name) const {
+        const std::string* const text = find_header(headers, name);
+        return text ? std::string_view(*text) : std::string_view();
+    }
+};
+
+/// How a request came.
+class origin {
+public:
+    bool tls = false;
+    std::string address; // of the client
+};
+
+class reply {
+public:
+    unsigned status = 0;
+    emulation::headers headers;
+    std::string body;
+};
+
+} // namespace azkv::emulation

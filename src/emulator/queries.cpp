@@ -1,0 +1,147 @@
+#include "emulator/queries.hpp"
+
+#include "codec/json_text.hpp"
+#include "emulator/entities.hpp"
+#include "emulator/failure.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace azkv::emulation {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr const char* next_partition_header = "x-ms-continuation-NextPartitionKey";
+constexpr const char* next_row_header = "x-ms-continuation-NextRowKey";
+
+/// Gathers the rows of a page, until it is full.
+class page {
+public:
+    page(const context& c, const target& t, metadata level)
+        : context_(c), target_(t), level_(level), filter_(read_filter(c, t)), selected_(read_select(t)),
+          max_rows_(c.max_rows ? std::min(*c.max_rows, read_top(c, t)) : read_top(c, t)) {}
+
+    const filter& condition() const { return filter_; }
+
+    /// Whether it goes on; if not, the next page begins with this record.
+    bool take(const record& kept) {
+        if (rows_ == max_rows_ || body_.size() > limits::page_bytes) return false;
+        if (!matches(kept)) return true;
+        if (!body_.empty()) body_.push_back(',');
+        append_entity(body_, context_, target_.table, kept, level_, selected_, {});
+        ++rows_;
+        return true;
+    }
+
+    reply release() && {
+        std::string text = "{";
+        std::string metadata_url;
+        if (level_ != metadata::none) {
+            metadata_url = "\"odata.metadata\":";
+            codec::append_json(metadata_url, context_.base_url + "$metadata#" + target_.table);
+        }
+        const bool last = context_.mode == service_mode::cosmos; // there it comes behind the rows
+        if (!last && !metadata_url.empty()) text.append(metadata_url).append(",");
+        text.append("\"value\":[").append(body_).append("]");
+        if (last && !metadata_url.empty()) text.append(",").append(metadata_url);
+        text.append("}");
+        return json_reply(200, std::move(text), level_, context_.mode);
+    }
+
+private:
+    bool matches(const record& kept) const {
+        if (!context_.allowed.has_keys(kept.partition_key, kept.row_key)) return false;
+        entity e;
+        e.partition_key.text = kept.partition_key;
+        e.row_key.text = kept.row_key;
+        e.timestamp.integer = kept.timestamp;
+        if (!filter_.is_on_keys_only()) e.properties = read_properties(kept.properties);
+        return filter_.matches(e);
+    }
+
+    const context& context_;
+    const target& target_;
+    metadata level_;
+    filter filter_;
+    std::vector<std::string> selected_;
+    std::size_t max_rows_;
+    std::size_t rows_ = 0;
+    std::string body_;
+};
+
+// Cosmos DB's continuation: `{"token":"...","range":{"min":"","max":"FF"}}`.
+std::string write_position(std::int64_t position) {
+    return R"({"token":")" + encode_base64(std::to_string(position)) + R"(","range":{"min":"","max":"FF"}})";
+}
+
+std::int64_t read_position(const std::string& text) {
+    boost::system::error_code ec;
+    const json::value v = json::parse(text, ec);
+    const json::object* const o = ec ? nullptr : v.if_object();
+    const json::value* const token = o ? o->if_contains("token") : nullptr;
+    const auto digits =
+        token && token->is_string() ? decode_base64(std::string_view(token->get_string())) : std::nullopt;
+    std::int64_t position = 0;
+    const bool understood =
+        digits
+        && std::from_chars(digits->data(), digits->data() + digits->size(), position).ec == std::errc();
+    if (!understood) throw invalid_input();
+    return position;
+}
+
+} // namespace
+
+reply query_entities(const context& c, const request& r, const target& t) {
+    const metadata level = read_format(r, t);
+    c.allowed.require(access::read, t.table);
+    const auto table = c.find_table(t.table);
+    page rows(c, t, level);
+    const std::string* const partition = t.parameter("NextPartitionKey");
+    const std::string* const row = t.parameter("NextRowKey");
+    headers continuation;
+    if (c.mode == service_mode::storage) {
+        if (row && !partition) throw invalid_input();
+        std::optional<std::pair<std::string, std::string>> from;
+        if (partition) from.emplace(read_token(*partition), row ? read_token(*row) : std::string());
+        c.db.scan(table, rows.condition().keys(), from, [&](record&& kept) {
+            if (rows.take(kept)) return true;
+            continuation.emplace_back(next_partition_header, write_token(kept.partition_key));
+            continuation.emplace_back(next_row_header, write_token(kept.row_key));
+            return false;
+        });
+    } else {
+        const std::int64_t from = partition ? read_position(*partition) : 0;
+        c.db.scan_unsorted(table, rows.condition().keys(), from, [&](record&& kept) {
+            if (rows.take(kept)) return true;
+            continuation.emplace_back(next_partition_header, write_position(kept.position));
+            continuation.emplace_back(next_row_header, "NA");
+            return false;
+        });
+    }
+    reply answer = std::move(rows).release();
+    std::ranges::move(continuation, std::back_inserter(answer.headers));
+    return answer;
+}
+
+std::size_t read_top(const context& c, const target& t) {
+    const std::string* const text = t.parameter("$top");
+    if (!text) return limits::page_rows;
+    std::size_t n = 0;
+    const char* const end = text->data() + text->size();
+    const auto result = std::from_chars(text->data(), end, n);
+    if (result.ec != std::errc() || result.ptr != end || n == 0 || n > limits(c.mode).max_top)
+        throw invalid_input();
+    return n;
+}
+
+filter read_filter(const context& c, const target& t) {
+    const std::string* const text = t.parameter("$filter");
+    return text ? filter::parse(*text, limits(c.mode).max_comparisons) : filter();
+}
+
+} // namespace azkv::emulation

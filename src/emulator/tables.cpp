@@ -1,0 +1,257 @@
+#include "emulator/tables.hpp"
+
+#include "codec/json_text.hpp"
+#include "codec/utf.hpp"
+#include "emulator/failure.hpp"
+#include "emulator/queries.hpp"
+#include "protocol/http_date.hpp"
+
+#include <boost/algorithm/string/predicate.hpp>
+#include <boost/property_tree/ptree.hpp>
+#include <boost/property_tree/xml_parser.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+namespace azkv::emulation {
+
+namespace {
+
+namespace pt = boost::property_tree;
+
+void check_table_name(std::string_view name, service_mode mode) {
+    const limits l(mode);
+    const auto invalid = [] {
+        return failure(400, "InvalidResourceName",
+                       "The specified resource name contains invalid characters.");
+    };
+    const std::size_t units = codec::utf16_length(name);
+    if (mode == service_mode::cosmos) {
+        if (name.find_first_of("/\\#?") != name.npos || name.ends_with(' ') || units == name.npos)
+            throw invalid();
+    } else {
+        const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+        const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+        const bool ordinary = std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); })
+                              && !name.empty() && letter(name.front());
+        if (!ordinary || boost::algorithm::iequals(name, "tables")) throw invalid();
+    }
+    if (units < l.min_table_name || units > l.max_table_name)
+        throw failure(400, "OutOfRangeInput",
+                      "The specified resource name length is not within the permissible limits.");
+}
+
+void append_table(std::string& out, const context& c, const std::string& name, metadata level,
+                  std::string_view metadata_url) {
+    out.push_back('{');
+    const auto append = [&](std::string_view member, std::string_view text) {
+        codec::append_json(out, member);
+        out.push_back(':');
+        codec::append_json(out, text);
+        out.push_back(',');
+    };
+    if (level != metadata::none && !metadata_url.empty()) append("odata.metadata", metadata_url);
+    if (level == metadata::full) {
+        append("odata.type", c.account + ".Tables");
+        append("odata.id", c.base_url + "Tables('" + name + "')");
+        append("odata.editLink", "Tables('" + name + "')");
+    }
+    append("TableName", name);
+    out.back() = '}';
+}
+
+reply xml_reply(unsigned status, std::string body) {
+    reply answer;
+    answer.status = status;
+    answer.headers.emplace_back("Content-Type", "application/xml");
+    answer.body = std::move(body);
+    return answer;
+}
+
+failure invalid_xml() {
+    return failure(400, "InvalidXmlDocument", "XML specified is not syntactically valid.");
+}
+
+pt::ptree read_xml(const std::string& text) {
+    pt::ptree tree;
+    std::istringstream in(text);
+    try {
+        pt::read_xml(in, tree, pt::xml_parser::trim_whitespace | pt::xml_parser::no_comments);
+    } catch (const pt::xml_parser_error&) {
+        throw invalid_xml();
+    }
+    return tree;
+}
+
+void check_policies(const pt::ptree& tree) {
+    const auto policies = tree.get_child_optional("SignedIdentifiers");
+    if (!policies || policies->size() > limits::access_policies) throw invalid_xml();
+    for (const auto& [name, policy] : *policies) {
+        const std::string id = policy.get("Id", "");
+        if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > 64) throw invalid_xml();
+    }
+}
+
+constexpr const char* no_policies =
+    R"(<?xml version="1.0" encoding="utf-8"?><SignedIdentifiers></SignedIdentifiers>)";
+
+constexpr const char* default_properties =
+    R"(<?xml version="1.0" encoding="utf-8"?><StorageServiceProperties>)"
+    R"(<Logging><Version>1.0</Version><Read>false</Read><Write>false</Write><Delete>false</Delete>)"
+    R"(<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></Logging>)"
+    R"(<HourMetrics><Version>1.0</Version><Enabled>false</Enabled>)"
+    R"(<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></HourMetrics>)"
+    R"(<MinuteMetrics><Version>1.0</Version><Enabled>false</Enabled>)"
+    R"(<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></MinuteMetrics><Cors />)"
+    R"(</StorageServiceProperties>)";
+
+void refuse_in_cosmos(const context& c) {
+    if (c.mode == service_mode::cosmos)
+        throw failure(501, "NotImplemented", "The requested operation is not implemented.");
+}
+
+} // namespace
+
+reply query_tables(const context& c, const request& r, const target& t) {
+    const metadata level = read_format(r, t);
+    c.allowed.require(access::list_tables, {});
+    const filter condition = read_filter(c, t);
+    const std::size_t top = read_top(c, t);
+    const std::string* const next = t.parameter("NextTableName");
+    std::string rows;
+    std::size_t taken = 0;
+    headers continuation;
+    // One more than there may be on a page, and all of them if some may not match.
+    for (std::string& name :
+         c.db.tables(next ? read_token(*next) : "", t.parameter("$filter") ? SIZE_MAX : top + 1)) {
+        if (taken == top) {
+            continuation.emplace_back("x-ms-continuation-NextTableName", write_token(name));
+            break;
+        }
+        entity e;
+        e.properties.push_back({"TableName", edm_value(edm::string, name)});
+        if (!condition.matches(e)) continue;
+        if (!rows.empty()) rows.push_back(',');
+        append_table(rows, c, name, level, {});
+        ++taken;
+    }
+    std::string body = "{";
+    if (level != metadata::none) {
+        body.append("\"odata.metadata\":");
+        codec::append_json(body, c.base_url + "$metadata#Tables");
+        body.push_back(',');
+    }
+    body.append("\"value\":[").append(rows).append("]}");
+    reply answer = json_reply(200, std::move(body), level, c.mode);
+    std::ranges::move(continuation, std::back_inserter(answer.headers));
+    return answer;
+}
+
+reply get_table(const context& c, const request& r, const target& t) {
+    const metadata level = read_format(r, t);
+    c.allowed.require(access::list_tables, {});
+    if (!c.db.find_table(t.table, c.case_sensitive()))
+        throw failure(404, "ResourceNotFound", "The specified resource does not exist.");
+    std::string body;
+    append_table(body, c, t.table, level, c.base_url + "$metadata#Tables/@Element");
+    return json_reply(200, std::move(body), level, c.mode);
+}
+
+reply create_table(const context& c, const request& r, const target& t) {
+    const metadata level = read_format(r, t);
+    require_json(r);
+    c.allowed.require(access::create_table, {});
+    const std::string name = read_table_name(r.body);
+    check_table_name(name, c.mode);
+    if (!c.db.create_table(name, c.case_sensitive()))
+        throw failure(409, "TableAlreadyExists",
+                      c.mode == service_mode::storage ? "The table specified already exists."
+                                                      : "The specified table already exists.");
+    reply answer;
+    headers applied;
+    if (prefers_no_content(r, applied)) {
+        answer.status = 204;
+    } else {
+        std::string body;
+        append_table(body, c, name, level, c.base_url + "$metadata#Tables/@Element");
+        answer = json_reply(201, std::move(body), level, c.mode);
+    }
+    std::ranges::move(applied, std::back_inserter(answer.headers));
+    if (c.mode == service_mode::cosmos) answer.headers.emplace_back("ETag", etag(c.next_timestamp(), c.mode));
+    answer.headers.emplace_back("Location", c.base_url + "Tables('" + name + "')");
+    return answer;
+}
+
+reply delete_table(const context& c, const target& t) {
+    c.allowed.require(access::delete_table, {});
+    const auto table = c.db.find_table(t.table, c.case_sensitive());
+    if (!table) throw failure(404, "ResourceNotFound", "The specified resource does not exist.");
+    c.db.delete_table(*table);
+    reply answer;
+    answer.status = 204;
+    return answer;
+}
+
+reply get_policies(const context& c, const target& t) {
+    refuse_in_cosmos(c);
+    c.allowed.require(access::manage, t.table);
+    const std::string text = c.db.access_policies(c.find_table(t.table));
+    return xml_reply(200, text.empty() ? no_policies : text);
+}
+
+reply set_policies(const context& c, const request& r, const target& t) {
+    refuse_in_cosmos(c);
+    c.allowed.require(access::manage, t.table);
+    const auto table = c.find_table(t.table);
+    if (!r.body.empty()) check_policies(read_xml(r.body));
+    c.db.set_access_policies(table, r.body);
+    reply answer;
+    answer.status = 204;
+    return answer;
+}
+
+std::optional<access_policy> find_policy(storage& db, std::string_view table, std::string_view id) {
+    const auto found = db.find_table(table, false);
+    const std::string text = found ? db.access_policies(*found) : std::string();
+    if (text.empty()) return std::nullopt;
+    const pt::ptree tree = read_xml(text);
+    for (const auto& [name, policy] : tree.get_child("SignedIdentifiers")) {
+        if (policy.get("Id", "") != id) continue;
+        access_policy p;
+        p.start = policy.get("AccessPolicy.Start", "");
+        p.expiry = policy.get("AccessPolicy.Expiry", "");
+        p.permissions = policy.get("AccessPolicy.Permission", "");
+        return p;
+    }
+    return std::nullopt;
+}
+
+reply get_properties(const context& c, const target& t) {
+    refuse_in_cosmos(c);
+    c.allowed.require(access::manage, t.table);
+    return xml_reply(200, c.service_properties.empty() ? default_properties : c.service_properties);
+}
+
+reply set_properties(const context& c, const request& r) {
+    refuse_in_cosmos(c);
+    c.allowed.require(access::manage, {});
+    if (!read_xml(r.body).get_child_optional("StorageServiceProperties")) throw invalid_xml();
+    c.service_properties = r.body;
+    reply answer;
+    answer.status = 202;
+    return answer;
+}
+
+reply get_stats(const context& c, const target& t) {
+    refuse_in_cosmos(c);
+    c.allowed.require(access::manage, {});
+    if (!t.secondary)
+        throw failure(400, "InvalidQueryParameterValue",
+                      "Value for one of the query parameters specified in the request URI is invalid.");
+    return xml_reply(200, R"(<?xml version="1.0" encoding="utf-8"?><StorageServiceStats><GeoReplication>)"
+                          R"(<Status>live</Status><LastSyncTime>)"
+                              + protocol::http_date(c.now)
+                              + "</LastSyncTime></GeoReplication></StorageServiceStats>");
+}
+
+} // namespace azkv::emulation

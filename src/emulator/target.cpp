@@ -1,0 +1,143 @@
+#include "emulator/target.hpp"
+
+#include "emulator/failure.hpp"
+
+#include <boost/algorithm/string/replace.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+
+namespace azkv::emulation {
+
+namespace urls = boost::urls;
+
+namespace {
+
+constexpr std::string_view secondary_suffix = "-secondary";
+
+failure invalid_uri() {
+    return failure(400, "InvalidUri", "The requested URI does not represent any resource on the server.");
+}
+
+// Takes `prefix` from the front of `text`, if it stands there.
+bool take(std::string_view& text, std::string_view prefix) {
+    if (!text.starts_with(prefix)) return false;
+    text.remove_prefix(prefix.size());
+    return true;
+}
+
+// Takes a text in single quotes, in which a quote is doubled.
+std::string take_quoted(std::string_view& text) {
+    if (!take(text, "'")) throw invalid_uri();
+    std::string out;
+    for (;;) {
+        const auto quote = text.find('\'');
+        if (quote == text.npos) throw invalid_uri();
+        out.append(text.substr(0, quote));
+        text.remove_prefix(quote + 1);
+        if (!take(text, "'")) return out;
+        out.push_back('\'');
+    }
+}
+
+void read_keys(std::string_view text, target& t) {
+    std::optional<std::string> partition_key;
+    std::optional<std::string> row_key;
+    do {
+        while (take(text, " ")) {
+        }
+        const bool partition = take(text, "PartitionKey=");
+        if (!partition && !take(text, "RowKey=")) throw invalid_uri();
+        std::optional<std::string>& key = partition ? partition_key : row_key;
+        if (key) throw invalid_uri();
+        key = take_quoted(text);
+    } while (take(text, ","));
+    if (!partition_key || !row_key || !text.empty()) throw invalid_uri();
+    t.partition_key = std::move(*partition_key);
+    t.row_key = std::move(*row_key);
+}
+
+// Reads the decoded text behind the base path.
+void read_resource(std::string_view text, target& t) {
+    const auto parenthesis = std::min(text.find('('), text.size());
+    const std::string_view name = text.substr(0, parenthesis);
+    std::string_view inside = text.substr(parenthesis);
+    if (!inside.empty()) {
+        if (!inside.ends_with(')')) throw invalid_uri();
+        inside = inside.substr(1, inside.size() - 2);
+    }
+    if (name.empty() && parenthesis == text.size()) {
+        t.what = target::kind::service;
+    } else if (name == "$batch" && parenthesis == text.size()) {
+        t.what = target::kind::batch;
+    } else if (name == "Tables" && inside.empty()) {
+        t.what = target::kind::tables;
+    } else if (name == "Tables") {
+        t.what = target::kind::table;
+        t.table = take_quoted(inside);
+        if (!inside.empty()) throw invalid_uri();
+    } else if (!name.empty() && inside.empty()) {
+        t.what = target::kind::entities;
+        t.table = name;
+    } else if (!name.empty()) {
+        t.what = target::kind::entity;
+        t.table = name;
+        read_keys(inside, t);
+    } else {
+        throw invalid_uri();
+    }
+}
+
+} // namespace
+
+const std::string* target::parameter(std::string_view name) const {
+    const auto found = std::ranges::find(parameters, name, &std::pair<std::string, std::string>::first);
+    return found == parameters.end() ? nullptr : &found->second;
+}
+
+target read_target(std::string_view text, std::string_view host, std::string_view account,
+                   service_mode mode) {
+    const auto parsed = urls::parse_uri_reference(text);
+    if (!parsed) throw invalid_uri();
+    const urls::url_view url = *parsed;
+    target t;
+    std::string_view path = url.encoded_path();
+    const auto take_account = [&](std::string_view& from, std::string_view behind) {
+        std::string_view rest = from;
+        if (!take(rest, account)) return false;
+        const bool secondary = take(rest, secondary_suffix);
+        if (!rest.empty() && !rest.starts_with(behind)) return false;
+        t.secondary = secondary;
+        from = rest;
+        return true;
+    };
+    if (!take(path, "/") && !path.empty()) throw invalid_uri();
+    if (mode == service_mode::storage) {
+        if (take_account(path, "/")) {
+            t.base_path = "/" + std::string(account) + std::string(t.secondary ? secondary_suffix : "");
+            take(path, "/");
+        } else if (!take_account(host, ".")) {
+            throw failure(404, "ResourceNotFound", "The specified resource does not exist.");
+        }
+    }
+    if (path.find('/') != path.npos) throw invalid_uri();
+    read_resource(urls::pct_string_view(path).decode(), t);
+    for (const auto& p : url.params())
+        if (p.has_value) t.parameters.emplace_back(p.key, p.value);
+    return t;
+}
+
+std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key) {
+    const auto quoted = [](std::string_view key) {
+        return "'"
+               + urls::encode(boost::algorithm::replace_all_copy(std::string(key), "'", "''"),
+                              urls::unreserved_chars)
+               + "'";
+    };
+    return std::string(table) + "(PartitionKey=" + quoted(partition_key) + ",RowKey=" + quoted(row_key) + ")";
+}
+
+} // namespace azkv::emulation

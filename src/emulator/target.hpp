@@ -1,0 +1,44 @@
+#pragma once
+
+#include <azkv/value.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace azkv::emulation {
+
+/// What a request is about: the parts of its target.
+class target {
+public:
+    enum class kind {
+        service,  ///< `/`
+        tables,   ///< `/Tables`
+        table,    ///< `/Tables('T')`
+        entities, ///< `/T` or `/T()`
+        entity,   ///< `/T(PartitionKey='p',RowKey='r')`
+        batch     ///< `/$batch`
+    };
+
+    kind what = kind::service;
+    bool secondary = false; // the read-only twin of the service
+    std::string base_path;  // what stands before all that: `/account`, or nothing
+    std::string table;
+    std::string partition_key;
+    std::string row_key;
+    std::vector<std::pair<std::string, std::string>> parameters; // of the query, decoded
+
+    /// Null if there is none of that name.
+    const std::string* parameter(std::string_view name) const;
+};
+
+/// Reads a target, absolute or not. The account is the first segment of its path, or the first label of the
+/// host, or, in cosmos mode, stands nowhere. Throws `failure`.
+target read_target(std::string_view text, std::string_view host, std::string_view account, service_mode);
+
+/// The last segment of the URL of an entity: `T(PartitionKey='p',RowKey='r')`, percent-encoded.
+std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key);
+
+} // namespace azkv::emulation
