@@ -1,0 +1,144 @@
+#include <azkv/error.hpp>
+#include <azkv/faults.hpp>
+
+namespace azkv {
+
+namespace {
+
+void require(bool holds, const char* message) {
+    if (!holds) throw error(errc::invalid_argument, message);
+}
+
+// `/T` or `/T()`, behind the account or not, but not the list of tables.
+bool is_query(std::string_view method, std::string_view target) {
+    const auto path = target.substr(0, target.find('?'));
+    const auto segment = path.substr(path.rfind('/') + 1);
+    return method == "GET" && !segment.empty() && segment != "Tables"
+           && (segment.find('(') == segment.npos || segment.ends_with("()"));
+}
+
+} // namespace
+
+fault fault::answer(unsigned status, std::string code, std::string message) {
+    require(status >= 400 && status <= 599, "the status of a fault must be from 400 to 599");
+    fault f(kind::answer);
+    f.status_ = status;
+    f.code_ = std::move(code);
+    f.text_ = std::move(message);
+    return f;
+}
+
+fault fault::answer_in_batch(unsigned status, std::string code, std::string message) {
+    fault f = answer(status, std::move(code), std::move(message));
+    f.kind_ = kind::answer_in_batch;
+    return f;
+}
+
+fault fault::close() {
+    return fault(kind::close);
+}
+
+fault fault::cut_request(std::size_t bytes) {
+    fault f(kind::cut_request);
+    f.count_ = bytes;
+    return f;
+}
+
+fault fault::cut_answer(std::size_t bytes) {
+    fault f(kind::cut_answer);
+    f.count_ = bytes;
+    return f;
+}
+
+fault fault::lose_answer() {
+    return cut_answer(0);
+}
+
+fault fault::close_after() {
+    return fault(kind::close_after);
+}
+
+fault fault::reset() {
+    return fault(kind::reset);
+}
+
+fault fault::garbage(std::string bytes) {
+    fault f(kind::garbage);
+    f.text_ = std::move(bytes);
+    return f;
+}
+
+fault fault::trickle(std::size_t bytes, milliseconds pause) {
+    require(bytes > 0, "trickle: bytes must be at least 1");
+    fault f(kind::trickle);
+    f.count_ = bytes;
+    f.pause_ = pause;
+    return f;
+}
+
+fault fault::short_page(std::size_t rows) {
+    fault f(kind::short_page);
+    f.count_ = rows;
+    return f;
+}
+
+fault fault::delay(milliseconds time) {
+    fault f(kind::delay);
+    f.wait_ = time;
+    return f;
+}
+
+fault& fault::after(milliseconds time) {
+    wait_ = time;
+    return *this;
+}
+
+fault& fault::header(std::string name, std::string text) {
+    headers_.emplace_back(std::move(name), std::move(text));
+    return *this;
+}
+
+fault& fault::only_if(condition c) {
+    require(kind_ != kind::cut_request, "cut_request takes no condition: it cannot know what is asked");
+    condition_ = std::move(c);
+    return *this;
+}
+
+bool fault::is_read(std::string_view method, std::string_view) {
+    return method == "GET";
+}
+
+bool fault::is_write(std::string_view method, std::string_view) {
+    return method != "GET";
+}
+
+bool fault::applies_to(std::string_view method, std::string_view target) const {
+    return (kind_ != kind::short_page || is_query(method, target))
+           && (!condition_ || condition_(method, target));
+}
+
+fault_plan& fault_plan::then(fault f, std::size_t times) {
+    if (times > 0) script_.emplace_back(times, std::move(f));
+    return *this;
+}
+
+fault_plan& fault_plan::pass(std::size_t times) {
+    if (times > 0) script_.emplace_back(times, std::nullopt);
+    return *this;
+}
+
+fault_plan& fault_plan::sometimes(double probability, fault f) {
+    const double below = (chances_.empty() ? 0.0 : chances_.back().below) + probability;
+    // A little more than 1, for sums of ten times a tenth.
+    require(probability >= 0 && below <= 1 + 1e-9, "sometimes: the probabilities must be from 0 to 1 in sum");
+    chances_.emplace_back(below, std::move(f));
+    return *this;
+}
+
+fault_plan& fault_plan::throttle(std::size_t per_second, std::chrono::milliseconds retry_after) {
+    per_second_ = per_second;
+    retry_after_ = retry_after;
+    return *this;
+}
+
+} // namespace azkv

@@ -1,0 +1,381 @@
+#include "emulator/server.hpp"
+
+#include "emulator/fault_player.hpp"
+#include "emulator/service.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace azkv::emulation {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::size_t read_size = 64 * 1024;
+constexpr std::uint32_t largest_head = 64 * 1024;
+constexpr std::uint64_t largest_body = 64 << 20; // far beyond the service's limit, whose refusal is an answer
+
+request read_message(const http::request<http::string_body>& message) {
+    request r;
+    r.method = std::string(message.method_string());
+    r.target = std::string(message.target());
+    for (const auto& field : message) r.headers.emplace_back(field.name_string(), field.value());
+    r.body = message.body();
+    return r;
+}
+
+/// The bytes of an answer, as they go over the wire.
+std::string write_message(reply answer, bool keep_alive) {
+    http::response<http::string_body> message(static_cast<http::status>(answer.status), 11);
+    for (const auto& [name, text] : answer.headers) message.insert(name, text);
+    message.body() = std::move(answer.body);
+    message.keep_alive(keep_alive);
+    if (answer.status != 204) message.prepare_payload(); // 204 has no body, and says nothing of one
+    http::response_serializer<http::string_body> serializer(message);
+    std::string bytes;
+    error_code ec;
+    do {
+        serializer.next(ec, [&](error_code&, const auto& buffers) {
+            const std::size_t before = bytes.size();
+            for (const asio::const_buffer b : boost::beast::buffers_range_ref(buffers))
+                bytes.append(static_cast<const char*>(b.data()), b.size());
+            serializer.consume(bytes.size() - before);
+        });
+    } while (!ec && !serializer.is_done());
+    return bytes;
+}
+
+bool is_batch(std::string_view target) {
+    return target.substr(0, target.find('?')).ends_with("/$batch");
+}
+
+/// A client.
+class session {
+public:
+    explicit session(tcp::socket s) : socket(std::move(s)), timer(socket.get_executor()) {}
+
+    tcp::socket socket;
+    asio::steady_timer timer;
+    origin from;
+    bool open = true;
+
+    void close() {
+        open = false;
+        error_code ignored;
+        socket.close(ignored);
+        timer.cancel();
+    }
+
+    void reset() {
+        error_code ignored;
+        socket.set_option(asio::socket_base::linger(true, 0), ignored);
+        close();
+    }
+
+    asio::awaitable<void> pause(std::chrono::milliseconds time) {
+        timer.expires_after(time);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+};
+
+class http_server final : public server, public std::enable_shared_from_this<http_server> {
+public:
+    http_server(const asio::any_io_executor& ex, const emulator_options& o)
+        : strand_(asio::make_strand(ex)), service_(o), player_(fault_plan(), o.mode()),
+          endpoint_(asio::ip::address_v4::loopback(), o.port()) {
+        if (!o.certificates().empty()) use_tls(o);
+        listen();
+        endpoint_ = acceptor_->local_endpoint(); // with the port that it was given
+    }
+
+    unsigned short port() const override { return endpoint_.port(); }
+
+    emulator_counters counters() const override {
+        emulator_counters c;
+        c.requests = requests_;
+        c.faults = faults_;
+        c.connections = connections_;
+        c.open_connections = open_connections_;
+        c.handshakes = handshakes_;
+        c.resumed_handshakes = resumed_handshakes_;
+        return c;
+    }
+
+    void run_on_strand(std::function<void()> f) override { asio::dispatch(strand_, std::move(f)); }
+
+    void faults(fault_plan plan) override { player_ = fault_player(std::move(plan), service_.mode()); }
+
+    void start() override {
+        if (serving_) return;
+        if (!acceptor_) listen();
+        serving_ = true;
+        asio::co_spawn(strand_, accept(shared_from_this(), acceptor_), asio::detached);
+    }
+
+    void stop() override {
+        serving_ = false;
+        error_code ignored;
+        if (acceptor_) acceptor_->close(ignored);
+        acceptor_.reset();
+        for (session* s : sessions_) s->close();
+    }
+
+private:
+    void use_tls(const emulator_options& o) {
+        tls_.emplace(asio::ssl::context::tls_server);
+        tls_->set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
+        try {
+            tls_->use_certificate_chain(asio::buffer(o.certificates()));
+            tls_->use_private_key(asio::buffer(o.certificate_key()), asio::ssl::context::pem);
+        } catch (const boost::system::system_error& e) {
+            throw error(errc::invalid_argument,
+                        "the certificate or its key cannot be used: " + e.code().message());
+        }
+        SSL_CTX_set_session_id_context(tls_->native_handle(), reinterpret_cast<const unsigned char*>("azkv"),
+                                       4);
+    }
+
+    void listen() { acceptor_ = std::make_shared<tcp::acceptor>(strand_, endpoint_); }
+
+    asio::awaitable<void> accept(std::shared_ptr<http_server> self, std::shared_ptr<tcp::acceptor> acceptor) {
+        while (acceptor->is_open()) {
+            error_code ec;
+            tcp::socket socket =
+                co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, ec));
+            if (!acceptor->is_open()) break;
+            if (ec) { // out of descriptors, say: others may be free soon
+                asio::steady_timer timer(strand_, std::chrono::milliseconds(10));
+                co_await timer.async_wait(asio::use_awaitable);
+                continue;
+            }
+            ++connections_;
+            asio::co_spawn(strand_, serve(self, std::move(socket)), asio::detached);
+        }
+    }
+
+    asio::awaitable<void> serve(std::shared_ptr<http_server> self, tcp::socket socket) {
+        session s(std::move(socket));
+
+        class registration {
+        public:
+            registration(http_server& h, session& s) : server_(h), session_(s) {
+                server_.sessions_.insert(&session_);
+                ++server_.open_connections_;
+            }
+
+            ~registration() {
+                server_.sessions_.erase(&session_);
+                --server_.open_connections_;
+            }
+
+        private:
+            http_server& server_;
+            session& session_;
+        };
+
+        const registration guard(*self, s);
+        try {
+            s.socket.set_option(tcp::no_delay(true));
+            s.from.address = s.socket.remote_endpoint().address().to_string();
+            if (tls_) {
+                s.from.tls = true;
+                asio::ssl::stream<tcp::socket&> stream(s.socket, *tls_);
+                co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+                ++handshakes_;
+                if (SSL_session_reused(stream.native_handle())) ++resumed_handshakes_;
+                co_await converse(s, stream);
+            } else {
+                co_await converse(s, s.socket);
+            }
+        } catch (const boost::system::system_error&) {
+            // The client has left, or the server was stopped: there is nobody to tell.
+        }
+    }
+
+    template <class Stream>
+    asio::awaitable<void> converse(session& s, Stream& stream) {
+        boost::beast::flat_buffer buffer;
+        bool going_on = true;
+        while (going_on && s.open) {
+            if (buffer.size() == 0) co_await read_more(stream, buffer);
+            ++requests_;
+            std::optional<fault> drawn = player_.begin();
+            if (drawn && drawn->what() == fault::kind::cut_request) {
+                ++faults_;
+                while (buffer.size() < drawn->count() && !has_request(buffer))
+                    co_await read_more(stream, buffer);
+                s.close();
+                co_return;
+            }
+            http::request_parser<http::string_body> parser;
+            parser.header_limit(largest_head);
+            parser.body_limit(largest_body);
+            error_code ec;
+            co_await http::async_read_header(stream, buffer, parser,
+                                             asio::redirect_error(asio::use_awaitable, ec));
+            if (!ec && parser.get()[http::field::expect] == "100-continue") {
+                constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+                co_await asio::async_write(stream, asio::buffer(go_on), asio::use_awaitable);
+            }
+            if (!ec)
+                co_await http::async_read(stream, buffer, parser,
+                                          asio::redirect_error(asio::use_awaitable, ec));
+            if (ec) {
+                const std::string refusal = refuse_message(ec);
+                if (!refusal.empty())
+                    co_await asio::async_write(stream, asio::buffer(refusal), asio::use_awaitable);
+                s.close();
+                co_return;
+            }
+            const request r = read_message(parser.get());
+            const auto met =
+                player_.meet(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
+            if (met) {
+                ++faults_;
+                going_on = co_await play(s, stream, r, *met, parser.get().keep_alive());
+            } else {
+                going_on = parser.get().keep_alive();
+                const std::string bytes = write_message(service_.answer(r, s.from), going_on);
+                co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
+            }
+        }
+    }
+
+    // Whether the connection goes on.
+    template <class Stream>
+    asio::awaitable<bool> play(session& s, Stream& stream, const request& r, const fault& what,
+                               bool keep_alive) {
+        if (what.wait().count() > 0) co_await s.pause(what.wait());
+        const std::optional<std::string> bytes = answer_with(s, r, what, keep_alive);
+        switch (what.what()) {
+        case fault::kind::close:
+        case fault::kind::cut_request: s.close(); co_return false;
+        case fault::kind::reset: s.reset(); co_return false;
+        case fault::kind::cut_answer: {
+            const std::size_t n = std::min(what.count(), bytes->size());
+            co_await asio::async_write(stream, asio::buffer(*bytes, n), asio::use_awaitable);
+            s.close();
+            co_return false;
+        }
+        case fault::kind::garbage:
+        case fault::kind::close_after:
+            co_await asio::async_write(stream, asio::buffer(*bytes), asio::use_awaitable);
+            s.close();
+            co_return false;
+        case fault::kind::trickle:
+            for (std::size_t at = 0; at < bytes->size(); at += what.count()) {
+                const std::size_t n = std::min(what.count(), bytes->size() - at);
+                co_await asio::async_write(stream, asio::buffer(bytes->data() + at, n), asio::use_awaitable);
+                co_await s.pause(what.pause());
+            }
+            co_return keep_alive;
+        case fault::kind::answer:
+        case fault::kind::answer_in_batch:
+        case fault::kind::short_page:
+        case fault::kind::delay: break;
+        }
+        co_await asio::async_write(stream, asio::buffer(*bytes), asio::use_awaitable);
+        co_return keep_alive;
+    }
+
+    // What a request that meets a fault is answered with, if it is; what is asked is done by then.
+    std::optional<std::string> answer_with(const session& s, const request& r, const fault& what,
+                                           bool keep_alive) {
+        reply answer;
+        switch (what.what()) {
+        case fault::kind::close:
+        case fault::kind::cut_request:
+        case fault::kind::reset: return std::nullopt;
+        case fault::kind::garbage: return what.text();
+        case fault::kind::answer_in_batch:
+            if (is_batch(r.target)) {
+                answer = service_.refuse_in_batch(r, what.status(), what.code(), what.text());
+                break;
+            }
+            [[fallthrough]];
+        case fault::kind::answer: answer = service_.refuse(r, what.status(), what.code(), what.text()); break;
+        case fault::kind::short_page: answer = service_.answer(r, s.from, what.count()); break;
+        case fault::kind::cut_answer:
+        case fault::kind::close_after:
+        case fault::kind::trickle:
+        case fault::kind::delay: answer = service_.answer(r, s.from); break;
+        }
+        for (const auto& h : what.headers()) answer.headers.push_back(h);
+        return write_message(std::move(answer), keep_alive);
+    }
+
+    template <class Stream>
+    static asio::awaitable<void> read_more(Stream& stream, boost::beast::flat_buffer& buffer) {
+        const auto space = buffer.prepare(read_size);
+        const std::size_t n = co_await stream.async_read_some(space, asio::use_awaitable);
+        buffer.commit(n);
+    }
+
+    // Whether a whole request has been read, beyond which a client sends nothing before it is answered.
+    static bool has_request(const boost::beast::flat_buffer& buffer) {
+        http::request_parser<http::string_body> parser;
+        parser.header_limit(largest_head);
+        parser.body_limit(largest_body);
+        parser.eager(true);
+        error_code ec;
+        parser.put(buffer.cdata(), ec);
+        return ec ? ec != http::error::need_more : parser.is_done();
+    }
+
+    // The answer to what is no HTTP, or too much of it; empty if the client has just left.
+    static std::string refuse_message(error_code ec) {
+        if (ec.category() != make_error_code(http::error::end_of_stream).category()) return {};
+        if (ec == http::error::end_of_stream || ec == http::error::partial_message) return {};
+        reply answer;
+        answer.status = ec == http::error::body_limit ? 413 : ec == http::error::header_limit ? 431 : 400;
+        return write_message(std::move(answer), false);
+    }
+
+    asio::strand<asio::any_io_executor> strand_;
+    std::shared_ptr<tcp::acceptor> acceptor_; // null: stopped
+    std::optional<asio::ssl::context> tls_;
+    service service_;
+    fault_player player_;
+    tcp::endpoint endpoint_;
+    bool serving_ = false;
+    std::set<session*> sessions_;
+    std::atomic<std::uint64_t> requests_{0};
+    std::atomic<std::uint64_t> faults_{0};
+    std::atomic<std::uint64_t> connections_{0};
+    std::atomic<std::uint64_t> open_connections_{0};
+    std::atomic<std::uint64_t> handshakes_{0};
+    std::atomic<std::uint64_t> resumed_handshakes_{0};
+};
+
+} // namespace
+
+std::shared_ptr<server> make_server(asio::any_io_executor ex, const emulator_options& o) {
+    return std::make_shared<http_server>(ex, o);
+}
+
+} // namespace azkv::emulation

@@ -1,0 +1,213 @@
+#include "emulator/service.hpp"
+
+#include "codec/json_text.hpp"
+#include "emulator/batches.hpp"
+#include "emulator/context.hpp"
+#include "emulator/entities.hpp"
+#include "emulator/failure.hpp"
+#include "emulator/queries.hpp"
+#include "emulator/tables.hpp"
+#include "protocol/http_date.hpp"
+
+#include <boost/property_tree/xml_parser.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include <algorithm>
+#include <exception>
+
+namespace azkv::emulation {
+
+namespace {
+
+constexpr std::string_view oldest_version = "2009-04-14";
+constexpr std::string_view newest_version = "2026-06-06";
+constexpr std::string_view default_version = "2019-02-02";
+
+// Nobody's tenant.
+constexpr const char* challenge = "Bearer authorization_uri=https://login.microsoftonline.com/"
+                                  "00000000-0000-0000-0000-000000000000/oauth2/authorize "
+                                  "resource_id=https://storage.azure.com";
+
+void check_version(const request& r) {
+    const std::string_view version = r.header("x-ms-version");
+    if (version.empty()) return;
+    const bool known = version.size() == newest_version.size() && oldest_version <= version
+                       && version <= newest_version && parse_date_time(version);
+    if (!known)
+        throw failure(400, "InvalidHeaderValue",
+                      "The value for one of the HTTP headers is not in the correct format.");
+}
+
+bool wants_xml(const request& r) {
+    const bool json = r.header("Accept").find("json") != std::string_view::npos
+                      || r.target.find("$format=application/json") != r.target.npos;
+    return !json || r.target.find("comp=") != r.target.npos;
+}
+
+} // namespace
+
+service::service(const emulator_options& o)
+    : mode_(o.mode()), account_(o.account()), scheme_(o.certificates().empty() ? "http://" : "https://"),
+      clock_(o.clock()), storage_(o.directory()), gate_(o.account(), o.key(), o.mode(), o.bearer()),
+      last_timestamp_(storage_.last_timestamp()) {}
+
+reply service::answer(const request& r, const origin& from, std::optional<std::size_t> max_rows) {
+    const std::string id = new_id();
+    try {
+        const std::string_view host = r.header("Host");
+        if (host.empty())
+            throw failure(400, "HostInformationNotPresent",
+                          "The required host information is not present in the request.");
+        if (mode_ == service_mode::storage) check_version(r);
+        const target t = read_target(r.target, host, account_, mode_);
+        const auto time = now();
+        const grant allowed =
+            gate_.admit(r, t, from, time, [&](std::string_view table, std::string_view name) {
+                return find_policy(storage_, table, name);
+            });
+        context c{mode_,    storage_,
+                  account_, service_properties_,
+                  time,     scheme_ + std::string(host) + t.base_path + "/",
+                  allowed,  [this] { return next_timestamp(); },
+                  max_rows};
+        return finish(perform(c, r, t, id), r, id);
+    } catch (const failure& f) {
+        return finish(write_error(r, id, f.status(), f.code(), f.message()), r, id);
+    } catch (const std::exception&) {
+        return finish(write_error(r, id, 500, "InternalError", "Server encountered an internal error."), r,
+                      id);
+    }
+}
+
+reply service::perform(context& c, const request& r, const target& t, const std::string& request_id) {
+    const std::string method = effective_method(r, mode_);
+    const bool reads = method == "GET";
+    if (t.secondary && !reads)
+        throw failure(403, "InsufficientAccountPermissions", "The secondary takes no writes.");
+    if (r.body.size() > limits(mode_).max_body)
+        throw failure(413, "RequestBodyTooLarge",
+                      "The request body is too large and exceeds the maximum permissible limit.");
+    const std::string* const comp = t.parameter("comp");
+    switch (t.what) {
+    case target::kind::service:
+        if (comp && *comp == "properties" && reads) return get_properties(c, t);
+        if (comp && *comp == "properties" && method == "PUT") return set_properties(c, r);
+        if (comp && *comp == "stats" && reads) return get_stats(c, t);
+        break;
+    case target::kind::tables:
+        if (reads) return query_tables(c, r, t);
+        if (method == "POST") return create_table(c, r, t);
+        break;
+    case target::kind::table:
+        if (reads) return get_table(c, r, t);
+        if (method == "DELETE") return delete_table(c, t);
+        break;
+    case target::kind::entities:
+        if (comp && *comp == "acl" && reads) return get_policies(c, t);
+        if (comp && *comp == "acl" && method == "PUT") return set_policies(c, r, t);
+        if (reads) return query_entities(c, r, t);
+        break;
+    case target::kind::entity:
+        if (reads) return get_entity(c, r, t);
+        break;
+    case target::kind::batch:
+        if (method != "POST") break;
+        return run_batch(
+            c, r,
+            [&](const failure& f) { return write_error(r, request_id, f.status(), f.code(), f.message()); },
+            new_id());
+    }
+    if (!is_entity_write(method, t))
+        throw failure(405, "UnsupportedHttpVerb", "The resource doesn't support the specified HTTP verb.");
+    return write_entity(c, r, method, t);
+}
+
+reply service::refuse(const request& r, unsigned status, const std::string& code,
+                      const std::string& message) {
+    const std::string id = new_id();
+    return finish(write_error(r, id, status, code, message), r, id);
+}
+
+reply service::refuse_in_batch(const request& r, unsigned status, const std::string& code,
+                               const std::string& message) {
+    const std::string id = new_id();
+    return finish(batch_refusal(write_error(r, id, status, code, message), mode_, new_id()), r, id);
+}
+
+reply service::write_error(const request& r, const std::string& request_id, unsigned status,
+                           std::string_view code, std::string_view message) const {
+    const bool cosmos = mode_ == service_mode::cosmos;
+    std::string text(message);
+    if (cosmos)
+        text.append("\nRequestID:").append(request_id).append("\n");
+    else
+        text.append("\nRequestId:")
+            .append(request_id)
+            .append("\nTime:")
+            .append(format_date_time(now_in_ticks(), fraction::seven));
+    reply answer;
+    answer.status = status;
+    if (wants_xml(r) && !cosmos) {
+        answer.headers.emplace_back("Content-Type", "application/xml");
+        answer.body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><m:error "
+                      "xmlns:m=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\"><m:code>"
+                      + std::string(code) + "</m:code><m:message xml:lang=\"en-US\">"
+                      + boost::property_tree::xml_parser::encode_char_entities(text)
+                      + "</m:message></m:error>";
+    } else {
+        const bool unauthorized = status == 401 || status == 403;
+        answer.headers.emplace_back("Content-Type",
+                                    cosmos         ? "application/json; odata=fullmetadata"
+                                    : unauthorized ? "application/json"
+                                                   : "application/json;odata=minimalmetadata;streaming=true;"
+                                                     "charset=utf-8");
+        answer.body = R"({"odata.error":{"code":)";
+        codec::append_json(answer.body, code);
+        answer.body.append(cosmos ? R"(,"message":{"lang":"en-us","value":)"
+                                  : R"(,"message":{"lang":"en-US","value":)");
+        codec::append_json(answer.body, text);
+        answer.body.append("}}}");
+    }
+    if (!cosmos && (status == 401 || status == 403)) answer.headers.emplace_back("x-ms-error-code", code);
+    if (!cosmos && status == 401) answer.headers.emplace_back("WWW-Authenticate", challenge);
+    return answer;
+}
+
+reply service::finish(reply answer, const request& r, const std::string& request_id) const {
+    const auto add = [&](const char* name, std::string_view text) {
+        answer.headers.emplace_back(name, text);
+    };
+    add("Cache-Control", "no-cache");
+    add("Server", "azkv-emulator");
+    add("x-ms-request-id", request_id);
+    if (mode_ == service_mode::storage) {
+        const std::string_view version = r.header("x-ms-version");
+        add("x-ms-version", version.empty() ? default_version : version);
+        if (const auto id = r.header("x-ms-client-request-id"); !id.empty())
+            add("x-ms-client-request-id", id);
+        add("X-Content-Type-Options", "nosniff");
+        add("DataServiceVersion", "3.0;");
+    }
+    add("Date", protocol::http_date(now()));
+    return answer;
+}
+
+std::string service::new_id() {
+    return to_string(ids_());
+}
+
+std::chrono::system_clock::time_point service::now() const {
+    return clock_ ? clock_() : std::chrono::system_clock::now();
+}
+
+ticks service::now_in_ticks() const {
+    const auto since_1970 = std::chrono::duration_cast<std::chrono::microseconds>(now().time_since_epoch());
+    return emulation::now_in_ticks(since_1970.count());
+}
+
+ticks service::next_timestamp() {
+    last_timestamp_ = std::max(now_in_ticks(), last_timestamp_ + 1);
+    return last_timestamp_;
+}
+
+} // namespace azkv::emulation

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "emulator/access.hpp"
+#include "emulator/message.hpp"
+#include "emulator/storage.hpp"
+
+#include <azkv/emulator.hpp>
+
+#include <boost/uuid/random_generator.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace azkv::emulation {
+
+class failure;
+class context;
+
+/// The table service, without its network: a request in, a reply out. One thread at a time.
+class service {
+public:
+    explicit service(const emulator_options&);
+
+    service_mode mode() const { return mode_; }
+
+    /// Does what is asked. `max_rows` bounds the pages of queries further than the service would.
+    reply answer(const request&, const origin&, std::optional<std::size_t> max_rows = std::nullopt);
+
+    /// An answer that refuses, in the service's form.
+    reply refuse(const request&, unsigned status, const std::string& code, const std::string& message);
+
+    /// The same as the only part of the answer to a batch.
+    reply refuse_in_batch(const request&, unsigned status, const std::string& code,
+                          const std::string& message);
+
+private:
+    reply perform(context&, const request&, const target&, const std::string& request_id);
+    reply write_error(const request&, const std::string& request_id, unsigned status, std::string_view code,
+                      std::string_view message) const;
+    reply finish(reply, const request&, const std::string& request_id) const;
+    std::string new_id();
+    std::chrono::system_clock::time_point now() const;
+    ticks now_in_ticks() const;
+    ticks next_timestamp();
+
+    service_mode mode_;
+    std::string account_;
+    std::string scheme_;
+    emulator_options::clock_function clock_;
+    storage storage_;
+    gate gate_;
+    ticks last_timestamp_;
+    std::string service_properties_;
+    boost::uuids::random_generator_mt19937 ids_;
+};
+
+} // namespace azkv::emulation
