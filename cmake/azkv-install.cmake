@@ -8,6 +8,10 @@ string(COMPARE EQUAL "${azkv_type}" STATIC_LIBRARY AZKV_IS_STATIC)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/azkv)
 install(EXPORT azkv-targets NAMESPACE azkv:: DESTINATION ${package_dir})
+if(AZKV_BUILD_EMULATOR) # apart, so that only who wants it needs SQLite
+  install(TARGETS azkv-emulator EXPORT azkv-emulator-targets)
+  install(EXPORT azkv-emulator-targets NAMESPACE azkv:: DESTINATION ${package_dir})
+endif()
 configure_package_config_file(cmake/azkv-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/azkv-config.cmake
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/azkv-config-version.cmake

@@ -64,8 +64,8 @@ public:
     /// Does what is asked and answers, so many bytes at a time with a pause after each.
     static fault trickle(std::size_t bytes, milliseconds pause);
 
-    /// Answers a query with at most so many rows, which may be none, and a continuation if there are more.
-    /// Applies to queries of entities only.
+    /// Answers a query with at most so many rows, and a continuation if there are more. It may be none, but a
+    /// page that goes on from another has one at least. Applies to queries of entities only.
     static fault short_page(std::size_t rows);
 
     /// Does what is asked, but begins so much later. (`after` delays any other fault.)

@@ -24,7 +24,8 @@ public:
     store_options& operator=(const store_options&);
     store_options& operator=(store_options&&) noexcept;
 
-    /// Which service the endpoint is. Default: by its host name; storage if that tells nothing.
+    /// Which service the endpoint is. Default: by its host name; on this machine, cosmos if the URL has no
+    /// path (with which emulators of Table Storage name the account); storage if that tells nothing.
     store_options& mode(service_mode);
 
     std::optional<service_mode> mode() const noexcept { return mode_; }

@@ -24,7 +24,11 @@ class page {
 public:
     page(const context& c, const target& t, metadata level)
         : context_(c), target_(t), level_(level), filter_(read_filter(c, t)), selected_(read_select(t)),
-          max_rows_(c.max_rows ? std::min(*c.max_rows, read_top(c, t)) : read_top(c, t)) {}
+          max_rows_(read_top(c, t)) {
+        // One that goes on from another must get further, or it would be asked for again and again.
+        const std::size_t least = t.parameter("NextPartitionKey") ? 1 : 0;
+        if (c.max_rows) max_rows_ = std::clamp(*c.max_rows, least, max_rows_);
+    }
 
     const filter& condition() const { return filter_; }
 

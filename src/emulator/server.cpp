@@ -77,15 +77,24 @@ bool is_batch(std::string_view target) {
 /// A client.
 class session {
 public:
-    explicit session(tcp::socket s) : socket(std::move(s)), timer(socket.get_executor()) {}
+    session(tcp::socket s, std::atomic<std::uint64_t>& open_sessions)
+        : socket(std::move(s)), timer(socket.get_executor()), open_sessions_(open_sessions) {
+        ++open_sessions_;
+    }
+
+    ~session() { close(); }
+
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
 
     tcp::socket socket;
     asio::steady_timer timer;
     origin from;
-    bool open = true;
+
+    bool is_open() const { return open_; }
 
     void close() {
-        open = false;
+        if (std::exchange(open_, false)) --open_sessions_;
         error_code ignored;
         socket.close(ignored);
         timer.cancel();
@@ -101,6 +110,10 @@ public:
         timer.expires_after(time);
         co_await timer.async_wait(asio::use_awaitable);
     }
+
+private:
+    std::atomic<std::uint64_t>& open_sessions_;
+    bool open_ = true;
 };
 
 class http_server final : public server, public std::enable_shared_from_this<http_server> {
@@ -179,19 +192,15 @@ private:
     }
 
     asio::awaitable<void> serve(std::shared_ptr<http_server> self, tcp::socket socket) {
-        session s(std::move(socket));
+        session s(std::move(socket), open_connections_);
 
         class registration {
         public:
             registration(http_server& h, session& s) : server_(h), session_(s) {
                 server_.sessions_.insert(&session_);
-                ++server_.open_connections_;
             }
 
-            ~registration() {
-                server_.sessions_.erase(&session_);
-                --server_.open_connections_;
-            }
+            ~registration() { server_.sessions_.erase(&session_); }
 
         private:
             http_server& server_;
@@ -209,6 +218,8 @@ private:
                 ++handshakes_;
                 if (SSL_session_reused(stream.native_handle())) ++resumed_handshakes_;
                 co_await converse(s, stream);
+                // Properly, or the client could not resume the session. A fault has closed it already.
+                if (s.is_open()) co_await stream.async_shutdown(asio::use_awaitable);
             } else {
                 co_await converse(s, s.socket);
             }
@@ -221,7 +232,7 @@ private:
     asio::awaitable<void> converse(session& s, Stream& stream) {
         boost::beast::flat_buffer buffer;
         bool going_on = true;
-        while (going_on && s.open) {
+        while (going_on && s.is_open()) {
             if (buffer.size() == 0) co_await read_more(stream, buffer);
             ++requests_;
             std::optional<fault> drawn = player_.begin();

@@ -46,18 +46,28 @@ endpoint parse_endpoint(std::string_view text) {
     return e;
 }
 
-service_mode deduce_mode(const endpoint& e) {
-    const bool cosmos = e.at.host.find(".table.cosmos.") != e.at.host.npos
-                        || e.at.host.find(".table.cosmosdb.") != e.at.host.npos;
-    return cosmos ? service_mode::cosmos : service_mode::storage;
-}
+namespace {
 
-bool is_loopback(const endpoint& e) {
+// `localhost`, or an address of it.
+bool is_this_machine(const endpoint& e) {
     const std::string& host = e.at.host;
-    if (host == "localhost" || host.ends_with(".localhost")) return true;
+    if (host == "localhost") return true;
     if (const auto v4 = urls::parse_ipv4_address(host)) return v4->is_loopback();
     if (const auto v6 = urls::parse_ipv6_address(host)) return v6->is_loopback();
     return false;
 }
 
+} // namespace
+
+service_mode deduce_mode(const endpoint& e) {
+    const bool cosmos = e.at.host.find(".table.cosmos.") != e.at.host.npos
+                        || e.at.host.find(".table.cosmosdb.") != e.at.host.npos;
+    // Emulators of Table Storage have the account in the path, those of Cosmos DB do not.
+    const bool cosmos_emulator = is_this_machine(e) && e.base_path.empty();
+    return cosmos || cosmos_emulator ? service_mode::cosmos : service_mode::storage;
+}
+
+bool is_loopback(const endpoint& e) {
+    return is_this_machine(e) || e.at.host.ends_with(".localhost");
+}
 } // namespace azkv::protocol

@@ -34,7 +34,8 @@ public:
 /// Reads `https://host[:port][/path]`. Throws `azkv::error` (errc::invalid_argument).
 endpoint parse_endpoint(std::string_view url);
 
-/// The service that a host name belongs to; storage if it tells nothing.
+/// The service that a URL belongs to, by its host name, or as the URL of an emulator; storage if that tells
+/// nothing.
 service_mode deduce_mode(const endpoint&);
 
 /// Whether the host is this machine: `localhost`, or a loopback address.

@@ -1,0 +1,484 @@
+#include "support/certificates.hpp"
+#include "support/run.hpp"
+
+#include <azkv.hpp>
+#include <azkv/emulator.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::test;
+using namespace std::chrono_literals;
+using boost::asio::ip::tcp;
+
+namespace {
+
+class temporary_directory {
+public:
+    temporary_directory() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "azkv-emulator-XXXXXX").string();
+        if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary directory");
+        path_ = pattern;
+    }
+
+    ~temporary_directory() { std::filesystem::remove_all(path_); }
+
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+value number(int n) {
+    value v;
+    v["n"] = n;
+    return v;
+}
+
+store_options once() {
+    return store_options().max_attempts(1);
+}
+
+store_options patient() {
+    return store_options().max_attempts(6).backoff(1ms, 2ms);
+}
+
+blocking_store store_of(const emulator& e, store_options o = {}) {
+    return blocking_store::from_connection_string(e.connection_string(), std::move(o));
+}
+
+template <class Stream>
+std::string converse(Stream& stream, const std::string& sent) {
+    asio::write(stream, asio::buffer(sent));
+    std::string received;
+    boost::system::error_code ec;
+    asio::read(stream, asio::dynamic_buffer(received), ec);
+    return received;
+}
+
+// Sends that over a connection of its own, and returns all that comes until the connection ends.
+std::string send(const emulator& e, const std::string& text) {
+    asio::io_context context;
+    tcp::socket socket(context);
+    socket.connect({asio::ip::address_v4::loopback(), e.port()});
+    return converse(socket, text);
+}
+
+std::string head(const std::string& request_line, const std::string& headers = {}) {
+    return request_line + " HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nConnection: close\r\n"
+           + headers + "\r\n";
+}
+
+// A client over TLS, one connection after the other.
+class tls_client {
+public:
+    tls_client() : tls_(asio::ssl::context::tls_client) {}
+
+    std::string send(const emulator& e, const std::string& text, SSL_SESSION* earlier = nullptr) {
+        asio::ssl::stream<tcp::socket> stream(context_, tls_);
+        stream.lowest_layer().connect({asio::ip::address_v4::loopback(), e.port()});
+        if (earlier) SSL_set_session(stream.native_handle(), earlier);
+        stream.handshake(asio::ssl::stream_base::client);
+        std::string received = converse(stream, text);
+        if (session_) SSL_SESSION_free(session_);
+        session_ = SSL_get1_session(stream.native_handle());
+        boost::system::error_code ignored;
+        stream.shutdown(ignored); // what ends otherwise is not resumed
+        return received;
+    }
+
+    ~tls_client() {
+        if (session_) SSL_SESSION_free(session_);
+    }
+
+    SSL_SESSION* session() { return session_; }
+
+private:
+    asio::io_context context_;
+    asio::ssl::context tls_;
+    SSL_SESSION* session_ = nullptr;
+};
+
+} // namespace
+
+TEST_CASE("an emulator is there in one line, and any store can use it") {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        emulator service(emulator_options().mode(mode));
+        blocking_store db = store_of(service); // which sees by itself what mode that is
+        db.put("id", {{"id", 1}, {"etag", 2}});
+        CHECK(db.get("id") == value{{"id", 1}, {"etag", 2}});
+        CHECK(db.erase("id"));
+        CHECK(service.mode() == mode);
+        CHECK(contains(service.endpoint(), std::to_string(service.port())));
+        const emulator_counters c = service.counters();
+        CHECK(c.requests == 5); // two more to make the table
+        CHECK(c.connections == 1);
+        CHECK(c.open_connections == 1);
+        CHECK(c.faults == 0);
+        CHECK(c.handshakes == 0);
+    }
+}
+
+TEST_CASE("two emulators are strangers to each other") {
+    emulator one;
+    emulator two;
+    CHECK(one.port() != two.port());
+    store_of(one).put("k", number(1));
+    CHECK_FALSE(store_of(two).get("k"));
+    one = std::move(two); // stops the first
+    CHECK_FALSE(store_of(one).get("k"));
+}
+
+TEST_CASE("on the caller's executor it is done when it is stopped") {
+    asio::io_context context;
+    emulator service(context.get_executor());
+    auto db = store::from_connection_string(context.get_executor(), service.connection_string());
+    std::optional<value> found;
+    asio::co_spawn(
+        context,
+        [&]() -> asio::awaitable<void> {
+            const value v = number(7);
+            co_await db.put("k", v);
+            found = co_await db.get("k");
+            service.stop();
+        },
+        [](std::exception_ptr e) { CHECK(e == nullptr); });
+    context.run(); // returns
+    CHECK(found == number(7));
+    CHECK(service.counters().open_connections == 0);
+
+    // An executor that never runs again is no trouble.
+    service.start();
+    context.restart();
+    context.poll();
+    service.stop();
+}
+
+TEST_CASE("several threads run its executor") {
+    asio::io_context context;
+    std::optional<emulator> service(std::in_place, context.get_executor());
+    auto db = store::from_connection_string(context.get_executor(), service->connection_string());
+    std::vector<std::thread> threads;
+    std::vector<std::future<void>> writes;
+    for (int i = 0; i < 64; ++i)
+        writes.push_back(
+            asio::co_spawn(context, db.put("k" + std::to_string(i), number(i)), asio::use_future));
+    auto work = asio::make_work_guard(context);
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { context.run(); });
+    for (auto& w : writes) CHECK_NOTHROW(w.get());
+    CHECK(asio::co_spawn(context, db.get_all(), asio::use_future).get().size() == 64);
+    service.reset();
+    work.reset();
+    for (auto& t : threads) t.join();
+}
+
+TEST_CASE("what is in a directory is there for the next one") {
+    const temporary_directory there;
+    std::string etag;
+    {
+        emulator service(emulator_options().directory(there.path() + "/new/one"));
+        store_of(service).put("k", number(1));
+        for (entry& e : store_of(service).query("")) etag = e.etag();
+        // One at a time.
+        try {
+            emulator other(emulator_options().directory(there.path() + "/new/one"));
+            FAIL("two have the same directory");
+        } catch (const std::runtime_error& e) {
+            CHECK(contains(e.what(), there.path()));
+        }
+    }
+    emulator service(emulator_options().directory(there.path() + "/new/one"));
+    CHECK(store_of(service).get("k") == number(1));
+    for (entry& e : store_of(service).query("")) CHECK(e.etag() == etag);
+}
+
+TEST_CASE("a service that is down, and up again") {
+    emulator service;
+    blocking_store db = store_of(service, once());
+    db.put("k", number(1));
+    service.stop();
+    CHECK(service.counters().open_connections == 0);
+    const auto e = failure_of([&] { db.get("k"); });
+    CHECK(e.code() == condition::transient);
+    service.stop(); // again: nothing
+    service.start();
+    service.start();
+    CHECK(db.get("k") == number(1)); // at the same port, with its tables
+}
+
+TEST_CASE("what cannot be is refused at once") {
+    emulator service;
+    try {
+        emulator other(emulator_options().port(service.port()));
+        FAIL("two have the same port");
+    } catch (const boost::system::system_error& e) {
+        CHECK(e.code() == boost::asio::error::address_in_use);
+    }
+    const auto refused = [](const emulator_options& o) {
+        return failure_of([&] { emulator e(o); }).code() == errc::invalid_argument;
+    };
+    CHECK(refused(emulator_options().account("acct", "no base64")));
+    CHECK(refused(emulator_options().tls("no certificate", "no key")));
+    CHECK(failure_of([] { emulator_options().tls("", ""); }).code() == errc::invalid_argument);
+    CHECK_THROWS_AS(emulator(emulator_options().directory("/dev/null/x")), std::runtime_error);
+}
+
+TEST_CASE("over TLS, with sessions that are resumed") {
+    const certificate c = self_signed("127.0.0.1");
+    const temporary_file ca(c.chain);
+    emulator service(emulator_options().tls(c.chain, c.key));
+    CHECK(contains(service.endpoint(), "https://"));
+    blocking_store db = store_of(service, store_options().ca_file(ca.path()));
+    db.put("k", number(1));
+    CHECK(db.get("k") == number(1));
+    CHECK(service.counters().handshakes == 1);
+
+    tls_client client;
+    CHECK(contains(client.send(service, head("GET /devstoreaccount1/Tables")), "403 Forbidden"));
+    CHECK(service.counters().resumed_handshakes == 0);
+    CHECK(contains(client.send(service, head("GET /devstoreaccount1/Tables"), client.session()),
+                   "403 Forbidden"));
+    CHECK(service.counters().handshakes == 3);
+    CHECK(service.counters().resumed_handshakes == 1);
+    CHECK(send(service, head("GET /devstoreaccount1/Tables")).find("HTTP/1.1 200") == std::string::npos);
+}
+
+TEST_CASE("bearer tokens are the caller's to judge, over TLS only") {
+    std::vector<std::string> seen;
+    const auto judge = [&](std::string_view token) {
+        seen.emplace_back(token);
+        return token == "good";
+    };
+    const certificate c = self_signed("127.0.0.1");
+    emulator secure(emulator_options().tls(c.chain, c.key).bearer(judge));
+    tls_client client;
+    const std::string tables = "GET /devstoreaccount1/Tables";
+    CHECK(contains(client.send(secure, head(tables, "Authorization: Bearer good\r\n")), "HTTP/1.1 200 OK"));
+    const std::string refused = client.send(secure, head(tables, "Authorization: Bearer bad\r\n"));
+    CHECK(contains(refused, "HTTP/1.1 401 Unauthorized"));
+    CHECK(contains(refused, "WWW-Authenticate: Bearer authorization_uri="));
+    CHECK(seen == std::vector<std::string>{"good", "bad"});
+
+    emulator plain(emulator_options().bearer(judge));
+    CHECK(contains(send(plain, head(tables, "Authorization: Bearer good\r\n")), "HTTP/1.1 403 Forbidden"));
+    CHECK(seen.size() == 2);
+}
+
+TEST_CASE("the clock is the caller's") {
+    const auto at = [](std::chrono::minutes ahead) {
+        return emulator_options().clock([=] { return std::chrono::system_clock::now() + ahead; });
+    };
+    emulator close(at(-14min));
+    store_of(close).put("k", number(1));
+    for (entry& e : store_of(close).query("")) {
+        const auto age = std::chrono::system_clock::now() - e.timestamp();
+        CHECK(age > 13min);
+        CHECK(age < 15min);
+    }
+    for (const auto ahead : {-16min, 16min}) {
+        emulator far(at(ahead));
+        const error e = failure_of([&] { store_of(far).get("k"); });
+        CHECK(e.code() == errc::forbidden);
+        CHECK(e.service_code() == "AuthenticationFailed");
+        CHECK(contains(e.server_message(), "Request date header"));
+    }
+    emulator broken(emulator_options().clock([]() -> std::chrono::system_clock::time_point {
+        throw std::runtime_error("the clock has stopped");
+    }));
+    CHECK(send(broken, head("GET /devstoreaccount1/Tables")).empty());
+    CHECK(broken.counters().requests == 1); // and it lives
+    CHECK(send(broken, head("GET /devstoreaccount1/Tables")).empty());
+}
+
+TEST_CASE("faults: answers") {
+    emulator service;
+    blocking_store db = store_of(service, once());
+    db.put("k", number(1));
+
+    service.faults(
+        fault_plan().then(fault::answer(503, "ServerBusy", "too busy").header("Retry-After", "0")));
+    const error busy = failure_of([&] { db.put("k", number(2)); });
+    CHECK(busy.code() == condition::throttled);
+    CHECK(busy.status() == 503);
+    CHECK(busy.service_code() == "ServerBusy");
+    CHECK(contains(busy.server_message(), "too busy"));
+    CHECK(db.get("k") == number(1)); // it was not done
+
+    service.faults(fault_plan().then(fault::garbage()));
+    CHECK(failure_of([&] { db.put("k", number(2)); }).code() == errc::bad_response);
+    CHECK(db.get("k") == number(1));
+
+    service.faults(fault_plan().then(fault::answer_in_batch(429, "TooManyRequests"), 2));
+    const error hidden = failure_of([&] { db.put_all({{"a", number(1)}, {"b", number(1)}}); });
+    CHECK(hidden.code() == condition::throttled);
+    CHECK(hidden.status() == 429);
+    CHECK(failure_of([&] { db.get("a"); }).status() == 429); // no batch: in the open
+    CHECK_FALSE(db.get("a"));
+    CHECK(service.counters().faults == 4);
+    CHECK(service.counters().open_connections == 1);
+}
+
+TEST_CASE("faults: what was done without an answer, and what was not") {
+    class expectation {
+    public:
+        fault what;
+        bool done;
+    };
+
+    const std::vector<expectation> faults{{fault::close(), false},
+                                          {fault::reset(), false},
+                                          {fault::cut_request(0), false},
+                                          {fault::cut_request(40), false},
+                                          {fault::cut_request(100'000), false},
+                                          {fault::lose_answer(), true},
+                                          {fault::cut_answer(1), true},
+                                          {fault::cut_answer(60), true}};
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+        CAPTURE(i);
+        emulator service;
+        // One connection for each request: the quiet repeat on a new one is not what is tested.
+        blocking_store db = store_of(service, once().idle_timeout(0ms));
+        db.put("k", number(1));
+        service.faults(fault_plan().then(faults[i].what));
+        CHECK(failure_of([&] { db.put("k", number(2)); }).code() != errc::invalid_argument);
+        CHECK(service.counters().faults == 1);
+        CHECK(db.get("k") == number(faults[i].done ? 2 : 1));
+
+        service.faults(fault_plan().then(faults[i].what));
+        store_of(service, patient()).put("k", number(3)); // retried, and well
+        CHECK(db.get("k") == number(3));
+    }
+}
+
+TEST_CASE("faults: every byte of an answer may be the last") {
+    emulator service;
+    blocking_store db = store_of(service, once().idle_timeout(0ms));
+    db.put("k", number(1));
+    const std::string whole = send(service, head("GET /devstoreaccount1/Tables"));
+    for (std::size_t n = 0; n < whole.size(); ++n) {
+        service.faults(fault_plan().then(fault::cut_answer(n)));
+        const std::string part = send(service, head("GET /devstoreaccount1/Tables"));
+        REQUIRE(part.size() == n); // of an answer that differs in its ids and times only
+        REQUIRE(part.substr(0, 20) == whole.substr(0, std::min<std::size_t>(n, 20)));
+    }
+}
+
+TEST_CASE("faults: late, slow, and closed behind the answer") {
+    emulator service;
+    blocking_store db = store_of(service, once());
+    db.put("k", number(1));
+    const auto time_of = [](auto f) {
+        const auto begin = std::chrono::steady_clock::now();
+        f();
+        return std::chrono::steady_clock::now() - begin;
+    };
+    service.faults(fault_plan().then(fault::delay(30ms)).then(fault::close().after(30ms)));
+    CHECK(time_of([&] { CHECK(db.get("k") == number(1)); }) >= 30ms);
+    CHECK(time_of([&] { store_of(service, patient()).get("k"); }) >= 30ms);
+
+    service.faults(fault_plan().then(fault::trickle(7, 0ms)).then(fault::trickle(200, 5ms)));
+    CHECK(db.get("k") == number(1));
+    CHECK(time_of([&] { CHECK(db.get("k") == number(1)); }) >= 10ms);
+
+    service.faults(fault_plan().then(fault::close_after(), 3));
+    const auto before = service.counters().connections;
+    for (int i = 0; i < 4; ++i) CHECK(db.get("k") == number(1));
+    CHECK(service.counters().connections == before + 3);
+}
+
+TEST_CASE("faults: pages cut short or empty, and each row once all the same") {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        emulator service(emulator_options().mode(mode));
+        blocking_store db = store_of(service);
+        std::vector<std::pair<std::string, value>> pairs;
+        for (int i = 0; i < 250; ++i) pairs.emplace_back("k" + std::to_string(i), number(i));
+        db.put_all(pairs);
+        service.faults(fault_plan()
+                           .then(fault::short_page(0), 2)
+                           .then(fault::short_page(1), 2)
+                           .then(fault::short_page(100)));
+        const auto before = service.counters().requests;
+        CHECK(db.get_all().size() == 250);
+        CHECK(service.counters().requests == before + 6);
+        CHECK(service.counters().faults == 5);
+    }
+}
+
+TEST_CASE("faults by chance: nothing is lost that was acknowledged") {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        emulator service(emulator_options().mode(mode));
+        const auto plan = fault_plan(7)
+                              .sometimes(0.03, fault::reset())
+                              .sometimes(0.03, fault::lose_answer())
+                              .sometimes(0.03, fault::cut_answer(30))
+                              .sometimes(0.03, fault::answer(500, "InternalError"))
+                              .sometimes(0.03, fault::cut_request(50));
+        blocking_store db = store_of(service, patient().max_attempts(30));
+        service.faults(plan);
+        for (int i = 0; i < 300; ++i) db.put("k" + std::to_string(i), number(i));
+        service.faults(fault_plan());
+        const auto all = db.get_all();
+        CHECK(all.size() == 300);
+        for (int i = 0; i < 300; ++i) CHECK(all.at("k" + std::to_string(i)) == number(i));
+        CHECK(service.counters().faults > 15);
+    }
+}
+
+TEST_CASE("a condition that throws ends the connection, not the service") {
+    emulator service;
+    blocking_store db = store_of(service, once());
+    db.put("k", number(1));
+    service.faults(fault_plan().then(
+        fault::reset().only_if([](std::string_view, std::string_view) -> bool { throw 1; })));
+    CHECK_THROWS_AS(db.get("k"), error);
+    service.faults(fault_plan());
+    CHECK(db.get("k") == number(1));
+}
+
+TEST_CASE("it may go while it is asked") {
+    for (int i = 0; i < 10; ++i) {
+        std::optional<emulator> service(std::in_place);
+        service->faults(fault_plan().then(fault::delay(10'000ms), 100));
+        const std::string connection_string = service->connection_string();
+        std::atomic<bool> failed = false;
+        std::thread client([&] {
+            try {
+                blocking_store::from_connection_string(connection_string, once()).get("k");
+            } catch (const error&) {
+                failed = true;
+            }
+        });
+        while (service->counters().faults == 0) std::this_thread::yield();
+        service.reset();
+        client.join();
+        CHECK(failed);
+    }
+}
+
+TEST_CASE("what is no HTTP is told so") {
+    emulator service;
+    CHECK(contains(send(service, "hello\r\n\r\n"), "HTTP/1.1 400 Bad Request"));
+    CHECK(contains(send(service, "GET /" + std::string(70'000, 'a') + " HTTP/1.1\r\n\r\n"), "431"));
+    CHECK(
+        contains(send(service, "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n"), "413"));
+    CHECK(contains(send(service, head("GET /devstoreaccount1/Tables", "Expect: 100-continue\r\n")),
+                   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403"));
+    store_of(service).put("k", number(1));
+}

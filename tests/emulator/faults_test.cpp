@@ -1,0 +1,125 @@
+#include "emulator/fault_player.hpp"
+#include "support/run.hpp"
+
+#include <azkv/error.hpp>
+#include <azkv/faults.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::emulation;
+using namespace azkv::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr fault_player::time_point start{};
+
+// What one request after the other meets: the status of an answer, a letter for other faults, `.` for none.
+std::string play(fault_player& player, std::size_t requests, std::string_view method = "PUT",
+                 std::string_view target = "/acct/T(PartitionKey='p',RowKey='r')",
+                 fault_player::time_point now = start) {
+    std::string met;
+    for (std::size_t i = 0; i < requests; ++i) {
+        auto drawn = player.begin();
+        const bool cut = drawn && drawn->what() == fault::kind::cut_request;
+        const auto f = cut ? drawn : player.meet(drawn, method, target, now);
+        if (!f) {
+            met += '.';
+            continue;
+        }
+        switch (f->what()) {
+        case fault::kind::answer: met += std::to_string(f->status()); break;
+        case fault::kind::cut_request: met += 'q'; break;
+        case fault::kind::cut_answer: met += 'a'; break;
+        case fault::kind::reset: met += 'r'; break;
+        case fault::kind::short_page: met += 's'; break;
+        default: met += '?'; break;
+        }
+    }
+    return met;
+}
+
+} // namespace
+
+TEST_CASE("a script is played in order, once") {
+    fault_player player(fault_plan()
+                            .pass(2)
+                            .then(fault::lose_answer())
+                            .then(fault::answer(500, "InternalError"), 3)
+                            .pass()
+                            .then(fault::cut_request(7)),
+                        service_mode::storage);
+    CHECK(play(player, 12) == "..a500500500.q....");
+}
+
+TEST_CASE("a fault waits for the first request that its condition holds for") {
+    fault_player player(fault_plan()
+                            .then(fault::reset().only_if(fault::is_read))
+                            .then(fault::lose_answer().only_if(fault::is_write)),
+                        service_mode::storage);
+    CHECK(play(player, 3, "PUT") == "...");
+    CHECK(play(player, 3, "GET") == "r..");
+    CHECK(play(player, 3, "POST") == "a..");
+}
+
+TEST_CASE("a short page is for queries only") {
+    fault_player player(fault_plan().then(fault::short_page(0)), service_mode::storage);
+    CHECK(play(player, 1, "GET", "/acct/T(PartitionKey='p',RowKey='r')") == ".");
+    CHECK(play(player, 1, "GET", "/acct/Tables?$top=1") == ".");
+    CHECK(play(player, 1, "POST", "/acct/T") == ".");
+    CHECK(play(player, 2, "GET", "/acct/T()?$filter=a%20eq%201") == "s.");
+}
+
+TEST_CASE("chance is that of the seed") {
+    const auto played = [](std::uint64_t seed) {
+        fault_player player(
+            fault_plan(seed).sometimes(0.2, fault::reset()).sometimes(0.1, fault::lose_answer()),
+            service_mode::storage);
+        return play(player, 10'000);
+    };
+    const std::string met = played(42);
+    CHECK(met == played(42));
+    CHECK(met != played(43));
+    const auto resets = std::ranges::count(met, 'r');
+    const auto lost = std::ranges::count(met, 'a');
+    CHECK(resets > 1'800);
+    CHECK(resets < 2'200);
+    CHECK(lost > 850);
+    CHECK(lost < 1'150);
+}
+
+TEST_CASE("the first requests of a second pass, the others are throttled") {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        fault_player player(fault_plan().throttle(3, 1500ms), mode);
+        const std::string busy = mode == service_mode::storage ? "503" : "429";
+        CHECK(play(player, 5, "GET", "/acct/T", start + 10s) == "..." + busy + busy);
+        CHECK(play(player, 1, "GET", "/acct/T", start + 10'900ms) == busy);
+        const auto f = player.meet(std::nullopt, "GET", "/acct/T", start + 10'950ms);
+        REQUIRE(f);
+        REQUIRE(f->headers().size() == 1);
+        CHECK(f->headers()[0].first == "Retry-After");
+        CHECK(f->headers()[0].second == "2");
+        CHECK(play(player, 4, "GET", "/acct/T", start + 11s) == "..." + busy);
+    }
+    fault_player silent(fault_plan().throttle(1, 0ms), service_mode::cosmos);
+    CHECK(play(silent, 1) == ".");
+    CHECK(silent.meet(std::nullopt, "GET", "/acct/T", start)->headers().empty());
+}
+
+TEST_CASE("a plan that cannot be is refused") {
+    const auto refused = [](auto f) { return failure_of(f).code() == errc::invalid_argument; };
+    CHECK(refused([] { fault::answer(200, "OK"); }));
+    CHECK(refused([] { fault::answer(600, "?"); }));
+    CHECK(refused([] { fault::trickle(0, 1ms); }));
+    CHECK(refused([] { fault::cut_request(1).only_if(fault::is_read); }));
+    CHECK(refused([] { fault_plan().sometimes(0.6, fault::reset()).sometimes(0.5, fault::close()); }));
+    CHECK(refused([] { fault_plan().sometimes(-0.1, fault::reset()); }));
+    fault_plan tenths;
+    for (int i = 0; i < 10; ++i) tenths.sometimes(0.1, fault::reset());
+    fault_player player(std::move(tenths), service_mode::storage);
+    CHECK(play(player, 5) == "rrrrr");
+}
