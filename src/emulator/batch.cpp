@@ -18,6 +18,7 @@ namespace {
 
 // Far more than the service takes, which refuses the 101st itself.
 constexpr std::size_t max_operations = 1000;
+constexpr std::size_t max_headers = 100; // of a part
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -58,7 +59,7 @@ headers take_headers(std::string_view& text) {
         if (line.empty()) break;
         const auto colon = std::min(line.find(':'), line.size());
         const std::string_view name = line.substr(0, colon);
-        if (colon == line.size() || !is_word(name)) throw invalid_input();
+        if (colon == line.size() || !is_word(name) || taken.size() == max_headers) throw invalid_input();
         const std::string_view value = without_blanks_around(line.substr(colon + 1));
         if (!value.empty() && !is_text(value)) throw invalid_input();
         taken.emplace_back(name, value);
