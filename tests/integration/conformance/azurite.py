@@ -1,0 +1,278 @@
+"""What Azurite is known to do in another way than the service, and which tests fail for that."""
+
+# Azurite's code, and the service's.
+CODE_NAMES = {"AuthorizationFailure": "AuthenticationFailed"}
+
+CAUSES = {
+    "a table made with capitals in its name has to be used with the same ones": """
+        tables: a table has one name in any case
+    """,
+    "the code of a refused table name is empty": """
+        tables: the code of a name that is refused
+        errors: the body, for a table's name
+    """,
+    "it answers 500 without a body": """
+        tables: a null name is no table to create
+        entities: insert with a number for a key
+        keys: a slash in a URL is refused
+        types: of an unknown type is refused
+    """,
+    "tokens are base64 alone, or the bare name of a table": """
+        tables: list page by page
+        paging: the headers of a continuation
+    """,
+    "times keep the digits, and the offset, that they have": """
+        types: a DateTime with the fraction .0000000
+        types: a DateTime with the fraction .1200000
+        types: a DateTime with the fraction .0010000
+        types: a DateTime with an offset is not kept as it is
+        paging: the fractions of Timestamps
+    """,
+    "no Location": """
+        entities: insert says where the entity is
+    """,
+    "the last of two properties of one name counts": """
+        entities: the same property twice
+    """,
+    "numbers are parsed as those of JavaScript": """
+        types: Double 5.0 comes back as it is
+        types: Double -0.0 comes back as a Double
+        types: 5E0 is a Double without annotation too
+    """,
+    "the values of most types are not checked": """
+        types: Int32 2147483648 is refused
+        types: Int32 -2147483649 is refused
+        types: Int32 1.5 is refused
+        types: Int64 9223372036854775808 is refused
+        types: Int64 -9223372036854775809 is refused
+        types: Int64 'abc' is refused
+        types: Int64 '' is refused
+        types: Int64 '1.5' is refused
+        types: DateTime 'garbage' is refused
+        types: DateTime of day 30 in February is refused
+        types: DateTime of day 29 in February 2021 is refused
+        types: DateTime of month 13 is refused
+        types: DateTime of minute 60 is refused
+        types: DateTime before 1601 is refused
+        types: DateTime after 9999 is refused
+        types: DateTime of 9 digits is refused
+        types: Guid 'garbage' is refused
+        types: Guid '' is refused
+        types: Guid of 35 digits is refused
+        types: Guid of 37 digits is refused
+        types: Guid of other letters is refused
+        types: Binary without padding is refused
+        types: Binary of the URL's alphabet is refused
+        types: Binary of one digit is refused
+        types: Binary of other characters is refused
+        types: Int64 'abc' is refused in a merge and in a PUT
+        types: Int32 1.5 is refused in a merge and in a PUT
+        types: Guid 'garbage' is refused in a merge and in a PUT
+        types: Binary without padding is refused in a merge and in a PUT
+    """,
+    "odata.metadata names no table": """
+        metadata: the URL of a list
+    """,
+    "quotes in the keys within URLs are not doubled": """
+        metadata: quotes in URLs are doubled
+        batches: an insert says where the entity is
+    """,
+    "500 for an Int64 compared with an Int32": """
+        queries: I eq 1L
+    """,
+    "times are compared by milliseconds": """
+        queries: T eq datetime'2020-01-01T00:00:00.1234567Z'
+        queries: T ne datetime'2020-01-01T00:00:00.1234567Z'
+        queries: T gt datetime'2020-01-01T00:00:00.1234567Z'
+        queries: T lt datetime'2020-01-01T00:00:00.1234568Z'
+    """,
+    "guids are compared as texts": """
+        queries: G eq guid'0F8FAD5B-D9CB-469F-A165-70867728950E'
+    """,
+    "literals and unknown words are not checked": """
+        queries: S eq 'apple is no filter
+        queries: T eq datetime'garbage' is no filter
+        queries: G eq guid'garbage' is no filter
+        queries: X eq X'0' is no filter
+        queries: X eq X'0g' is no filter
+        queries: I eq 1; is no filter
+        queries: L eq 9223372036854775808L is no filter
+    """,
+    "comparisons are not counted": """
+        queries: 16 comparisons are too many
+    """,
+    "the size of an entity is that of the request's JSON, and an insert's is not checked": """
+        batches: an entity that is refused, for its size
+        limits: an entity of 1 MiB of Japanese
+        limits: an entity of 1 MiB of emoji
+        limits: an entity of more than 1 MiB, ASCII
+        limits: an entity of more than 1 MiB, Japanese
+        limits: an entity of more than 1 MiB, emoji
+        limits: the keys are a part of the entity
+        limits: what a property counts, Int32
+        limits: what a property counts, Int64
+        limits: what a property counts, Double
+        limits: what a property counts, Boolean
+        limits: what a property counts, Guid
+        limits: what a property counts, DateTime
+        limits: what a property counts, Binary
+        limits: what a property counts, String
+        limits: an entity that a merge lets grow too large
+    """,
+    "properties are not counted": """
+        batches: an entity that is refused, for its properties
+        limits: 253 properties
+        limits: properties that a merge adds
+    """,
+    "names of properties are not checked": """
+        limits: no property is named a-b
+        limits: no property is named 1a
+        limits: no property is named a b
+        limits: no property is named a.b
+        limits: no property is named a'b
+        limits: no property is named a+b
+        limits: no property is named a/b
+        limits: no property is named a,b
+        limits: no property is named a(b)
+        limits: no property is named $a
+        limits: no property is without a name
+        limits: a property's name of 256 characters
+    """,
+    "the code is EntityTooLarge, as of any large entity": """
+        limits: a request of more than 4 MiB, put
+        limits: a request of more than 4 MiB, merge
+    """,
+    "the part of an insert has neither a body nor Preference-Applied": """
+        batches: an insert with Prefer: return-no-content
+        batches: an insert with its content
+    """,
+    "a batch's URLs are taken apart at the wrong comma": """
+        batches: a row with a comma and a quote
+    """,
+    "JSON is read only from a single line": """
+        batches: JSON of several lines
+    """,
+    "a boundary stands before the status line": """
+        batches: 101 operations
+    """,
+    "an index 0 is written, and a Content-ID": """
+        batches: the index 0 is left out
+        batches: the part of a failure has no Content-ID
+    """,
+    "neither partitions nor tables are compared": """
+        batches: two partitions
+        batches: two tables
+    """,
+    "If-Match is not asked for in a batch": """
+        batches: delete needs If-Match
+    """,
+    "X-HTTP-Method is ignored in a batch": """
+        batches: merge by X-HTTP-Method
+    """,
+    "the part of a query is malformed": """
+        batches: a query
+    """,
+    "the form of a batch is not checked: such ones are executed, or answered 500 without a body": """
+        batches: a query among writes
+        batches: two changesets
+        batches: no batch: an empty body
+        batches: no batch: text
+        batches: no batch: an empty changeset
+        batches: no batch: no part
+        batches: no batch: another boundary
+        batches: no batch: a part that is no request
+        batches: no batch: a write in no changeset
+        batches: no boundary in the content type
+    """,
+    "no challenge": """
+        auth: none, with a newer version
+    """,
+    "dates are not checked": """
+        auth: a date of 16 minutes ago
+        auth: a date of yesterday
+        auth: a date in 16 minutes
+        auth: a date that is none
+        auth: a date that is empty
+        auth: no date
+        auth: Date is too old as well
+    """,
+    "Date goes before x-ms-date": """
+        auth: x-ms-date goes before Date
+    """,
+    "a query needs the resource type c": """
+        sas: query with just what it needs
+        sas: query without its resource type
+    """,
+    "one of the two permissions is enough": """
+        sas: upsert by PUT without its permissions
+        sas: upsert by merge without its permissions
+        sas of a table: upsert by PUT without its permissions
+        sas of a table: upsert by merge without its permissions
+    """,
+    "an end that is no time is none": """
+        sas: one of no time is refused
+        sas of a table: one of no time is refused
+    """,
+    "addresses are not checked": """
+        sas: from 10.0.0.1 only
+        sas: from 127.0.0.2-127.0.0.9 only
+        sas: from 10.0.0.0-10.255.255.255 only
+        sas of a table: from some addresses
+    """,
+    "permissions are not checked in a batch": """
+        sas: a batch without the permission to insert
+        sas: a batch without the permission to upsert
+        sas: a batch without the permission to delete
+        sas: a batch without the permission to write
+    """,
+    "a table's signature lets delete the table": """
+        sas of a table: no leave to delete a table
+    """,
+    "a table's signature is not taken for a batch": """
+        sas of a table: a batch
+    """,
+    "ranges of keys are not enforced": """
+        sas of a table: the range of a partition, in queries
+        sas of a table: the range of partitions from one on, in queries
+        sas of a table: the range of partitions up to one, in queries
+        sas of a table: the range of rows of a partition, in queries
+        sas of a table: the range of rows from one on, in queries
+        sas of a table: the range of rows up to one, in queries
+        sas of a table: the range of rows of two partitions, in queries
+        sas of a table: the range of a partition, in writes
+        sas of a table: the range of partitions from one on, in writes
+        sas of a table: the range of partitions up to one, in writes
+        sas of a table: the range of rows of a partition, in writes
+        sas of a table: the range of rows from one on, in writes
+        sas of a table: the range of rows up to one, in writes
+        sas of a table: the range of rows of two partitions, in writes
+    """,
+    "a policy has to be complete": """
+        policies: what one leaves out, the signature says
+    """,
+    "the signature may repeat what the policy says": """
+        policies: what one says, the signature may not
+    """,
+    "the answer has no body": """
+        errors: the body, for malformed JSON
+        errors: the body, for a delete without ETag
+        errors: the content type, for malformed JSON
+        errors: the content type, for a delete without ETag
+    """,
+    "x-ms-error-code is always there": """
+        errors: no x-ms-error-code, for a missing entity
+        errors: no x-ms-error-code, for an entity that exists
+        errors: no x-ms-error-code, for a stale ETag
+    """,
+    "the code is AuthorizationFailure, in XML": """
+        errors: of a bad signature
+    """,
+    "another form of XML": """
+        errors: XML, where no JSON is accepted
+    """,
+    "another content type": """
+        errors: in a batch
+    """,
+}
+
+DIFFERENCES = {name.strip(): cause for cause, names in CAUSES.items() for name in names.strip().splitlines()}

@@ -1,0 +1,485 @@
+"""Entity group transactions."""
+
+import json
+import re
+import uuid
+from email.parser import HeaderParser
+
+from .client import MINIMAL, Answer, Failure, entity, expect, expect_match, key, require
+from .suite import test, tests
+
+# Operations: what stands in a part of the changeset.
+
+
+class Operation:
+    def __init__(self, method, url, headers, body=None):
+        self.method, self.url, self.body = method, url, body
+        self.headers = {"Accept": MINIMAL, "DataServiceVersion": "3.0"} | headers
+        if body is not None:
+            self.headers["Content-Type"] = "application/json"
+
+    def __str__(self):
+        return f"{self.method} {self.url} in a batch"
+
+    def text(self, eol="\r\n"):
+        lines = [f"{self.method} {self.url} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items() if value is not None]
+        body = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        return eol.join([*lines, "", "" if self.body is None else body])
+
+
+def insert(s, table, sent, prefer="return-no-content"):
+    return Operation("POST", f"{s.url}/{table}", {"Prefer": prefer}, sent)
+
+
+def put(s, table, sent, etag=None):
+    return Operation("PUT", s.url + s.path_of(table, sent), {"If-Match": etag}, sent)
+
+
+def merge(s, table, sent, etag=None):
+    url = s.url + s.path_of(table, sent)
+    if s.mode == "cosmos":
+        return Operation("POST", url, {"If-Match": etag, "X-HTTP-Method": "MERGE"}, sent)
+    return Operation("PATCH", url, {"If-Match": etag}, sent)
+
+
+def delete(s, table, partition="p", row="r", etag="*"):
+    return Operation("DELETE", f"{s.url}/{table}{key(partition, row)}", {"If-Match": etag})
+
+
+def get(s, table, partition="p", row="r"):
+    return Operation("GET", f"{s.url}/{table}{key(partition, row)}", {})
+
+
+def multipart(boundary, parts, eol="\r\n"):
+    """Parts are their headers and their content."""
+    text = "".join(f"--{boundary}{eol}{headers}{eol}{eol}{content}{eol}" for headers, content in parts)
+    return f"{text}--{boundary}--{eol}"
+
+
+def changeset(operations, eol="\r\n"):
+    boundary = f"changeset_{uuid.uuid4()}"
+    headers = f"Content-Type: application/http{eol}Content-Transfer-Encoding: binary"
+    parts = [(headers, operation.text(eol)) for operation in operations]
+    return f"Content-Type: multipart/mixed; boundary={boundary}", multipart(boundary, parts, eol)
+
+
+def send_parts(s, parts, authorize=None):
+    boundary = f"batch_{uuid.uuid4()}"
+    return send_raw(s, f"multipart/mixed; boundary={boundary}", multipart(boundary, parts), authorize)
+
+
+def send_raw(s, content_type, body, authorize=None):
+    return s.send("POST", "/$batch", headers={"Content-Type": content_type}, body=body, authorize=authorize)
+
+
+def send_batch(s, operations, authorize=None):
+    return Batch(s, send_parts(s, [changeset(operations)], authorize), operations)
+
+
+def send_query(s, operation):
+    headers = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary"
+    return Batch(s, send_parts(s, [(headers, operation.text())]), [operation])
+
+
+# Answers.
+
+
+def split(headers_and_content):
+    head, separator, content = re.split(r"\r?\n(\r?\n)", "\n" + headers_and_content, maxsplit=1) \
+        if re.search(r"\r?\n\r?\n", "\n" + headers_and_content) else (headers_and_content, "", "")
+    return HeaderParser().parsestr(head.replace("\r\n", "\n").lstrip("\n")), content
+
+
+def parts_of(content_type, body):
+    """Of a multipart text, with lines that end in CRLF or in LF."""
+    boundary = re.fullmatch(r"multipart/mixed; ?boundary=(\S+)", content_type or "")
+    require(boundary, f"Content-Type {content_type}")
+    delimiter = re.escape("--" + boundary[1])
+    pieces = re.split(rf"(?:\A|\r?\n){delimiter}(--)?[ \t]*(?:\r?\n|\Z)", body)
+    require(len(pieces) > 2 and pieces[-2] == "--" and pieces[-1].strip() == "" and pieces[0].strip() == "" and
+            pieces[1:-2:2] == [None] * len(pieces[1:-2:2]), f"no multipart text: {body!r}")
+    return [split(piece) for piece in pieces[2:-2:2]]
+
+
+class Batch:
+    def __init__(self, s, answer, operations):
+        self.service, self.answer, self.operations = s, answer, operations
+
+    @property
+    def parts(self):
+        """The answers to the operations."""
+        self.answer.expect(202)
+        outer_type = self.answer.header("Content-Type")
+        expect_match(r"multipart/mixed; ?boundary=batchresponse_[\w-]+", outer_type, "Content-Type")
+        content = parts_of(outer_type, self.answer.text)
+        expect(len(content), 1, "outer parts")
+        if self.operations[0].method != "GET":
+            content_type = content[0][0]["Content-Type"]
+            expect_match(r"multipart/mixed; ?boundary=changesetresponse_[\w-]+", content_type, "Content-Type")
+            content = parts_of(content_type, content[0][1])
+        operations = self.operations if len(content) == len(self.operations) else [None] * len(content)
+        return [self.part(o, *c) for o, c in zip(operations, content)]
+
+    def part(self, operation, headers, content):
+        expect(headers["Content-Type"], "application/http", "Content-Type")
+        expect(headers["Content-Transfer-Encoding"], "binary", "Content-Transfer-Encoding")
+        line = re.match(r"HTTP/1\.1 (\d{3}) [^\r\n]*\r?\n", content)
+        require(line, f"no status line: {content!r}")
+        inner_headers, body = split(content[line.end():])
+        return Answer(self.service, operation or "the batch", int(line[1]), inner_headers, body.strip().encode())
+
+    def expect_parts(self, *statuses):
+        parts = self.parts
+        if [part.status for part in parts] != list(statuses):
+            raise Failure(f"{self.answer.text!r}: expected {statuses}")
+        return parts
+
+    def refused(self, index, status, *codes):
+        """As one part, which says which operation it was."""
+        parts = self.parts
+        expect(len(parts), 1, "parts")
+        parts[0].refused(status, *codes)
+        message = parts[0].error[1]
+        found = re.match(r"(\d+):|", message)[1] or "0"
+        expect(found, str(index), "index")
+        return parts[0]
+
+    def refused_as_a_whole(self, *codes):
+        """By its status, or by its part."""
+        if self.answer.status != 202:
+            return self.answer.refused(400, *codes)
+        parts = self.parts
+        expect(len(parts), 1, "parts")
+        return parts[0].refused(400, *codes)
+
+
+def contents(s, table):
+    return {e["RowKey"]: {n: v for n, v in e.items() if n not in ("odata.etag", "Timestamp", "PartitionKey", "RowKey")}
+            for e in s.query(table).values}
+
+
+# Tests.
+
+
+@test("batches: all kinds of operations")
+def _(s):
+    table = s.table()
+    for row in "abcd":
+        s.insert(table, entity(row, x=1, y=1)).expect(201)
+    etag = s.get(table, row="b").etag
+    batch = send_batch(s, [
+        insert(s, table, entity("new", x=2)), put(s, table, entity("a", x=2)), put(s, table, entity("b", x=2), etag),
+        merge(s, table, entity("c", x=2)), put(s, table, entity("put", x=2)), merge(s, table, entity("merge", x=2)),
+        delete(s, table, row="d")])
+    parts = batch.expect_parts(*[204] * 7)
+    expect(contents(s, table), {"new": {"x": 2}, "a": {"x": 2}, "b": {"x": 2}, "c": {"x": 2, "y": 1},
+                                "put": {"x": 2}, "merge": {"x": 2}})
+    for row, part in zip(["new", "a", "b", "c", "put", "merge"], parts):
+        expect(part.etag, s.get(table, row=row).etag, "ETag")
+        expect(part.body, b"")
+    expect(parts[6].header("ETag"), None, "ETag")
+    for part in parts:
+        require(part.header("DataServiceVersion"), f"{part}: no DataServiceVersion")
+
+
+@test("batches: an insert says where the entity is")
+def _(s):
+    table = s.table()
+    part, = send_batch(s, [insert(s, table, entity("it's"))]).expect_parts(204)
+    path = s.path_of(table, entity("it's"))
+    require(s.is_at(part.header("Location"), path), f"Location {part.header('Location')}")
+    require(s.is_at(part.header("DataServiceId"), path), f"DataServiceId {part.header('DataServiceId')}")
+
+
+@test("batches: an insert with Prefer: return-no-content")
+def _(s):
+    part, = send_batch(s, [insert(s, s.table(), entity())]).expect_parts(204)
+    expect(part.header("Preference-Applied"), "return-no-content")
+
+
+@test("batches: an insert with its content")
+def _(s):
+    table = s.table()
+    batch = send_batch(s, [insert(s, table, entity("a", x=1), prefer=None),
+                           insert(s, table, entity("b", x=2), prefer="return-content")])
+    for row, x, part in zip("ab", (1, 2), batch.expect_parts(201, 201)):
+        found = part.json
+        expect((found.get("RowKey"), found.get("x"), found.get("odata.etag")), (row, x, part.etag))
+
+
+@test("batches: parts are in the order of the operations")
+def _(s):
+    table = s.table()
+    rows = [f"{n * 37 % 100:02}" for n in range(50)]
+    batch = send_batch(s, [insert(s, table, entity(row)) for row in rows])
+    for row, part in zip(rows, batch.expect_parts(*[204] * 50)):
+        require(s.is_at(part.header("Location"), s.path_of(table, entity(row))),
+                f"Location {part.header('Location')}, expected that of {row}")
+
+
+@tests("batches: a row {}", {
+    "with a quote": "it's", "with a comma and a quote": "a',b", "of Japanese": "\u65e5\u672c", "with brackets": "(a)",
+    "that is empty": "", "with percent and plus": "1%+2%"})
+def _(s, row):
+    table = s.table()
+    send_batch(s, [insert(s, table, entity(row, x=1)), put(s, table, entity("other"))]).expect_parts(204, 204)
+    send_batch(s, [put(s, table, entity(row, x=2))]).expect_parts(204)
+    send_batch(s, [merge(s, table, entity(row, y=3))]).expect_parts(204)
+    expect(contents(s, table), {row: {"x": 2, "y": 3}, "other": {}})
+    send_batch(s, [delete(s, table, row=row)]).expect_parts(204)
+    expect(s.rows(table), ["other"])
+
+
+@tests("batches: a text {}", {
+    "like a boundary": "--batch_1\r\n--changeset_1--\r\n", "like a request": "PUT http://x/y HTTP/1.1\r\n\r\n{}",
+    "of braces": '}{"a":1}\n{', "of Japanese": "\u65e5\u672c", "of line separators": "\u2028"})
+def _(s, text):
+    table = s.table()
+    send_batch(s, [put(s, table, entity("a", x=text)), put(s, table, entity("b", x=text))]).expect_parts(204, 204)
+    expect(contents(s, table), {"a": {"x": text}, "b": {"x": text}})
+
+
+@test("batches: JSON of several lines")
+def _(s):
+    table = s.table()
+    text = json.dumps(entity(x=1), indent=2).replace("\n", "\r\n")
+    send_batch(s, [Operation("POST", f"{s.url}/{table}", {"Prefer": "return-no-content"}, text)]).expect_parts(204)
+    expect(contents(s, table), {"r": {"x": 1}})
+
+
+@test("batches: lines that end in LF")
+def _(s):
+    table = s.table()
+    boundary = f"batch_{uuid.uuid4()}"
+    body = multipart(boundary, [changeset([put(s, table, entity(x=1))], "\n")], "\n")
+    Batch(s, send_raw(s, f"multipart/mixed; boundary={boundary}", body),
+          [put(s, table, entity())]).expect_parts(204)
+    expect(contents(s, table), {"r": {"x": 1}})
+
+
+@test("batches: 100 operations")
+def _(s):
+    table = s.table()
+    send_batch(s, [insert(s, table, entity(f"{n:03}")) for n in range(100)]).expect_parts(*[204] * 100)
+    expect(len(s.rows(table)), 100, "entities")
+
+
+@test("batches: 101 operations")
+def _(s):
+    table = s.table()
+    send_batch(s, [insert(s, table, entity(f"{n:03}")) for n in range(101)]).refused_as_a_whole("InvalidInput")
+    expect(s.rows(table), [])
+
+
+def failing(s, table):
+    """Operations that fail in a table with the entities a and b, and as what."""
+    return {
+        "insert what is there": (insert(s, table, entity("a")), 409, "EntityAlreadyExists"),
+        "put with a stale ETag": (put(s, table, entity("a"), s.stale), 412, "UpdateConditionNotSatisfied"),
+        "merge with a stale ETag": (merge(s, table, entity("a"), s.stale), 412, "UpdateConditionNotSatisfied"),
+        "delete with a stale ETag": (delete(s, table, row="a", etag=s.stale), 412, "UpdateConditionNotSatisfied"),
+        "update what is not there": (put(s, table, entity("none"), "*"), 404, "ResourceNotFound"),
+        "merge into what is not there": (merge(s, table, entity("none"), "*"), 404, "ResourceNotFound"),
+        "delete what is not there": (delete(s, table, row="none"), 404, "ResourceNotFound"),
+    }
+
+
+@tests("batches: {}", {
+    f"{operation}, {place}": (operation, index)
+    for operation in ("insert what is there", "put with a stale ETag", "merge with a stale ETag",
+                      "delete with a stale ETag", "update what is not there", "merge into what is not there",
+                      "delete what is not there")
+    for place, index in {"first": 0, "third": 2}.items()})
+def _(s, kind, index):
+    table = s.table()
+    s.stale = s.insert(table, entity("a", x=0)).expect(201).etag
+    for row in "abc":
+        s.put(table, entity(row, x=1)).expect(204)
+    etags = [s.get(table, row=row).etag for row in "abc"]
+    operation, status, code = failing(s, table)[kind]
+    others = [insert(s, table, entity("new")), put(s, table, entity("b", x=2)), delete(s, table, row="c"),
+              merge(s, table, entity("newer", x=2))]
+    part = send_batch(s, others[:index] + [operation] + others[index:]).refused(index, status, code)
+    require((part.header("Content-Type") or "").startswith("application/json"), part)
+    # Nothing of it was done.
+    expect(contents(s, table), {row: {"x": 1} for row in "abc"})
+    expect([s.get(table, row=row).etag for row in "abc"], etags, "ETags")
+
+
+@test("batches: the index 0 is left out", only="storage")
+def _(s):
+    part = send_batch(s, [put(s, s.table(), entity(), "*")]).refused(0, 404, "ResourceNotFound")
+    expect_match(r"\D.*", part.error[1], "message")
+
+
+@test("batches: the index 0 is written", only="cosmos")
+def _(s):
+    part = send_batch(s, [put(s, s.table(), entity(), "*")]).refused(0, 404, "ResourceNotFound")
+    expect_match(r"0:.*", part.error[1], "message")
+
+
+@test("batches: the first failure is the answer")
+def _(s):
+    table = s.table()
+    s.insert(table, entity("a")).expect(201)
+    send_batch(s, [insert(s, table, entity("b")), insert(s, table, entity("a")), delete(s, table, row="none")]) \
+        .refused(1, 409, "EntityAlreadyExists")
+
+
+@test("batches: the part of a failure has no Content-ID", only="storage")
+def _(s):
+    table = s.table()
+    s.insert(table, entity("a")).expect(201)
+    operations = [insert(s, table, entity("b")), insert(s, table, entity("a"))]
+    for n, operation in enumerate(operations):
+        operation.headers["Content-ID"] = str(n)
+    expect(send_batch(s, operations).refused(1, 409).header("Content-ID"), None, "Content-ID")
+
+
+@test("batches: a row that comes twice")
+def _(s):
+    table = s.table()
+    send_batch(s, [put(s, table, entity("a")), put(s, table, entity("b")), merge(s, table, entity("a", x=1))]) \
+        .refused(2, 400, "InvalidDuplicateRow")
+    expect(s.rows(table), [])
+
+
+@test("batches: an insert and a delete of one row")
+def _(s):
+    table = s.table()
+    send_batch(s, [insert(s, table, entity("a")), delete(s, table, row="a")]).refused(1, 400, "InvalidDuplicateRow")
+    expect(s.rows(table), [])
+
+
+@test("batches: two partitions")
+def _(s):
+    table = s.table()
+    send_batch(s, [insert(s, table, entity("a", "p")), insert(s, table, entity("b", "q"))]) \
+        .refused(1, 400, "CommandsInBatchActOnDifferentPartitions")
+    expect(s.rows(table), [])
+
+
+@test("batches: two tables")
+def _(s):
+    first, second = s.table(), s.table()
+    send_batch(s, [put(s, first, entity("a")), put(s, second, entity("b"))]).refused_as_a_whole()
+    expect((s.rows(first), s.rows(second)), ([], []))
+
+
+@test("batches: no such table")
+def _(s):
+    table = s.new_name()
+    answer = send_batch(s, [insert(s, table, entity())])
+    if answer.answer.status == 404:
+        answer.answer.refused(404, "TableNotFound")
+    else:
+        answer.refused(0, 404, "TableNotFound")
+
+
+@test("batches: delete needs If-Match")
+def _(s):
+    table = s.table()
+    s.insert(table, entity("a")).expect(201)
+    send_batch(s, [put(s, table, entity("b")), delete(s, table, row="a", etag=None)]).refused(1, 400)
+    expect(s.rows(table), ["a"])
+
+
+@tests("batches: an entity that is refused, for {}", {
+    "a text that is too long": ({"x": "a" * 32769}, "PropertyValueTooLarge"),
+    "its size": ({f"x{n}": "a" * 32768 for n in range(17)}, "EntityTooLarge"),
+    "its properties": ({f"x{n}": n for n in range(253)}, "TooManyProperties"),
+    "an Int64 that is a number": ({"x@odata.type": "Edm.Int64", "x": 5}, "InvalidInput"),
+    "a list": ({"x": []}, "InvalidInput")}, only="storage")
+def _(s, properties, code):
+    table = s.table()
+    for operation in (insert, put, merge):
+        send_batch(s, [put(s, table, entity("a")), operation(s, table, entity("b", **properties))]).refused(1, 400, code)
+    expect(s.rows(table), [])
+
+
+@test("batches: merge by X-HTTP-Method")
+def _(s):
+    table = s.table()
+    s.insert(table, entity(x=1, y=1)).expect(201)
+    url = s.url + s.path_of(table, entity())
+    send_batch(s, [Operation("POST", url, {"X-HTTP-Method": "MERGE"}, entity(x=2))]).expect_parts(204)
+    expect(contents(s, table), {"r": {"x": 2, "y": 1}})
+
+
+@test("batches: merge by MERGE", only="storage")
+def _(s):
+    table = s.table()
+    s.insert(table, entity(x=1, y=1)).expect(201)
+    url = s.url + s.path_of(table, entity())
+    send_batch(s, [Operation("MERGE", url, {}, entity(x=2))]).expect_parts(204)
+    expect(contents(s, table), {"r": {"x": 2, "y": 1}})
+
+
+@test("batches: a query")
+def _(s):
+    table = s.table()
+    etag = s.insert(table, entity("it's", x=1)).expect(201).etag
+    part, = send_query(s, get(s, table, row="it's")).expect_parts(200)
+    found = part.json
+    expect((found.get("RowKey"), found.get("x"), found.get("odata.etag")), ("it's", 1, etag))
+
+
+@test("batches: a query among writes")
+def _(s):
+    table = s.table()
+    s.insert(table, entity("a")).expect(201)
+    send_batch(s, [put(s, table, entity("b")), get(s, table, row="a")]).refused_as_a_whole()
+    expect(s.rows(table), ["a"])
+
+
+@test("batches: two changesets")
+def _(s):
+    table = s.table()
+    parts = [changeset([put(s, table, entity(row))]) for row in "ab"]
+    send_parts(s, parts).refused(400)
+    expect(s.rows(table), [])
+
+
+@tests("batches: no batch: {}", {
+    "an empty body": lambda s, boundary: "", "text": lambda s, boundary: "hello",
+    "an empty changeset": lambda s, boundary: multipart(boundary, [changeset([])]),
+    "no part": lambda s, boundary: f"--{boundary}--\r\n",
+    "another boundary": lambda s, boundary: multipart("batch_other", [changeset([put(s, "t123", entity())])]),
+    "a part that is no request": lambda s, boundary: multipart(
+        boundary, [("Content-Type: multipart/mixed; boundary=changeset_1",
+                    multipart("changeset_1", [("Content-Type: application/http", "hello")]))]),
+    "a write in no changeset": lambda s, boundary: multipart(
+        boundary, [("Content-Type: application/http", put(s, "t123", entity()).text())])})
+def _(s, body):
+    boundary = f"batch_{uuid.uuid4()}"
+    send_raw(s, f"multipart/mixed; boundary={boundary}", body(s, boundary)).refused(400)
+
+
+@test("batches: no boundary in the content type")
+def _(s):
+    body = multipart("batch_1", [changeset([put(s, s.table(), entity())])])
+    send_raw(s, "multipart/mixed", body).refused_somehow()
+
+
+@test("batches: more than 4 MiB", only="storage")
+def _(s):
+    table = s.table()
+    operations = [put(s, table, entity(f"{n:03}", x="a" * 32768, y="a" * 32768)) for n in range(65)]
+    send_batch(s, operations).answer.refused(413, "RequestBodyTooLarge")
+    expect(s.rows(table), [])
+
+
+@test("batches: almost 4 MiB", only="storage")
+def _(s):
+    table = s.table()
+    operations = [put(s, table, entity(f"{n:03}", x="a" * 32768, y="a" * 32768)) for n in range(62)]
+    send_batch(s, operations).expect_parts(*[204] * 62)
+
+
+@test("batches: more than 2 MiB", only="cosmos")
+def _(s):
+    table = s.table()
+    operations = [put(s, table, entity(f"{n:03}", x="a" * 32768)) for n in range(70)]
+    send_batch(s, operations).answer.expect(400, 413)
+    expect(s.rows(table), [])

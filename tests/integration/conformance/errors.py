@@ -1,0 +1,189 @@
+"""What answers look like beside what they say: the headers, and the shapes of errors."""
+
+import uuid
+from xml.etree import ElementTree
+
+from .client import FULL, MINIMAL, NONE, SharedKey, entity, expect, expect_match, require
+from .suite import test, tests
+
+GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,7}Z"
+
+
+def missing_entity(s, headers=None):
+    return s.get(s.table(), headers=headers).expect(404)
+
+
+def missing_table(s, headers=None):
+    return s.query(s.new_name(), headers=headers).expect(404)
+
+
+def entity_exists(s, headers=None):
+    table = s.table()
+    s.insert(table, entity()).expect(201)
+    return s.insert(table, entity(), headers).expect(409)
+
+
+def table_exists(s, headers=None):
+    return s.create(s.table(), headers).expect(409)
+
+
+def no_filter(s, headers=None):
+    return s.query(s.table(), "a eq", headers=headers).expect(400)
+
+
+def wrong_type(s, headers=None):
+    return s.insert(s.table(), entity(a=[]), headers).expect(400)
+
+
+def malformed(s, headers=None):
+    return s.insert(s.table(), "{", headers).expect(400)
+
+
+def stale(s, headers=None):
+    table = s.table()
+    etag = s.put(table, entity()).expect(204).etag
+    s.put(table, entity(a=1)).expect(204)
+    return s.put(table, entity(a=2), etag).expect(412)
+
+
+def delete_without_etag(s, headers=None):
+    return s.delete(s.table(), etag=None).expect(400)
+
+
+def bad_table_name(s, headers=None):
+    return s.create("a/b", headers).refused_somehow()
+
+
+FAILURES = {"a missing entity": missing_entity, "a missing table": missing_table,
+            "an entity that exists": entity_exists, "a table that exists": table_exists,
+            "no filter": no_filter, "a wrong type": wrong_type, "malformed JSON": malformed,
+            "a stale ETag": stale, "a delete without ETag": delete_without_etag, "a table's name": bad_table_name}
+
+
+def message_of(answer):
+    error = answer.json.get("odata.error", {})
+    expect(set(error), {"code", "message"}, "members")
+    expect(set(error["message"]), {"lang", "value"}, "members")
+    return error["code"], error["message"]["lang"], error["message"]["value"]
+
+
+@tests("errors: the body, for {}", FAILURES, only="storage")
+def _(s, fail):
+    answer = fail(s)
+    code, language, text = message_of(answer)
+    expect_match(r"\w+", code, "code")
+    expect(language, "en-US", "language")
+    expect_match(rf"[^\n]+\nRequestId:{GUID}\nTime:{TIME}", text, "message")
+    require(f"RequestId:{answer.header('x-ms-request-id')}\n" in text, f"{answer}: another RequestId")
+
+
+@tests("errors: the content type, for {}", FAILURES, only="storage")
+def _(s, fail):
+    expect_match(r"application/json;odata=minimalmetadata;streaming=true;charset=utf-8",
+                 fail(s).header("Content-Type"), "Content-Type")
+
+
+@tests("errors: the body of Cosmos, for {}", FAILURES, only="cosmos")
+def _(s, fail):
+    answer = fail(s)
+    code, language, text = message_of(answer)
+    expect_match(r"\w+", code, "code")
+    expect(language, "en-us", "language")
+    expect_match(rf".+\nRequestID:{GUID}\n", text, "message")
+    expect_match(r"application/json; ?odata=(full|minimal)metadata.*", answer.header("Content-Type"), "Content-Type")
+    expect(answer.header("x-ms-error-code"), None, "x-ms-error-code")
+
+
+@tests("errors: JSON at {} metadata too", {"full": FULL, "none": NONE})
+def _(s, accept):
+    message_of(missing_entity(s, {"Accept": accept}))
+
+
+@tests("errors: no x-ms-error-code, for {}", {
+    name: FAILURES[name] for name in ("a missing entity", "an entity that exists", "a stale ETag")}, only="storage")
+def _(s, fail):
+    expect(fail(s).header("x-ms-error-code"), None, "x-ms-error-code")
+
+
+@test("errors: of a bad signature", only="storage")
+def _(s):
+    from .auth import OTHER_KEY
+
+    answer = s.query(s.table(), authorize=SharedKey(s.account, OTHER_KEY)).expect(403)
+    expect(answer.header("x-ms-error-code"), "AuthenticationFailed", "x-ms-error-code")
+    require((answer.header("Content-Type") or "").startswith("application/json"), f"{answer}: no JSON")
+    code, language, text = message_of(answer)
+    expect((code, language), ("AuthenticationFailed", "en-US"))
+    expect_match(rf".+\nRequestId:{GUID}\nTime:{TIME}", text, "message")
+
+
+@test("errors: XML, where no JSON is accepted", only="storage")
+def _(s):
+    answer = s.query(s.table(), headers={"Accept": None}).expect(415)
+    require("xml" in (answer.header("Content-Type") or ""), f"{answer}: no XML")
+    namespace = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}"
+    root = ElementTree.fromstring(answer.body)
+    expect(root.tag, f"{namespace}error")
+    expect(root.findtext(f"{namespace}code"), "AtomFormatNotSupported")
+    expect_match(rf".+\nRequestId:{GUID}\nTime:{TIME}", root.findtext(f"{namespace}message"), "message")
+    expect(root.find(f"{namespace}message").get("{http://www.w3.org/XML/1998/namespace}lang"), "en-US", "language")
+
+
+@test("errors: in a batch", only="storage")
+def _(s):
+    from .batches import put, send_batch
+
+    part = send_batch(s, [put(s, s.table(), entity(), "*")]).refused(0, 404, "ResourceNotFound")
+    _, language, text = message_of(part)
+    expect(language, "en-US", "language")
+    expect_match(rf"[^\n]+\nRequestId:{GUID}\nTime:{TIME}", text, "message")
+    expect_match(r"application/json;odata=minimalmetadata;streaming=true;charset=utf-8", part.header("Content-Type"),
+                 "Content-Type")
+
+
+def successes(s):
+    table = s.table()
+    yield s.create(s.new_name())
+    yield s.insert(table, entity("it's"))
+    yield s.put(table, entity())
+    yield s.merge(table, entity())
+    yield s.get(table)
+    yield s.query(table)
+    yield s.send("GET", "/Tables")
+    yield s.delete(table)
+
+
+@test("headers: of all answers", only="storage")
+def _(s):
+    identifiers = set()
+    for answer in [*successes(s), missing_entity(s), entity_exists(s)]:
+        expect_match(GUID, answer.header("x-ms-request-id"), "x-ms-request-id")
+        expect_match(r"\d{4}-\d\d-\d\d", answer.header("x-ms-version"), "x-ms-version")
+        expect_match(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", answer.header("Date"), "Date")
+        identifiers.add(answer.header("x-ms-request-id"))
+    expect(len(identifiers), 10, "different x-ms-request-ids")
+
+
+@test("headers: the client's request id comes back", only="storage")
+def _(s):
+    for id in (str(uuid.uuid4()), "any text"):
+        answer = s.query(s.table(), headers={"x-ms-client-request-id": id}).expect(200)
+        expect(answer.header("x-ms-client-request-id"), id)
+
+
+@test("headers: the connection stays")
+def _(s):
+    table = s.table()
+    socket = s.connection.sock
+    for answer in (s.get(table), s.query(table, "a eq"), s.insert(table, "{"), s.query(table)):
+        require(answer.header("Connection") != "close", answer)
+    require(socket is not None and s.connection.sock is socket, "another connection")
+
+
+@tests("headers: {} names its content", {"get": "get", "query": "query"})
+def _(s, operation):
+    table = s.table()
+    s.insert(table, entity()).expect(201)
+    answer = getattr(s, operation)(table, headers={"Accept": MINIMAL}).expect(200)
+    require((answer.header("Content-Type") or "").startswith("application/json"), answer)
