@@ -4,8 +4,9 @@ import json
 import re
 import uuid
 from email.parser import HeaderParser
+from email.utils import formatdate
 
-from .client import MINIMAL, Answer, Failure, entity, expect, expect_match, key, require
+from .client import MINIMAL, Answer, Failure, entity, expect, expect_match, key, own, require
 from .suite import test, tests
 
 # Operations: what stands in a part of the changeset.
@@ -155,8 +156,7 @@ class Batch:
 
 
 def contents(s, table):
-    return {e["RowKey"]: {n: v for n, v in e.items() if n not in ("odata.etag", "Timestamp", "PartitionKey", "RowKey")}
-            for e in s.query(table).values}
+    return {e["RowKey"]: own(e) for e in s.query(table).values}
 
 
 # Tests.
@@ -256,6 +256,19 @@ def _(s):
     Batch(s, send_raw(s, f"multipart/mixed; boundary={boundary}", body),
           [put(s, table, entity())]).expect_parts(204)
     expect(contents(s, table), {"r": {"x": 1}})
+
+
+@test("batches: the headers that clients add to parts")
+def _(s):
+    table = s.table()
+    operations = [insert(s, table, entity(row)) for row in "ab"]
+    for n, operation in enumerate(operations):
+        date = formatdate(usegmt=True)
+        operation.headers |= {"Content-ID": str(n), "x-ms-version": "2019-02-02", "x-ms-date": date, "Date": date,
+                              "Host": "127.0.0.1", "MaxDataServiceVersion": "3.0;NetFx",
+                              "Content-Length": str(len(json.dumps(operation.body)))}
+    send_batch(s, operations).expect_parts(204, 204)
+    expect(s.rows(table), ["a", "b"])
 
 
 @test("batches: 100 operations")
@@ -394,7 +407,8 @@ def _(s):
 def _(s, properties, code):
     table = s.table()
     for operation in (insert, put, merge):
-        send_batch(s, [put(s, table, entity("a")), operation(s, table, entity("b", **properties))]).refused(1, 400, code)
+        operations = [put(s, table, entity("a")), operation(s, table, entity("b", **properties))]
+        send_batch(s, operations).refused(1, 400, code)
     expect(s.rows(table), [])
 
 

@@ -65,7 +65,8 @@ def _(s):
     expect((s.rows(name), s.rows(name.upper())), (["r"], []))
 
 
-@tests("cosmos: a table's name with {}", {"a hyphen": "a-", "an underscore": "a_", "a digit first": "1"}, only="cosmos")
+@tests("cosmos: a table's name with {}", {
+    "a hyphen": "a-", "an underscore": "a_", "a digit first": "1"}, only="cosmos")
 def _(s, prefix):
     name = s.new_name(prefix)
     s.create(name).expect(201)
@@ -97,16 +98,16 @@ def _(s, name):
     expect(s.rows(table), [])
 
 
-@tests("cosmos: a RowKey of 255 bytes, in {}", {"ASCII": "a" * 255, "Latin": "\u00e9" * 127, "Japanese": "\u65e5" * 85},
-       only="cosmos")
+@tests("cosmos: a RowKey of 255 bytes, in {}", {
+    "ASCII": "a" * 255, "Latin": "\u00e9" * 127, "Japanese": "\u65e5" * 85}, only="cosmos")
 def _(s, row):
     table = s.table()
     s.insert(table, entity(row)).expect(201)
     s.get(table, row=row).expect(200)
 
 
-@tests("cosmos: a RowKey of more, in {}", {"ASCII": "a" * 256, "Latin": "\u00e9" * 128, "Japanese": "\u65e5" * 86},
-       only="cosmos")
+@tests("cosmos: a RowKey of more, in {}", {
+    "ASCII": "a" * 256, "Latin": "\u00e9" * 128, "Japanese": "\u65e5" * 86}, only="cosmos")
 def _(s, row):
     table = s.table()
     s.insert(table, entity(row)).refused_somehow()

@@ -172,6 +172,13 @@ def _(s):
         expect(answer.header("x-ms-client-request-id"), id)
 
 
+@test("headers: what clients send beside")
+def _(s):
+    headers = {"MaxDataServiceVersion": "3.0;NetFx", "User-Agent": "conformance",
+               "x-ms-return-client-request-id": "true"}
+    expect(s.query(s.table(), more={"timeout": 10}, headers=headers).values, [])
+
+
 @test("headers: the connection stays")
 def _(s):
     table = s.table()

@@ -23,8 +23,8 @@ def sample(s):
 
 MATCHES = {
     "S eq 'apple'": "a", "S ne 'apple'": "bc", "S gt 'apple'": "bc", "S ge 'apple'": "abc", "S lt 'b'": "a",
-    "S le 'apple'": "a", "S eq 'it''s'": "b", "S eq '\u00e9 \U0001f600'": "c", "S eq ''": "", "S ge 'a' and S lt 'b'": "a",
-    "S eq 'Apple'": "",
+    "S le 'apple'": "a", "S eq 'it''s'": "b", "S eq '\u00e9 \U0001f600'": "c", "S eq ''": "", "S eq 'Apple'": "",
+    "S ge 'a' and S lt 'b'": "a",
     "I eq 1": "a", "I ne 1": "bc", "I gt 1": "b", "I ge 1": "ab", "I lt 1": "c", "I le 1": "ac", "I eq -3": "c",
     "I lt 0": "c", "I eq 1L": "a",
     "L eq 10L": "a", "L ne 10L": "bc", "L gt 9007199254740992L": "b", "L ge 9007199254740993L": "b",
@@ -43,7 +43,8 @@ MATCHES = {
     "not (I eq 1 or I eq 2) and I ge -3": "c", "not (not (I eq 1))": "a", "((I eq 1))": "a",
     "( I eq 1 ) or( I eq 2 )": "ab", "I eq 1 or I eq 2 or I eq -3": "abc",
     "(I eq 1 and (S eq 'apple' or (S eq 'x' and B eq true)))": "a",
-    "PartitionKey eq 'p'": "abc", "PartitionKey eq 'q'": "de", "PartitionKey gt 'p'": "de", "PartitionKey ne 'p'": "de",
+    "PartitionKey eq 'p'": "abc", "PartitionKey eq 'q'": "de", "PartitionKey gt 'p'": "de",
+    "PartitionKey ne 'p'": "de",
     "PartitionKey eq 'p' and RowKey eq 'b'": "b", "PartitionKey eq 'q' and RowKey eq 'b'": "",
     "RowKey ge 'b' and RowKey lt 'd'": "bc", "RowKey gt 'b' and PartitionKey eq 'p'": "c",
     "PartitionKey eq 'p' or RowKey eq 'd'": "abcd", "not (PartitionKey eq 'p')": "de",
