@@ -7,6 +7,7 @@ from email.utils import formatdate
 from time import time
 from urllib.parse import unquote
 
+from .batches import put, send_batch
 from .client import FULL, NONE, SharedKey, entity, expect, expect_match, key, require, unauthorized
 from .suite import test, tests
 
@@ -42,8 +43,6 @@ def _(s, lite):
 
 @tests("auth: {} of a batch", SCHEMES)
 def _(s, lite):
-    from .batches import put, send_batch
-
     send_batch(s, [put(s, s.table(), entity())], signed(s, lite)).expect_parts(204)
 
 

@@ -171,6 +171,7 @@ CAUSES = {
     """,
     "the part of a query is malformed": """
         batches: a query
+        batches: a query of what is not there
     """,
     "the form of a batch is not checked: such ones are executed, or answered 500 without a body": """
         batches: a query among writes
@@ -246,6 +247,11 @@ CAUSES = {
         sas of a table: the range of rows from one on, in writes
         sas of a table: the range of rows up to one, in writes
         sas of a table: the range of rows of two partitions, in writes
+        sas of a table: the bound srk alone is refused
+        sas of a table: the bound erk alone is refused
+    """,
+    "the length of an identifier is not checked": """
+        policies: the length of an identifier
     """,
     "a policy has to be complete": """
         policies: what one leaves out, the signature says
@@ -264,8 +270,9 @@ CAUSES = {
         errors: no x-ms-error-code, for an entity that exists
         errors: no x-ms-error-code, for a stale ETag
     """,
-    "the code is AuthorizationFailure, in XML": """
+    "refusals of signatures are in XML, with the code AuthorizationFailure or the service's": """
         errors: of a bad signature
+        errors: of a missing permission
     """,
     "another form of XML": """
         errors: XML, where no JSON is accepted

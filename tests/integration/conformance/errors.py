@@ -3,7 +3,10 @@
 import uuid
 from xml.etree import ElementTree
 
+from .auth import OTHER_KEY
+from .batches import put, send_batch
 from .client import FULL, MINIMAL, NONE, SharedKey, entity, expect, expect_match, require
+from .sas import account_sas
 from .suite import test, tests
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -108,14 +111,19 @@ def _(s, fail):
 
 @test("errors: of a bad signature", only="storage")
 def _(s):
-    from .auth import OTHER_KEY
-
     answer = s.query(s.table(), authorize=SharedKey(s.account, OTHER_KEY)).expect(403)
     expect(answer.header("x-ms-error-code"), "AuthenticationFailed", "x-ms-error-code")
     require((answer.header("Content-Type") or "").startswith("application/json"), f"{answer}: no JSON")
     code, language, text = message_of(answer)
     expect((code, language), ("AuthenticationFailed", "en-US"))
     expect_match(rf".+\nRequestId:{GUID}\nTime:{TIME}", text, "message")
+
+
+@test("errors: of a missing permission", only="storage")
+def _(s):
+    answer = s.query(s.table(), authorize=account_sas(s, "a")).expect(403)
+    expect(answer.header("x-ms-error-code"), "AuthorizationPermissionMismatch", "x-ms-error-code")
+    expect(message_of(answer)[:2], ("AuthorizationPermissionMismatch", "en-US"))
 
 
 @test("errors: XML, where no JSON is accepted", only="storage")
@@ -132,8 +140,6 @@ def _(s):
 
 @test("errors: in a batch", only="storage")
 def _(s):
-    from .batches import put, send_batch
-
     part = send_batch(s, [put(s, s.table(), entity(), "*")]).refused(0, 404, "ResourceNotFound")
     _, language, text = message_of(part)
     expect(language, "en-US", "language")

@@ -3,6 +3,7 @@
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from .auth import OTHER_KEY
 from .batches import delete, insert, put, send_batch
 from .client import Sas, entity, expect, hmac_sha256, require, utc
 from .suite import test, tests
@@ -131,8 +132,6 @@ def _(s, times):
 
 @test("sas: with another key", only="storage")
 def _(s):
-    from .auth import OTHER_KEY
-
     s.query(table_of_one(s), authorize=account_sas(s, secret=OTHER_KEY)).refused(403, "AuthenticationFailed")
 
 
@@ -293,8 +292,6 @@ def _(s, times):
 
 @test("sas of a table: with another key", only="storage")
 def _(s):
-    from .auth import OTHER_KEY
-
     table = table_of_one(s)
     s.query(table, authorize=table_sas(s, table, secret=OTHER_KEY)).refused(403, "AuthenticationFailed")
 
@@ -384,6 +381,12 @@ def _(s, bounds, within):
            [p + r for p, r in KEYS if p + r not in within])
 
 
+@tests("sas of a table: the bound {} alone is refused", ["srk", "erk"], only="storage")
+def _(s, bound):
+    table = s.once(sample)
+    s.query(table, authorize=table_sas(s, table, **{bound: "a"})).refused_somehow()
+
+
 @test("sas of a table: keys of all kinds as bounds", only="storage")
 def _(s):
     table, text = s.table(), "it's \u00e9+&"
@@ -443,6 +446,14 @@ def _(s):
     set_policies(s, table, five).expect(204)
     set_policies(s, table, five | {"p5": (utc(-60), utc(3600), "r")}).refused(400)
     expect(sorted(policies_of(s, table)), sorted(five))
+
+
+@test("policies: the length of an identifier", only="storage")
+def _(s):
+    table = s.table()
+    set_policies(s, table, {"i" * 64: (utc(-60), utc(3600), "r")}).expect(204)
+    s.query(table, authorize=by_policy(s, table, "i" * 64)).expect(200)
+    set_policies(s, table, {"i" * 65: (utc(-60), utc(3600), "r")}).refused(400)
 
 
 @test("policies: of no table", only="storage")
