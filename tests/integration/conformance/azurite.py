@@ -191,7 +191,7 @@ CAUSES = {
     "dates are not checked": """
         auth: a date of 16 minutes ago
         auth: a date of yesterday
-        auth: a date in 16 minutes
+        auth: a date in 17 minutes
         auth: a date that is none
         auth: a date that is empty
         auth: no date
