@@ -180,7 +180,7 @@ def _(s):
     for row in "abc":
         s.insert(table, entity(row)).expect(201)
     first = s.query(table, top=2)
-    token = dict(first.continuation)["NextPartitionKey"]
+    token = dict(first.continuation).get("NextPartitionKey", "")
     require(escaped(token) != token, token)
     rest = s.query(table, more=first.continuation)
     expect(sorted(e["RowKey"] for e in first.values + rest.values), ["a", "b", "c"])
