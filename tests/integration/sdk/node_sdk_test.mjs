@@ -624,6 +624,22 @@ storageGroup("access policies, and a table SAS by one", async () => {
   await refused(404, "TableNotFound", tableNamed(newName()).getAccessPolicy());
 });
 
+storageGroup("service properties: set some, the others stay", async () => {
+  const minuteMetrics = { version: "1.0", enabled: true, includeAPIs: true,
+                          retentionPolicy: { enabled: true, days: 5 } };
+  const rule = { allowedOrigins: "https://a.example", allowedMethods: "GET,PUT", allowedHeaders: "x-a",
+                 exposedHeaders: "x-b", maxAgeInSeconds: 5 };
+  await service.setProperties({ minuteMetrics });
+  await service.setProperties({ cors: [rule] });
+  const properties = await service.getProperties();
+  expect(minuteMetrics, properties.minuteMetrics, "kept");
+  expect([rule], properties.cors, "cors");
+  expect(["1.0", "1.0"], [properties.logging?.version, properties.hourMetrics?.version], "never set");
+  const off = { version: "1.0", enabled: false, retentionPolicy: { enabled: false } };
+  await service.setProperties({ cors: [], minuteMetrics: off });
+  expect(false, (await service.getProperties()).minuteMetrics.enabled, "no metrics");
+});
+
 console.log(`Node.js ${process.version}, @azure/data-tables ${version}, ${options.server}, ${options.mode}`);
 let failures = 0;
 for (const { name, run } of groups) {
