@@ -41,7 +41,7 @@ public:
 
     const std::string& directory() const noexcept { return directory_; }
 
-    /// The port on 127.0.0.1. Default: 0, any free one.
+    /// The port, on 127.0.0.1 and, if it is free there, on ::1. Default: 0, any free one.
     emulator_options& port(unsigned short);
 
     unsigned short port() const noexcept { return port_; }

@@ -172,6 +172,8 @@ grant gate::read_sas(const target& t, const origin& from, ticks now, const polic
                       field("epk"), field("erk")});
         text.pop_back();
         const auto bound = [&](const char* partition_key, const char* row_key) {
+            require(t.parameter(partition_key) || !t.parameter(row_key),
+                    authentication_failed("A row's bound needs that of its partition."));
             return t.parameter(partition_key)
                        ? std::optional(std::pair(sort_key(field(partition_key)), sort_key(field(row_key))))
                        : std::nullopt;

@@ -19,6 +19,8 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -26,6 +28,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace azkv::emulation {
 
@@ -44,6 +47,8 @@ request read_message(const http::request<http::string_body>& message) {
     request r;
     r.method = std::string(message.method_string());
     r.target = std::string(message.target());
+    if (const auto absolute = boost::urls::parse_absolute_uri(message.target())) // as if for a proxy
+        r.target = std::string(absolute->encoded_target());
     for (const auto& field : message) r.headers.emplace_back(field.name_string(), field.value());
     r.body = message.body();
     return r;
@@ -123,7 +128,6 @@ public:
           endpoint_(asio::ip::address_v4::loopback(), o.port()) {
         if (!o.certificates().empty()) use_tls(o);
         listen();
-        endpoint_ = acceptor_->local_endpoint(); // with the port that it was given
     }
 
     unsigned short port() const override { return endpoint_.port(); }
@@ -145,16 +149,17 @@ public:
 
     void start() override {
         if (serving_) return;
-        if (!acceptor_) listen();
+        if (acceptors_.empty()) listen();
         serving_ = true;
-        asio::co_spawn(strand_, accept(shared_from_this(), acceptor_), asio::detached);
+        for (const auto& a : acceptors_)
+            asio::co_spawn(strand_, accept(shared_from_this(), a), asio::detached);
     }
 
     void stop() override {
         serving_ = false;
         error_code ignored;
-        if (acceptor_) acceptor_->close(ignored);
-        acceptor_.reset();
+        for (const auto& a : acceptors_) a->close(ignored);
+        acceptors_.clear();
         for (session* s : sessions_) s->close();
     }
 
@@ -173,7 +178,17 @@ private:
                                        4);
     }
 
-    void listen() { acceptor_ = std::make_shared<tcp::acceptor>(strand_, endpoint_); }
+    void listen() {
+        const auto first = std::make_shared<tcp::acceptor>(strand_, endpoint_);
+        endpoint_ = first->local_endpoint(); // with the port that it was given
+        acceptors_.push_back(first);
+        // Some take `localhost` for ::1. Where there is no such address, or another has the port, let it be.
+        try {
+            const tcp::endpoint second(asio::ip::address_v6::loopback(), port());
+            acceptors_.push_back(std::make_shared<tcp::acceptor>(strand_, second));
+        } catch (const boost::system::system_error&) {
+        }
+    }
 
     asio::awaitable<void> accept(std::shared_ptr<http_server> self, std::shared_ptr<tcp::acceptor> acceptor) {
         while (acceptor->is_open()) {
@@ -368,7 +383,7 @@ private:
     }
 
     asio::strand<asio::any_io_executor> strand_;
-    std::shared_ptr<tcp::acceptor> acceptor_; // null: stopped
+    std::vector<std::shared_ptr<tcp::acceptor>> acceptors_; // none: stopped
     std::optional<asio::ssl::context> tls_;
     service service_;
     fault_player player_;

@@ -11,6 +11,7 @@
 #include <boost/property_tree/xml_parser.hpp>
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 
 namespace azkv::emulation {
@@ -88,7 +89,10 @@ void check_policies(const pt::ptree& tree) {
     if (!policies || policies->size() > limits::access_policies) throw invalid_xml();
     for (const auto& [name, policy] : *policies) {
         const std::string id = policy.get("Id", "");
-        if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > 64) throw invalid_xml();
+        const std::string permissions = policy.get("AccessPolicy.Permission", "");
+        const bool known = permissions.find_first_not_of("raud") == permissions.npos;
+        if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > 64 || !known)
+            throw invalid_xml();
     }
 }
 
@@ -104,6 +108,10 @@ constexpr const char* default_properties =
     R"(<MinuteMetrics><Version>1.0</Version><Enabled>false</Enabled>)"
     R"(<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></MinuteMetrics><Cors />)"
     R"(</StorageServiceProperties>)";
+
+std::string service_properties(const context& c) {
+    return c.service_properties.empty() ? default_properties : c.service_properties;
+}
 
 void refuse_in_cosmos(const context& c) {
     if (c.mode == service_mode::cosmos)
@@ -229,14 +237,25 @@ std::optional<access_policy> find_policy(storage& db, std::string_view table, st
 reply get_properties(const context& c, const target& t) {
     refuse_in_cosmos(c);
     c.allowed.require(access::manage, t.table);
-    return xml_reply(200, c.service_properties.empty() ? default_properties : c.service_properties);
+    return xml_reply(200, service_properties(c));
 }
 
 reply set_properties(const context& c, const request& r) {
     refuse_in_cosmos(c);
     c.allowed.require(access::manage, {});
-    if (!read_xml(r.body).get_child_optional("StorageServiceProperties")) throw invalid_xml();
-    c.service_properties = r.body;
+    const pt::ptree sent = read_xml(r.body);
+    const auto sections = sent.get_child_optional("StorageServiceProperties");
+    if (!sections) throw invalid_xml();
+    // What is left out stays as it is.
+    pt::ptree kept = read_xml(service_properties(c));
+    for (const auto& [name, section] : *sections) {
+        constexpr std::array<std::string_view, 4> known{"Logging", "HourMetrics", "MinuteMetrics", "Cors"};
+        if (std::ranges::find(known, name) == known.end()) throw invalid_xml();
+        kept.put_child("StorageServiceProperties." + name, section);
+    }
+    std::ostringstream text;
+    pt::write_xml(text, kept);
+    c.service_properties = text.str();
     reply answer;
     answer.status = 202;
     return answer;

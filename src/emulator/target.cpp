@@ -125,8 +125,12 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
     }
     if (path.find('/') != path.npos) throw invalid_uri();
     read_resource(urls::pct_string_view(path).decode(), t);
-    for (const auto& p : url.params())
+    for (const auto& p : url.params()) {
+        if (t.parameter(p.key))
+            throw failure(400, "InvalidQueryParameterValue",
+                          "A query parameter is specified more than once.");
         if (p.has_value) t.parameters.emplace_back(p.key, p.value);
+    }
     return t;
 }
 

@@ -273,11 +273,21 @@ TEST_CASE_TEMPLATE("keys of all kinds", Driver, async_driver, blocking_driver) {
     }
     std::string wide; // 512 units
     for (int i = 0; i < 256; ++i) wide += "😀";
-    keys.push_back(wide);
-    for (const std::string& k : {std::string(513, 'k'), wide + "x"}) {
+    std::vector<std::string> too_long{std::string(513, 'k'), wide + "x"};
+    std::string why = "513 UTF-16 units as stored; the service holds 512";
+    if (mode() == service_mode::storage) {
+        keys.push_back(wide);
+    } else {
+        std::erase_if(keys, [](const std::string& k) { return k.empty() || k.size() > 255; });
+        keys.push_back(std::string(255, 'k'));
+        too_long = {std::string(256, 'k'), wide.substr(0, 252) + "long"};
+        why = "256 bytes as stored; the service holds 255";
+        CHECK(failure_of([&] { db.put("", value(), c); }).code() == errc::invalid_argument);
+    }
+    for (const std::string& k : too_long) {
         const error e = failure_of([&] { db.put(k, value(), c); });
         CHECK(e.code() == errc::too_large);
-        CHECK(contains(e.what(), "513 UTF-16 units as stored; the service holds 512"));
+        CHECK(contains(e.what(), why));
         CHECK(failure_of([&] { db.get(k, c); }).key() == k);
     }
     for (const std::string& k : keys) {
@@ -298,7 +308,7 @@ TEST_CASE_TEMPLATE("keys of all kinds", Driver, async_driver, blocking_driver) {
     CHECK(db.get_all(c).empty());
 
     // Azurite mistakes a quote and a comma in a batch for the end of a key, wherever they come from.
-    std::erase(keys, ",");
+    if (on_azurite()) std::erase(keys, ",");
     std::vector<std::pair<std::string, value>> pairs;
     for (const std::string& k : keys) pairs.emplace_back(k, all.at(k));
     db.put_all(pairs, c);
@@ -368,9 +378,9 @@ TEST_CASE_TEMPLATE("what the service refuses is told", Driver, async_driver, blo
 TEST_CASE("a wrong key is refused and does not appear in the message") {
     const std::string wrong = "d3Jvbmcga2V5IHdyb25nIGtleSB3cm9uZyBrZXkgd3Jvbmcga2V5IQ==";
     std::string text = connection_string();
-    const auto endpoint = text.substr(text.find("TableEndpoint="));
-    blocking_store db = blocking_store::from_connection_string(
-        "AccountName=devstoreaccount1;AccountKey=" + wrong + ";" + endpoint);
+    const auto key = text.find("AccountKey=") + sizeof "AccountKey=" - 1;
+    text.replace(key, text.find(';', key) - key, wrong);
+    blocking_store db = blocking_store::from_connection_string(text);
     const error e = failure_of([&] { db.get("k"); });
     CHECK(e.code() == errc::forbidden);
     CHECK(e.code() == condition::unauthorized);
@@ -388,6 +398,10 @@ TEST_CASE("a shared access signature") {
     blocking_store db = blocking_store::from_connection_string(endpoint + ";SharedAccessSignature=" + sas);
     const std::string c = new_collection();
     blocking_driver().put("k", parse(R"({"a": 1})"), c);
+    if (mode() == service_mode::cosmos) { // has none
+        CHECK(failure_of([&] { db.get("k", c); }).code() == condition::unauthorized);
+        return;
+    }
     CHECK(db.get("k", c) == parse(R"({"a": 1})"));
     db.put("k", parse(R"({"a": 2})"), c);
     CHECK(db.get("k", c, select("a")) == parse(R"({"a": 2})"));

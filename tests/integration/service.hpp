@@ -8,14 +8,27 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace azkv::test {
 
 /// The service that the tests were started with.
 inline std::string connection_string() {
     const char* const text = std::getenv("AZKV_CONNECTION_STRING");
-    REQUIRE_MESSAGE(text != nullptr, "start the test through cmake/with-azurite");
+    REQUIRE_MESSAGE(text != nullptr, "start the test through cmake/with-azurite or cmake/with-emulator");
     return text;
+}
+
+/// Which service that is like. (That of Cosmos DB has its account in no path.)
+inline service_mode mode() {
+    return connection_string().find("AccountName=localhost;") == std::string::npos ? service_mode::storage
+                                                                                   : service_mode::cosmos;
+}
+
+/// Whether it is Azurite, which differs from the service in what the tests say.
+inline bool on_azurite() {
+    const char* const name = std::getenv("AZKV_SERVICE");
+    return name && std::string_view(name) == "azurite";
 }
 
 /// A collection that no other test and no earlier run has used.

@@ -18,8 +18,9 @@ using namespace azkv::test;
 
 namespace {
 
-// What Azurite makes of a value: it forgets the sign of a property that is -0.0.
-value through_azurite(value v) {
+// What the service makes of a value: Azurite forgets the sign of a property that is -0.0.
+value as_kept(value v) {
+    if (!on_azurite()) return v;
     for (auto& member : v)
         if (const double* d = member.value().if_double(); d && *d == 0) member.value() = 0.0;
     return v;
@@ -46,7 +47,7 @@ TEST_CASE("generated values come back from the service") {
         const std::string difference = key + ": " + serialize_value(v).substr(0, 2000) + " came back as "
                                        + serialize_value(all.at(key)).substr(0, 2000);
         INFO(difference);
-        REQUIRE(identical(all.at(key), through_azurite(v)));
+        REQUIRE(identical(all.at(key), as_kept(v)));
     }
 
     // One at a time as well, whole and in part: other requests.
@@ -54,8 +55,8 @@ TEST_CASE("generated values come back from the service") {
         const auto& [key, v] = pairs[i];
         CAPTURE(key);
         db.put(key + "'", v, c);
-        REQUIRE(identical(db.get(key + "'", c).value(), through_azurite(v)));
-        for (const auto& member : through_azurite(v)) {
+        REQUIRE(identical(db.get(key + "'", c).value(), as_kept(v)));
+        for (const auto& member : as_kept(v)) {
             value expected;
             expected[member.key()] = member.value();
             REQUIRE(identical(db.get(key, c, select(std::string(member.key()))).value(), expected));
