@@ -54,8 +54,9 @@ void append_table(std::string& out, const context& c, const std::string& name, m
     if (level != metadata::none && !metadata_url.empty()) append("odata.metadata", metadata_url);
     if (level == metadata::full) {
         append("odata.type", c.account + ".Tables");
-        append("odata.id", c.base_url + "Tables('" + name + "')");
-        append("odata.editLink", "Tables('" + name + "')");
+        const std::string segment = table_segment(name);
+        append("odata.id", c.base_url + segment);
+        append("odata.editLink", segment);
     }
     append("TableName", name);
     out.back() = '}';
@@ -186,7 +187,7 @@ reply create_table(const context& c, const request& r, const target& t) {
     }
     std::ranges::move(applied, std::back_inserter(answer.headers));
     if (c.mode == service_mode::cosmos) answer.headers.emplace_back("ETag", etag(c.next_timestamp(), c.mode));
-    answer.headers.emplace_back("Location", c.base_url + "Tables('" + name + "')");
+    answer.headers.emplace_back("Location", c.base_url + table_segment(name));
     return answer;
 }
 

@@ -43,6 +43,13 @@ std::string take_quoted(std::string_view& text) {
     }
 }
 
+std::string quoted(std::string_view text) {
+    return "'"
+           + urls::encode(boost::algorithm::replace_all_copy(std::string(text), "'", "''"),
+                          urls::unreserved_chars)
+           + "'";
+}
+
 void read_keys(std::string_view text, target& t) {
     std::optional<std::string> partition_key;
     std::optional<std::string> row_key;
@@ -134,14 +141,13 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
     return t;
 }
 
+std::string table_segment(std::string_view table) {
+    return "Tables(" + quoted(table) + ")";
+}
+
 std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key) {
-    const auto quoted = [](std::string_view key) {
-        return "'"
-               + urls::encode(boost::algorithm::replace_all_copy(std::string(key), "'", "''"),
-                              urls::unreserved_chars)
-               + "'";
-    };
-    return std::string(table) + "(PartitionKey=" + quoted(partition_key) + ",RowKey=" + quoted(row_key) + ")";
+    return urls::encode(table, urls::unreserved_chars) + "(PartitionKey=" + quoted(partition_key)
+           + ",RowKey=" + quoted(row_key) + ")";
 }
 
 } // namespace azkv::emulation

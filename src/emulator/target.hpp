@@ -38,6 +38,9 @@ public:
 /// host, or, in cosmos mode, stands nowhere. Throws `failure`.
 target read_target(std::string_view text, std::string_view host, std::string_view account, service_mode);
 
+/// The last segment of the URL of a table: `Tables('T')`, percent-encoded.
+std::string table_segment(std::string_view table);
+
 /// The last segment of the URL of an entity: `T(PartitionKey='p',RowKey='r')`, percent-encoded.
 std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key);
 
