@@ -28,7 +28,9 @@ void check_table_name(std::string_view name, service_mode mode) {
     };
     const std::size_t units = codec::utf16_length(name);
     if (mode == service_mode::cosmos) {
-        if (name.find_first_of("/\\#?") != name.npos || name.ends_with(' ') || units == name.npos)
+        const auto control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
+        if (name.find_first_of("/\\#?") != name.npos || name.ends_with(' ') || units == name.npos
+            || std::ranges::any_of(name, control))
             throw invalid();
     } else {
         const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
