@@ -76,7 +76,11 @@ failure invalid_xml() {
     return failure(400, "InvalidXmlDocument", "XML specified is not syntactically valid.");
 }
 
+// Far more than the documents of the service have. The parser calls itself for each level.
+constexpr std::ptrdiff_t max_tags = 1000;
+
 pt::ptree read_xml(const std::string& text) {
+    if (std::ranges::count(text, '<') > max_tags) throw invalid_xml();
     pt::ptree tree;
     std::istringstream in(text);
     try {
@@ -258,7 +262,9 @@ reply set_properties(const context& c, const request& r) {
     }
     std::ostringstream text;
     pt::write_xml(text, kept);
-    c.service_properties = text.str();
+    std::string whole = text.str();
+    read_xml(whole); // or the next change could not be made
+    c.service_properties = std::move(whole);
     reply answer;
     answer.status = 202;
     return answer;
