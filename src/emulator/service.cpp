@@ -28,14 +28,30 @@ constexpr const char* challenge = "Bearer authorization_uri=https://login.micros
                                   "00000000-0000-0000-0000-000000000000/oauth2/authorize "
                                   "resource_id=https://storage.azure.com";
 
+failure invalid_header() {
+    return failure(400, "InvalidHeaderValue",
+                   "The value for one of the HTTP headers is not in the correct format.");
+}
+
+// The host becomes part of the URLs in answers.
+void check_host(std::string_view host) {
+    if (host.empty())
+        throw failure(400, "HostInformationNotPresent",
+                      "The required host information is not present in the request.");
+    const auto in_host = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+               || std::string_view("-._:[]").find(c) != std::string_view::npos;
+    };
+    constexpr std::size_t longest = 255 + 6; // of a name and a port
+    if (host.size() > longest || !std::ranges::all_of(host, in_host)) throw invalid_header();
+}
+
 void check_version(const request& r) {
     const std::string_view version = r.header("x-ms-version");
     if (version.empty()) return;
     const bool known = version.size() == newest_version.size() && oldest_version <= version
                        && version <= newest_version && parse_date_time(version);
-    if (!known)
-        throw failure(400, "InvalidHeaderValue",
-                      "The value for one of the HTTP headers is not in the correct format.");
+    if (!known) throw invalid_header();
 }
 
 bool wants_xml(const request& r) {
@@ -55,9 +71,7 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
     const std::string id = new_id();
     try {
         const std::string_view host = r.header("Host");
-        if (host.empty())
-            throw failure(400, "HostInformationNotPresent",
-                          "The required host information is not present in the request.");
+        check_host(host);
         if (mode_ == service_mode::storage) check_version(r);
         const target t = read_target(r.target, host, account_, mode_);
         const auto time = now();
