@@ -108,7 +108,7 @@ const std::string* target::parameter(std::string_view name) const {
 target read_target(std::string_view text, std::string_view host, std::string_view account,
                    service_mode mode) {
     const auto parsed = urls::parse_uri_reference(text);
-    if (!parsed) throw invalid_uri();
+    if (!parsed || parsed->has_fragment()) throw invalid_uri();
     const urls::url_view url = *parsed;
     target t;
     std::string_view path = url.encoded_path();
