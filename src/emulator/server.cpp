@@ -55,7 +55,7 @@ request read_message(const http::request<http::string_body>& message) {
 }
 
 /// The bytes of an answer, as they go over the wire.
-std::string write_message(reply answer, bool keep_alive) {
+std::string write_message(reply answer, std::string_view method, bool keep_alive) {
     http::response<http::string_body> message(static_cast<http::status>(answer.status), 11);
     for (const auto& [name, text] : answer.headers) message.insert(name, text);
     message.body() = std::move(answer.body);
@@ -72,6 +72,7 @@ std::string write_message(reply answer, bool keep_alive) {
             serializer.consume(bytes.size() - before);
         });
     } while (!ec && !serializer.is_done());
+    if (method == "HEAD") bytes.resize(bytes.find("\r\n\r\n") + 4); // the length of a body, without it
     return bytes;
 }
 
@@ -286,7 +287,7 @@ private:
                 going_on = co_await play(s, stream, r, *met, parser.get().keep_alive());
             } else {
                 going_on = parser.get().keep_alive();
-                const std::string bytes = write_message(service_.answer(r, s.from), going_on);
+                const std::string bytes = write_message(service_.answer(r, s.from), r.method, going_on);
                 co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
             }
         }
@@ -352,7 +353,7 @@ private:
         case fault::kind::delay: answer = service_.answer(r, s.from); break;
         }
         for (const auto& h : what.headers()) answer.headers.push_back(h);
-        return write_message(std::move(answer), keep_alive);
+        return write_message(std::move(answer), r.method, keep_alive);
     }
 
     template <class Stream>
@@ -379,7 +380,7 @@ private:
         if (ec == http::error::end_of_stream || ec == http::error::partial_message) return {};
         reply answer;
         answer.status = ec == http::error::body_limit ? 413 : ec == http::error::header_limit ? 431 : 400;
-        return write_message(std::move(answer), false);
+        return write_message(std::move(answer), {}, false);
     }
 
     asio::strand<asio::any_io_executor> strand_;
