@@ -76,6 +76,11 @@ std::string write_message(reply answer, std::string_view method, bool keep_alive
     return bytes;
 }
 
+// A client of HTTP/1.0 would have to be told that its connection goes on: it does not.
+bool keeps_alive(const http::request<http::string_body>& message) {
+    return message.version() >= 11 && message.keep_alive();
+}
+
 bool is_batch(std::string_view target) {
     return target.substr(0, target.find('?')).ends_with("/$batch");
 }
@@ -284,9 +289,9 @@ private:
                 player_.meet(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
             if (met) {
                 ++faults_;
-                going_on = co_await play(s, stream, r, *met, parser.get().keep_alive());
+                going_on = co_await play(s, stream, r, *met, keeps_alive(parser.get()));
             } else {
-                going_on = parser.get().keep_alive();
+                going_on = keeps_alive(parser.get());
                 const std::string bytes = write_message(service_.answer(r, s.from), r.method, going_on);
                 co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
             }
