@@ -270,7 +270,7 @@ private:
             error_code ec;
             co_await http::async_read_header(stream, buffer, parser,
                                              asio::redirect_error(asio::use_awaitable, ec));
-            if (!ec && parser.get()[http::field::expect] == "100-continue") {
+            if (!ec && boost::beast::iequals(parser.get()[http::field::expect], "100-continue")) {
                 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
                 co_await asio::async_write(stream, asio::buffer(go_on), asio::use_awaitable);
             }
