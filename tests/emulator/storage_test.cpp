@@ -1,14 +1,13 @@
 #include "emulator/sqlite.hpp"
 #include "emulator/storage.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <stdexcept>
-#include <stdlib.h>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,23 +21,9 @@ namespace {
 
 using keys = std::pair<std::string, std::string>;
 
-class directory {
+class directory : public azkv::test::temporary_directory {
 public:
-    directory() : path_((std::filesystem::temp_directory_path() / "azkv-test-XXXXXX").string()) {
-        REQUIRE(mkdtemp(path_.data()));
-    }
-
-    ~directory() { std::filesystem::remove_all(path_); }
-
-    directory(const directory&) = delete;
-    directory& operator=(const directory&) = delete;
-
-    const std::string& path() const { return path_; }
-
-    std::string database() const { return path_ + "/tables.db"; }
-
-private:
-    std::string path_;
+    std::string database() const { return path() + "/tables.db"; }
 };
 
 record make(std::string partition_key, std::string row_key, std::int64_t timestamp = 1,
