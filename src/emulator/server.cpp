@@ -43,36 +43,38 @@ constexpr std::size_t read_size = 64 * 1024;
 constexpr std::uint32_t largest_head = 64 * 1024;
 constexpr std::uint64_t largest_body = 64 << 20; // far beyond the service's limit, whose refusal is an answer
 
-request read_message(const http::request<http::string_body>& message) {
+using request_parser = http::request_parser<http::string_body>;
+
+void prepare(request_parser& parser) {
+    parser.header_limit(largest_head);
+    parser.body_limit(largest_body);
+    parser.eager(true); // bodies in the same go
+}
+
+request read_message(http::request<http::string_body>&& message) {
     request r;
     r.method = std::string(message.method_string());
     r.target = std::string(message.target());
     if (const auto absolute = boost::urls::parse_absolute_uri(message.target())) // as if for a proxy
         r.target = std::string(absolute->encoded_target());
     for (const auto& field : message) r.headers.emplace_back(field.name_string(), field.value());
-    r.body = message.body();
+    r.body = std::move(message.body());
     return r;
 }
 
 /// The bytes of an answer, as they go over the wire.
-std::string write_message(reply answer, std::string_view method, bool keep_alive) {
-    http::response<http::string_body> message(static_cast<http::status>(answer.status), 11);
-    for (const auto& [name, text] : answer.headers) message.insert(name, text);
-    message.body() = std::move(answer.body);
-    message.keep_alive(keep_alive);
-    if (answer.status != 204) message.prepare_payload(); // 204 has no body, and says nothing of one
-    http::response_serializer<http::string_body> serializer(message);
+std::string write_message(const reply& answer, std::string_view method, bool keep_alive) {
     std::string bytes;
-    error_code ec;
-    do {
-        serializer.next(ec, [&](error_code&, const auto& buffers) {
-            const std::size_t before = bytes.size();
-            for (const asio::const_buffer b : boost::beast::buffers_range_ref(buffers))
-                bytes.append(static_cast<const char*>(b.data()), b.size());
-            serializer.consume(bytes.size() - before);
-        });
-    } while (!ec && !serializer.is_done());
-    if (method == "HEAD") bytes.resize(bytes.find("\r\n\r\n") + 4); // the length of a body, without it
+    bytes.reserve(answer.body.size() + 1024);
+    const auto reason = http::obsolete_reason(http::int_to_status(answer.status));
+    bytes.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ").append(reason).append("\r\n");
+    for (const auto& [name, text] : answer.headers)
+        bytes.append(name).append(": ").append(text).append("\r\n");
+    if (!keep_alive) bytes.append("Connection: close\r\n");
+    if (answer.status != 204) // which has no body, and says nothing of one
+        bytes.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
+    bytes.append("\r\n");
+    if (answer.status != 204 && method != "HEAD") bytes.append(answer.body);
     return bytes;
 }
 
@@ -264,35 +266,25 @@ private:
                 s.close();
                 co_return;
             }
-            http::request_parser<http::string_body> parser;
-            parser.header_limit(largest_head);
-            parser.body_limit(largest_body);
-            error_code ec;
-            co_await http::async_read_header(stream, buffer, parser,
-                                             asio::redirect_error(asio::use_awaitable, ec));
-            if (!ec && boost::beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-                constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-                co_await asio::async_write(stream, asio::buffer(go_on), asio::use_awaitable);
-            }
-            if (!ec)
-                co_await http::async_read(stream, buffer, parser,
-                                          asio::redirect_error(asio::use_awaitable, ec));
+            request_parser parser;
+            prepare(parser);
+            const error_code ec = co_await read_request(stream, buffer, parser);
             if (ec) {
                 const std::string refusal = refuse_message(ec);
-                if (!refusal.empty())
-                    co_await asio::async_write(stream, asio::buffer(refusal), asio::use_awaitable);
+                co_await asio::async_write(stream, asio::buffer(refusal), asio::use_awaitable);
                 s.close();
                 co_return;
             }
-            const request r = read_message(parser.get());
+            const bool keep_alive = keeps_alive(parser.get());
+            const request r = read_message(parser.release());
             const auto met =
                 player_.meet(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
             if (met) {
                 ++faults_;
-                going_on = co_await play(s, stream, r, *met, keeps_alive(parser.get()));
+                going_on = co_await play(s, stream, r, *met, keep_alive);
             } else {
-                going_on = keeps_alive(parser.get());
-                const std::string bytes = write_message(service_.answer(r, s.from), r.method, going_on);
+                going_on = keep_alive;
+                const std::string bytes = write_message(service_.answer(r, s.from), r.method, keep_alive);
                 co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
             }
         }
@@ -358,7 +350,7 @@ private:
         case fault::kind::delay: answer = service_.answer(r, s.from); break;
         }
         for (const auto& h : what.headers()) answer.headers.push_back(h);
-        return write_message(std::move(answer), r.method, keep_alive);
+        return write_message(answer, r.method, keep_alive);
     }
 
     template <class Stream>
@@ -368,24 +360,43 @@ private:
         buffer.commit(n);
     }
 
+    // Reads on until the parser has a whole request or an error, which it returns. What was read beyond it
+    // stays in the buffer. Beast's own operations would take another turn of the executor each, also for
+    // what is there already.
+    template <class Stream>
+    static asio::awaitable<error_code> read_request(Stream& stream, boost::beast::flat_buffer& buffer,
+                                                    request_parser& parser) {
+        bool told_to_go_on = false;
+        for (;;) {
+            error_code ec;
+            buffer.consume(parser.put(buffer.cdata(), ec));
+            if (ec == http::error::need_more) ec = {};
+            if (ec || parser.is_done()) co_return ec;
+            const bool asks = parser.is_header_done() && !told_to_go_on
+                              && boost::beast::iequals(parser.get()[http::field::expect], "100-continue");
+            if (asks) {
+                constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+                co_await asio::async_write(stream, asio::buffer(go_on), asio::use_awaitable);
+                told_to_go_on = true;
+            }
+            co_await read_more(stream, buffer);
+        }
+    }
+
     // Whether a whole request has been read, beyond which a client sends nothing before it is answered.
     static bool has_request(const boost::beast::flat_buffer& buffer) {
-        http::request_parser<http::string_body> parser;
-        parser.header_limit(largest_head);
-        parser.body_limit(largest_body);
-        parser.eager(true);
+        request_parser parser;
+        prepare(parser);
         error_code ec;
         parser.put(buffer.cdata(), ec);
         return ec ? ec != http::error::need_more : parser.is_done();
     }
 
-    // The answer to what is no HTTP, or too much of it; empty if the client has just left.
+    // The answer to what is no HTTP, or too much of it.
     static std::string refuse_message(error_code ec) {
-        if (ec.category() != make_error_code(http::error::end_of_stream).category()) return {};
-        if (ec == http::error::end_of_stream || ec == http::error::partial_message) return {};
         reply answer;
         answer.status = ec == http::error::body_limit ? 413 : ec == http::error::header_limit ? 431 : 400;
-        return write_message(std::move(answer), {}, false);
+        return write_message(answer, {}, false);
     }
 
     asio::strand<asio::any_io_executor> strand_;
