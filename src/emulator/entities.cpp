@@ -108,7 +108,8 @@ reply update(const context& c, const request& r, const target& t, bool merges) {
     const bool same_keys = sent.partition_key.value_or(t.partition_key) == t.partition_key
                            && sent.row_key.value_or(t.row_key) == t.row_key;
     if (!same_keys) throw invalid_input("The keys in the URL and in the entity differ.");
-    const auto found = find_matching(c, table, r, t);
+    std::optional<record> found; // only where it matters what there is
+    if (merges || find_header(r.headers, "If-Match")) found = find_matching(c, table, r, t);
     entity e;
     e.partition_key.text = t.partition_key;
     e.row_key.text = t.row_key;
