@@ -170,7 +170,6 @@ namespace {
 // The lock is held until the end: another opener, of this process or another, is told that it is busy.
 void lock(database& db) {
     db.execute("PRAGMA locking_mode = EXCLUSIVE;"
-               "PRAGMA page_size = 8192;"
                "PRAGMA temp_store = MEMORY;"
                "PRAGMA secure_delete = OFF;"
                "BEGIN EXCLUSIVE; COMMIT");
