@@ -23,7 +23,8 @@ constexpr std::int64_t application_id = 0x617A6B76; // "azkv"
 constexpr std::int64_t schema_version = 1;
 
 // The index by table has the ids in it: it is the order of the first writing. A table without a name is being
-// deleted. Names of tables are compared with SQLite's NOCASE, which folds ASCII only.
+// deleted. Names of tables are compared with SQLite's NOCASE, which folds ASCII only. The clock is set ahead
+// by 100 ms, so that only few writes have to set it.
 constexpr const char* schema = R"(
     CREATE TABLE tables(
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -43,11 +44,13 @@ constexpr const char* schema = R"(
 
     CREATE TABLE clock(last_timestamp INTEGER NOT NULL) STRICT;
     INSERT INTO clock VALUES(0);
-    CREATE TRIGGER written AFTER INSERT ON entities BEGIN
-        UPDATE clock SET last_timestamp = new.timestamp WHERE last_timestamp < new.timestamp;
+    CREATE TRIGGER written AFTER INSERT ON entities
+        WHEN new.timestamp > (SELECT last_timestamp FROM clock) BEGIN
+        UPDATE clock SET last_timestamp = new.timestamp + 1000000;
     END;
-    CREATE TRIGGER rewritten AFTER UPDATE ON entities BEGIN
-        UPDATE clock SET last_timestamp = new.timestamp WHERE last_timestamp < new.timestamp;
+    CREATE TRIGGER rewritten AFTER UPDATE ON entities
+        WHEN new.timestamp > (SELECT last_timestamp FROM clock) BEGIN
+        UPDATE clock SET last_timestamp = new.timestamp + 1000000;
     END;
 )";
 

@@ -61,7 +61,7 @@ public:
     void scan_unsorted(table_id, const key_range&, std::int64_t from,
                        const std::function<bool(record&&)>& visit);
 
-    /// The greatest timestamp of all records ever kept.
+    /// Not less than the timestamp of any record ever kept, nor more than 100 ms above the greatest.
     std::int64_t last_timestamp();
 
     /// All writes during its life, or none: without `commit` they are undone. Not nested. On disk by the
