@@ -371,7 +371,7 @@ private:
             error_code ec;
             buffer.consume(parser.put(buffer.cdata(), ec));
             if (ec == http::error::need_more) ec = {};
-            if (ec || parser.is_done()) co_return ec;
+            if (ec) co_return ec;
             const bool asks = parser.is_header_done() && !told_to_go_on
                               && boost::beast::iequals(parser.get()[http::field::expect], "100-continue");
             if (asks) {
@@ -379,6 +379,7 @@ private:
                 co_await asio::async_write(stream, asio::buffer(go_on), asio::use_awaitable);
                 told_to_go_on = true;
             }
+            if (parser.is_done()) co_return ec;
             co_await read_more(stream, buffer);
         }
     }
