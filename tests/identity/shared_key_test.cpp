@@ -66,6 +66,18 @@ TEST_CASE("every Shared Key vector is signed as Microsoft's own clients sign it"
     CHECK(checked == 29);
 }
 
+TEST_CASE("comp is signed, and nothing else of a query or behind it") {
+    const auto resource = [](std::string_view target) {
+        const std::string text = string_to_sign(shared_key_scheme::lite, "GET", {}, {}, "d", "acct", target);
+        return text.substr(text.find('\n') + 1);
+    };
+    CHECK(resource("/T?a=1&comp=acl&b=2") == "/acct/T?comp=acl");
+    CHECK(resource("/T?xcomp=acl") == "/acct/T");
+    CHECK(resource("/T?") == "/acct/T");
+    CHECK(resource("/T#?comp=acl") == "/acct/T");
+    CHECK(resource("/T?#comp=acl") == "/acct/T"); // made an older Boost.URL read beyond the text
+}
+
 TEST_CASE("the headers of a request") {
     const json::object data = vectors();
     const shared_key credential("devstoreaccount1", data.at("key_base64").as_string());
