@@ -2,6 +2,7 @@
 
 #include "emulator/batch.hpp"
 #include "emulator/entities.hpp"
+#include "emulator/queries.hpp"
 
 #include <set>
 
@@ -122,8 +123,12 @@ reply run_batch(const context& c, const request& r, const error_writer& write_er
         reply part;
         try {
             const target t = read_target(query.target, {}, c.account, c.mode);
-            if (t.what != target::kind::entity) throw invalid_input();
-            part = get_entity(c, query, t);
+            if (t.what == target::kind::entity)
+                part = get_entity(c, query, t);
+            else if (t.what == target::kind::entities)
+                part = query_entities(c, query, t);
+            else
+                throw invalid_input();
         } catch (const failure& f) {
             part = write_error(f);
         }

@@ -54,6 +54,16 @@ void check_version(const request& r) {
     if (!known) throw invalid_header();
 }
 
+// In seconds. It is never used up: nothing here takes that long.
+void check_timeout(const target& t) {
+    const std::string* const text = t.parameter("timeout");
+    if (!text) return;
+    const bool digits = std::ranges::all_of(*text, [](char c) { return c >= '0' && c <= '9'; });
+    if (text->empty() || !digits)
+        throw failure(400, "InvalidQueryParameterValue",
+                      "Value for one of the query parameters specified in the request URI is invalid.");
+}
+
 bool wants_xml(const request& r) {
     const bool json = r.header("Accept").find("json") != std::string_view::npos
                       || r.target.find("$format=application/json") != r.target.npos;
@@ -101,6 +111,7 @@ reply service::perform(context& c, const request& r, const target& t, const std:
     if (r.body.size() > limits(mode_).max_body)
         throw failure(413, "RequestBodyTooLarge",
                       "The request body is too large and exceeds the maximum permissible limit.");
+    check_timeout(t);
     const std::string* const comp = t.parameter("comp");
     switch (t.what) {
     case target::kind::service:
