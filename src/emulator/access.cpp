@@ -15,6 +15,7 @@ namespace azkv::emulation {
 namespace {
 
 constexpr std::chrono::minutes max_skew(15);
+constexpr std::string_view oldest_sas_version = "2015-04-05";
 
 failure authentication_failed(std::string_view detail = {}) {
     std::string text =
@@ -110,15 +111,17 @@ grant gate::admit(const request& r, const target& t, const origin& from,
     } else if (take("Bearer ")) {
         check_bearer(authorization, from);
     } else if (!authorization.empty()) {
-        throw authentication_failed();
+        throw authentication_failed("Its scheme is none that is known.");
     } else if (t.parameter("sig")) {
         require(mode_ == service_mode::storage,
                 authentication_failed("Shared access signatures are not supported."));
         const auto microseconds =
             std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
         return read_sas(t, from, now_in_ticks(microseconds.count()), policies);
-    } else if (mode_ == service_mode::storage && r.header("x-ms-version") < "2020-12-06") {
-        throw authentication_failed();
+    } else if (mode_ == service_mode::cosmos) {
+        throw failure(401, "Unauthorized", "The Authorization header is missing.");
+    } else if (r.header("x-ms-version") < "2020-12-06") {
+        throw authentication_failed("There is none.");
     } else {
         throw failure(401, "NoAuthenticationInformation",
                       "Server failed to authenticate the request. Please refer to the information in the "
@@ -130,7 +133,8 @@ grant gate::admit(const request& r, const target& t, const origin& from,
 void gate::check_shared_key(const request& r, identity::shared_key_scheme scheme, std::string_view credential,
                             std::chrono::system_clock::time_point now) {
     const auto colon = std::min(credential.find(':'), credential.size());
-    require(colon < credential.size() && credential.substr(0, colon) == account_, authentication_failed());
+    require(colon < credential.size(), authentication_failed("It has no signature."));
+    require(credential.substr(0, colon) == account_, authentication_failed("It is for another account."));
     std::string_view date = r.header("x-ms-date");
     if (date.empty()) date = r.header("Date");
     const auto sent = protocol::parse_http_date(std::string(date));
@@ -139,7 +143,8 @@ void gate::check_shared_key(const request& r, identity::shared_key_scheme scheme
     require(*sent <= now + max_skew, authentication_failed("Request date header is in the future."));
     const std::string signature = mac_.sign(identity::string_to_sign(
         scheme, r.method, r.header("Content-MD5"), r.header("Content-Type"), date, account_, r.target));
-    require(same_signature(signature, credential.substr(colon + 1)), authentication_failed());
+    require(same_signature(signature, credential.substr(colon + 1)),
+            authentication_failed("The signature did not match."));
 }
 
 void gate::check_bearer(std::string_view token, const origin& from) const {
@@ -151,10 +156,21 @@ void gate::check_bearer(std::string_view token, const origin& from) const {
 }
 
 grant gate::read_sas(const target& t, const origin& from, ticks now, const policy_lookup& policies) {
+    // Empty and absent are signed alike, so they mean the same.
     const auto field = [&](std::string_view name) {
         const std::string* const text = t.parameter(name);
-        return text ? *text : std::string();
+        if (!text) return std::string();
+        // The fields are signed as lines: a line end in one of them would make another of the next.
+        require(!has(*text, '\n'), authentication_failed("A field of the signature has several lines."));
+        return *text;
     };
+    const std::string version = field("sv");
+    require(parse_date_time(version) && version.size() == oldest_sas_version.size()
+                && version >= oldest_sas_version,
+            authentication_failed("The version of the signature (sv) is none that is known."));
+    const std::string protocols = field("spr");
+    require(protocols.empty() || protocols == "https" || protocols == "https,http",
+            authentication_failed("The protocols of the signature (spr) are not understood."));
     grant g;
     access_policy policy;
     policy.start = field("st");
@@ -168,26 +184,27 @@ grant gate::read_sas(const target& t, const origin& from, ticks now, const polic
         g.kind_ = grant::kind::table;
         g.table_ = boost::algorithm::to_lower_copy(field("tn"));
         append_lines({policy.permissions, policy.start, policy.expiry, "/table/" + account_ + "/" + g.table_,
-                      field("si"), field("sip"), field("spr"), field("sv"), field("spk"), field("srk"),
-                      field("epk"), field("erk")});
+                      field("si"), field("sip"), protocols, version, field("spk"), field("srk"), field("epk"),
+                      field("erk")});
         text.pop_back();
         const auto bound = [&](const char* partition_key, const char* row_key) {
-            require(t.parameter(partition_key) || !t.parameter(row_key),
+            const std::string partition = field(partition_key);
+            const std::string row = field(row_key);
+            require(!partition.empty() || row.empty(),
                     authentication_failed("A row's bound needs that of its partition."));
-            return t.parameter(partition_key)
-                       ? std::optional(std::pair(sort_key(field(partition_key)), sort_key(field(row_key))))
-                       : std::nullopt;
+            return partition.empty() ? std::nullopt
+                                     : std::optional(std::pair(sort_key(partition), sort_key(row)));
         };
         g.first_ = bound("spk", "srk");
         g.last_ = bound("epk", "erk");
         // A partition without a row is all of it.
-        if (g.last_ && !t.parameter("erk")) g.last_->first.push_back('\0');
+        if (g.last_ && g.last_->second.empty()) g.last_->first.push_back('\0');
     } else {
         g.kind_ = grant::kind::account;
         g.resource_types_ = field("srt");
         append_lines({account_, policy.permissions, field("ss"), g.resource_types_, policy.start,
-                      policy.expiry, field("sip"), field("spr"), field("sv")});
-        if (field("sv") >= "2020-12-06") append_lines({field("ses")}); // the encryption scope
+                      policy.expiry, field("sip"), protocols, version});
+        if (version >= "2020-12-06") append_lines({field("ses")}); // the encryption scope
     }
     require(same_signature(mac_.sign(text), field("sig")), authentication_failed("Signature did not match."));
     if (const std::string id = field("si"); !id.empty() && g.kind_ == grant::kind::table) {
@@ -210,7 +227,7 @@ grant gate::read_sas(const target& t, const origin& from, ticks now, const polic
     require(now <= *expiry, authentication_failed("Signature has expired."));
     if (g.kind_ == grant::kind::account)
         require(has(field("ss"), 't'), mismatch("AuthorizationServiceMismatch"));
-    require(field("spr") != "https" || from.tls, mismatch("AuthorizationProtocolMismatch"));
+    require(protocols != "https" || from.tls, mismatch("AuthorizationProtocolMismatch"));
     require(field("sip").empty() || is_from(field("sip"), from.address),
             mismatch("AuthorizationSourceIPMismatch"));
     g.permissions_ = policy.permissions;

@@ -4,6 +4,8 @@
 #include "emulator/entities.hpp"
 #include "emulator/queries.hpp"
 
+#include <boost/algorithm/string/predicate.hpp>
+
 #include <set>
 
 namespace azkv::emulation {
@@ -41,7 +43,8 @@ public:
     reply run(const request& r) {
         const target t = read_target(r.target, batch_host(r.target), context_.account, context_.mode);
         const std::string method = effective_method(r, context_.mode);
-        if (!is_entity_write(method, t)) throw invalid_input();
+        const bool here = r.target.starts_with("http://") || r.target.starts_with("https://");
+        if (!is_entity_write(method, t) || t.secondary || !here) throw invalid_input();
         check_place(t, method == "POST" ? keys_of_body(r) : std::pair(t.partition_key, t.row_key));
         return write_entity(context_, r, method, t);
     }
@@ -65,7 +68,9 @@ private:
             table_ = t.table;
             partition_key_ = keys.first;
         }
-        if (t.table != table_) throw invalid_input();
+        const bool same_table =
+            context_.case_sensitive() ? t.table == table_ : boost::algorithm::iequals(t.table, table_);
+        if (!same_table) throw invalid_input();
         if (keys.first != partition_key_)
             throw failure(400, "CommandsInBatchActOnDifferentPartitions",
                           "All commands in a batch must operate on same entity group.");

@@ -22,7 +22,6 @@ public:
     service_mode mode;
     storage& db;
     const std::string& account;
-    std::string& service_properties; // XML; empty until it is set
     std::chrono::system_clock::time_point now;
     std::string base_url; // what stands before the table in the URL of an entity, with the slash
     const grant& allowed;

@@ -243,6 +243,18 @@ failure entity_too_large() {
     return failure(400, "EntityTooLarge", "The entity is larger than the maximum allowed size.");
 }
 
+void check_key(std::string_view key, std::size_t max_units, std::size_t max_bytes) {
+    const std::size_t units = codec::utf16_length(key);
+    if (units == key.npos || units > max_units || key.size() > max_bytes) throw invalid_input();
+    while (!key.empty()) {
+        const char32_t c = codec::next_code_point(key);
+        if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == '/' || c == '\\' || c == '#' || c == '?')
+            throw failure(
+                400, "OutOfRangeInput",
+                "One of the request inputs is out of range: a key has a character that none can have.");
+    }
+}
+
 std::string read_key(const member& m) {
     if (m.value.what != scalar::kind::text) refuse_value(m.name, "must be a string");
     return m.value.text;
@@ -296,22 +308,8 @@ sent_entity read_entity(std::string_view text, service_mode mode) {
 
 void check_keys(std::string_view partition_key, std::string_view row_key, service_mode mode) {
     const limits l(mode);
-    for (std::string_view key : {partition_key, row_key}) {
-        const std::size_t units = codec::utf16_length(key);
-        if (units == key.npos) throw invalid_input();
-        const std::size_t max_bytes =
-            key.data() == row_key.data() ? l.max_row_key_bytes : l.max_partition_key_bytes;
-        if (units > l.max_key || key.size() > max_bytes) throw invalid_input();
-        while (!key.empty()) {
-            const char32_t c = codec::next_code_point(key);
-            const bool bad =
-                c < 0x20 || (c >= 0x7F && c < 0xA0) || c == '/' || c == '\\' || c == '#' || c == '?';
-            if (bad)
-                throw failure(
-                    400, "OutOfRangeInput",
-                    "One of the request inputs is out of range: a key has a character that none can have.");
-        }
-    }
+    check_key(partition_key, l.max_key, l.max_partition_key_bytes);
+    check_key(row_key, l.max_key, l.max_row_key_bytes);
 }
 
 void check_size(const entity& e, service_mode mode) {

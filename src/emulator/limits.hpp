@@ -15,8 +15,9 @@ public:
         if (mode == service_mode::storage) return;
         constexpr std::size_t megabytes = 2 << 20;
         max_text = max_binary = max_entity_bytes = max_body = megabytes;
-        max_row_key_bytes = 255;
+        max_key = 1024;
         max_partition_key_bytes = 1024;
+        max_row_key_bytes = 255;
         max_table_name = 254;
         min_table_name = 1;
         max_top = 1'000'000;
@@ -26,8 +27,8 @@ public:
     std::size_t max_properties = 252; // but for the service's own
     std::size_t max_property_name = 255;
     std::size_t max_key = 512;
-    std::size_t max_partition_key_bytes = 4 * 512;
-    std::size_t max_row_key_bytes = 4 * 512;
+    std::size_t max_partition_key_bytes = 3 * 512; // no more than what the units may take
+    std::size_t max_row_key_bytes = 3 * 512;
     std::size_t max_text = 32'768;
     std::size_t max_binary = 65'536; // bytes
     std::size_t max_entity_bytes = 1 << 20;
@@ -39,6 +40,8 @@ public:
 
     static constexpr std::size_t page_rows = 1'000;
     static constexpr std::size_t page_bytes = 4 << 20;
+    // The service looks for 5 seconds; what counts here are the rows looked at, always as many.
+    static constexpr std::size_t page_scan = 20'000;
     static constexpr std::size_t batch_operations = 100;
     static constexpr std::size_t access_policies = 5;
 };

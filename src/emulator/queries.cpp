@@ -5,7 +5,6 @@
 #include "emulator/failure.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -34,7 +33,10 @@ public:
 
     /// Whether it goes on; if not, the next page begins with this record.
     bool take(const record& kept) {
-        if (rows_ == max_rows_ || body_.size() > limits::page_bytes) return false;
+        if (!context_.allowed.has_keys(kept.partition_key, kept.row_key)) return true; // not even as a token
+        if (rows_ == max_rows_ || body_.size() > limits::page_bytes || seen_ == limits::page_scan)
+            return false;
+        ++seen_;
         if (!matches(kept)) return true;
         if (!body_.empty()) body_.push_back(',');
         append_entity(body_, context_, target_.table, kept, level_, selected_, {});
@@ -59,7 +61,6 @@ public:
 
 private:
     bool matches(const record& kept) const {
-        if (!context_.allowed.has_keys(kept.partition_key, kept.row_key)) return false;
         entity e;
         e.partition_key.text = kept.partition_key;
         e.row_key.text = kept.row_key;
@@ -75,6 +76,7 @@ private:
     std::vector<std::string> selected_;
     std::size_t max_rows_;
     std::size_t rows_ = 0;
+    std::size_t seen_ = 0;
     std::string body_;
 };
 

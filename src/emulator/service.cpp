@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <stdexcept>
 
 namespace azkv::emulation {
 
@@ -59,15 +60,13 @@ void check_timeout(const target& t) {
     const std::string* const text = t.parameter("timeout");
     if (!text) return;
     const bool digits = std::ranges::all_of(*text, [](char c) { return c >= '0' && c <= '9'; });
-    if (text->empty() || !digits)
-        throw failure(400, "InvalidQueryParameterValue",
-                      "Value for one of the query parameters specified in the request URI is invalid.");
+    if (text->empty() || !digits) throw invalid_query_parameter();
 }
 
 bool wants_xml(const request& r) {
     const bool json = r.header("Accept").find("json") != std::string_view::npos
                       || r.target.find("$format=application/json") != r.target.npos;
-    return !json || r.target.find("comp=") != r.target.npos;
+    return !json || r.target.find("?comp=") != r.target.npos || r.target.find("&comp=") != r.target.npos;
 }
 
 } // namespace
@@ -75,7 +74,15 @@ bool wants_xml(const request& r) {
 service::service(const emulator_options& o)
     : mode_(o.mode()), account_(o.account()), scheme_(o.certificates().empty() ? "http://" : "https://"),
       clock_(o.clock()), storage_(o.directory()), gate_(o.account(), o.key(), o.mode(), o.bearer()),
-      last_timestamp_(storage_.last_timestamp()) {}
+      last_timestamp_(storage_.last_timestamp()) {
+    // What one mode keeps is not what the other would have kept.
+    const std::string mode = mode_ == service_mode::storage ? "storage" : "cosmos";
+    const std::string kept = storage_.setting("mode");
+    if (!kept.empty() && kept != mode)
+        throw std::runtime_error("the directory \"" + o.directory() + "\" has the tables of an emulator in "
+                                 + kept + " mode");
+    if (kept.empty()) storage_.set_setting("mode", mode);
+}
 
 reply service::answer(const request& r, const origin& from, std::optional<std::size_t> max_rows) {
     const std::string id = new_id();
@@ -89,10 +96,13 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
             gate_.admit(r, t, from, time, [&](std::string_view table, std::string_view name) {
                 return find_policy(storage_, table, name);
             });
-        context c{mode_,    storage_,
-                  account_, service_properties_,
-                  time,     scheme_ + std::string(host) + t.base_path + "/",
-                  allowed,  [this] { return next_timestamp(); },
+        context c{mode_,
+                  storage_,
+                  account_,
+                  time,
+                  scheme_ + std::string(host) + t.base_path + "/",
+                  allowed,
+                  [this] { return next_timestamp(); },
                   max_rows};
         return finish(perform(c, r, t, id), r, id);
     } catch (const failure& f) {
@@ -113,6 +123,9 @@ reply service::perform(context& c, const request& r, const target& t, const std:
                       "The request body is too large and exceeds the maximum permissible limit.");
     check_timeout(t);
     const std::string* const comp = t.parameter("comp");
+    const bool known = !comp || (*comp == "acl" && t.what == target::kind::entities)
+                       || ((*comp == "properties" || *comp == "stats") && t.what == target::kind::service);
+    if (!known) throw invalid_query_parameter();
     switch (t.what) {
     case target::kind::service:
         if (comp && *comp == "properties" && reads) return get_properties(c, t);
@@ -142,7 +155,7 @@ reply service::perform(context& c, const request& r, const target& t, const std:
             [&](const failure& f) { return write_error(r, request_id, f.status(), f.code(), f.message()); },
             new_id());
     }
-    if (!is_entity_write(method, t))
+    if (comp || !is_entity_write(method, t))
         throw failure(405, "UnsupportedHttpVerb", "The resource doesn't support the specified HTTP verb.");
     return write_entity(c, r, method, t);
 }

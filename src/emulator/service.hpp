@@ -51,7 +51,6 @@ private:
     storage storage_;
     gate gate_;
     ticks last_timestamp_;
-    std::string service_properties_;
     boost::uuids::random_generator_mt19937 ids_;
 };
 

@@ -42,6 +42,8 @@ constexpr const char* schema = R"(
     CREATE UNIQUE INDEX entities_by_key ON entities(table_id, partition_key, row_key);
     CREATE INDEX entities_by_table ON entities(table_id);
 
+    CREATE TABLE settings(name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
+
     CREATE TABLE clock(last_timestamp INTEGER NOT NULL) STRICT;
     INSERT INTO clock VALUES(0);
     CREATE TRIGGER written AFTER INSERT ON entities
@@ -140,6 +142,9 @@ public:
         db, "DELETE FROM entities WHERE id IN (SELECT id FROM entities WHERE table_id = ?1 LIMIT 500)"};
     statement tables{db, "SELECT name FROM tables WHERE (name COLLATE NOCASE, name) >= (?1, ?1)"
                          " ORDER BY name COLLATE NOCASE, name LIMIT ?2"};
+    statement setting{db, "SELECT text FROM settings WHERE name = ?1"};
+    statement set_setting{db, "INSERT INTO settings VALUES(?1, ?2)"
+                              " ON CONFLICT(name) DO UPDATE SET text = excluded.text"};
     statement access_policies{db, "SELECT access_policies FROM tables WHERE id = ?1"};
     statement set_access_policies{db, "UPDATE tables SET access_policies = ?2 WHERE id = ?1"};
 
@@ -248,6 +253,15 @@ std::vector<std::string> storage::tables(std::string_view from, std::size_t at_m
     std::vector<std::string> names;
     for (execution e(impl_->tables, from, limit); e.step();) names.emplace_back(e.bytes(0));
     return names;
+}
+
+std::string storage::setting(std::string_view name) {
+    execution e(impl_->setting, name);
+    return e.step() ? std::string(e.bytes(0)) : std::string();
+}
+
+void storage::set_setting(std::string_view name, std::string_view text) {
+    run(impl_->set_setting, name, text);
 }
 
 std::string storage::access_policies(table_id table) {

@@ -44,6 +44,10 @@ public:
     /// In the order of their names in lower case, then of their names, from that one on (inclusive).
     std::vector<std::string> tables(std::string_view from, std::size_t at_most);
 
+    /// A text that is kept for all of it; empty at first.
+    std::string setting(std::string_view name);
+    void set_setting(std::string_view name, std::string_view text);
+
     /// The stored access policies of a table: a text that is kept for it; empty at first.
     std::string access_policies(table_id);
     void set_access_policies(table_id, std::string_view text);

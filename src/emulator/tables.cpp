@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <sstream>
 
 namespace azkv::emulation {
@@ -29,8 +30,11 @@ void check_table_name(std::string_view name, service_mode mode) {
     const std::size_t units = codec::utf16_length(name);
     if (mode == service_mode::cosmos) {
         const auto control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
+        // Its URL would be read as another's: those with parentheses, and what the service names itself.
+        const bool unreachable =
+            name.find_first_of("()") != name.npos || name == "Tables" || name == "$batch";
         if (name.find_first_of("/\\#?") != name.npos || name.ends_with(' ') || units == name.npos
-            || std::ranges::any_of(name, control))
+            || std::ranges::any_of(name, control) || unreachable)
             throw invalid();
     } else {
         const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
@@ -91,16 +95,22 @@ pt::ptree read_xml(const std::string& text) {
     return tree;
 }
 
+constexpr std::string_view xml_attributes = "<xmlattr>"; // what Boost.PropertyTree calls them
+
 void check_policies(const pt::ptree& tree) {
     const auto policies = tree.get_child_optional("SignedIdentifiers");
-    if (!policies || policies->size() > limits::access_policies) throw invalid_xml();
+    if (!policies) throw invalid_xml();
+    std::set<std::string> ids;
     for (const auto& [name, policy] : *policies) {
+        if (name == xml_attributes) continue;
         const std::string id = policy.get("Id", "");
         const std::string permissions = policy.get("AccessPolicy.Permission", "");
         const bool known = permissions.find_first_not_of("raud") == permissions.npos;
-        if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > 64 || !known)
+        if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > 64 || !known
+            || !ids.insert(id).second)
             throw invalid_xml();
     }
+    if (ids.size() > limits::access_policies) throw invalid_xml();
 }
 
 constexpr const char* no_policies =
@@ -116,8 +126,11 @@ constexpr const char* default_properties =
     R"(<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy></MinuteMetrics><Cors />)"
     R"(</StorageServiceProperties>)";
 
+constexpr const char* properties_setting = "service properties";
+
 std::string service_properties(const context& c) {
-    return c.service_properties.empty() ? default_properties : c.service_properties;
+    const std::string text = c.db.setting(properties_setting);
+    return text.empty() ? default_properties : text;
 }
 
 void refuse_in_cosmos(const context& c) {
@@ -262,9 +275,9 @@ reply set_properties(const context& c, const request& r) {
     }
     std::ostringstream text;
     pt::write_xml(text, kept);
-    std::string whole = text.str();
+    const std::string whole = text.str();
     read_xml(whole); // or the next change could not be made
-    c.service_properties = std::move(whole);
+    c.db.set_setting(properties_setting, whole);
     reply answer;
     answer.status = 202;
     return answer;
@@ -273,9 +286,7 @@ reply set_properties(const context& c, const request& r) {
 reply get_stats(const context& c, const target& t) {
     refuse_in_cosmos(c);
     c.allowed.require(access::manage, {});
-    if (!t.secondary)
-        throw failure(400, "InvalidQueryParameterValue",
-                      "Value for one of the query parameters specified in the request URI is invalid.");
+    if (!t.secondary) throw invalid_query_parameter();
     return xml_reply(200, R"(<?xml version="1.0" encoding="utf-8"?><StorageServiceStats><GeoReplication>)"
                           R"(<Status>live</Status><LastSyncTime>)"
                               + protocol::http_date(c.now)

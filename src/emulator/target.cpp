@@ -138,6 +138,11 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
                           "A query parameter is specified more than once.");
         if (p.has_value) t.parameters.emplace_back(p.key, p.value);
     }
+    // `comp` is signed as it is written: in another writing it would be another's to change.
+    const auto is_plain_comp = [](const auto& p) { return std::string_view(p.key) == "comp"; };
+    const auto written = url.encoded_params();
+    if (t.parameter("comp") && std::none_of(written.begin(), written.end(), is_plain_comp))
+        throw invalid_uri();
     return t;
 }
 

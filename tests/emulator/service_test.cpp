@@ -1,0 +1,261 @@
+// What the conformance suite does not ask for: requests of those who want more than they may have, and what
+// is the emulator's own.
+
+#include "emulator/failure.hpp"
+#include "emulator/service.hpp"
+#include "identity/shared_key.hpp"
+#include "protocol/connection_string.hpp"
+#include "protocol/http_date.hpp"
+#include "support/run.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <utility>
+
+using namespace azkv;
+using namespace azkv::emulation;
+using namespace azkv::test;
+
+namespace {
+
+const std::string account_key = protocol::development_account().key;
+
+std::string sign(const std::string& text) {
+    return identity::hmac_sha256(account_key).sign(text);
+}
+
+std::string encoded(std::string text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '+')
+            out += "%2B";
+        else if (c == '\n')
+            out += "%0A";
+        else
+            out += c;
+    }
+    return out;
+}
+
+/// A service, asked with the account's key or without.
+class subject {
+public:
+    explicit subject(service_mode mode = service_mode::storage, const std::string& directory = {})
+        : account_(mode == service_mode::storage ? "acct" : "localhost"),
+          base_(mode == service_mode::storage ? "/acct" : ""),
+          service_(emulator_options().mode(mode).account(account_, account_key).directory(directory)) {}
+
+    reply ask(std::string method, const std::string& target, std::string body = {}, headers more = {}) {
+        request r = make(std::move(method), base_ + target, std::move(body), std::move(more));
+        const std::string date = protocol::http_date(std::chrono::system_clock::now());
+        r.headers.emplace_back("x-ms-date", date);
+        r.headers.emplace_back(
+            "Authorization",
+            "SharedKeyLite " + account_ + ":"
+                + sign(identity::string_to_sign(identity::shared_key_scheme::lite, r.method, {}, {}, date,
+                                                account_, signed_as_.empty() ? r.target : signed_as_)));
+        return service_.answer(r, origin());
+    }
+
+    reply ask_unsigned(std::string method, const std::string& target) {
+        return service_.answer(make(std::move(method), base_ + target, {}, {}), origin());
+    }
+
+    void sign_as(std::string target) { signed_as_ = std::move(target); }
+
+    unsigned put(const std::string& table, const std::string& partition_key, const std::string& row_key) {
+        return ask("PUT", "/" + table + "(PartitionKey='" + partition_key + "',RowKey='" + row_key + "')",
+                   "{}")
+            .status;
+    }
+
+private:
+    static request make(std::string method, std::string target, std::string body, headers more) {
+        request r;
+        r.method = std::move(method);
+        r.target = std::move(target);
+        r.body = std::move(body);
+        r.headers = std::move(more);
+        r.headers.emplace_back("Host", "127.0.0.1:10002");
+        r.headers.emplace_back("Accept", "application/json;odata=nometadata");
+        if (!find_header(r.headers, "Content-Type"))
+            r.headers.emplace_back("Content-Type", "application/json");
+        return r;
+    }
+
+    std::string account_;
+    std::string base_;
+    std::string signed_as_;
+    service service_;
+};
+
+std::size_t rows(const reply& page) {
+    std::size_t n = 0;
+    for (auto at = page.body.find("\"RowKey\""); at != page.body.npos;
+         at = page.body.find("\"RowKey\"", at + 1))
+        ++n;
+    return n;
+}
+
+std::string table_sas(const std::string& spk, const std::string& srk, const std::string& epk,
+                      const std::string& erk) {
+    const std::string expiry = "2099-01-01T00:00:00Z";
+    const std::string signature = sign("r\n\n" + expiry + "\n/table/acct/ttt\n\n\n\n2019-02-02\n" + spk + "\n"
+                                       + srk + "\n" + epk + "\n" + erk);
+    return "sv=2019-02-02&tn=ttt&sp=r&se=" + expiry + "&sig=" + encoded(signature);
+}
+
+} // namespace
+
+TEST_CASE("the fields of a shared access signature cannot be moved about") {
+    subject s;
+    const std::string expiry = "2099-01-01T00:00:00Z";
+    const std::string fields = "acct\nl\nt\nc\n\n" + expiry + "\n\n";
+    const std::string common = "/Tables?ss=t&srt=c&sp=l&se=" + expiry;
+
+    const std::string honest = encoded(sign(fields + "https\n2021-12-02\n\n"));
+    CHECK(s.ask_unsigned("GET", common + "&spr=https&sv=2021-12-02&sig=" + honest).status
+          == 403); // over HTTP
+    // The same text, in other fields.
+    CHECK(s.ask_unsigned("GET", common + "&spr=https%0A2021-12-02&sv=&sig=" + honest).status == 403);
+    CHECK(s.ask_unsigned("GET", common + "&spr=https%0A2021-12-02&sig=" + honest).status == 403);
+
+    const auto status = [&](const std::string& spr, const std::string& sv) {
+        const std::string signature = encoded(sign(fields + spr + "\n" + sv + "\n"));
+        return s.ask_unsigned("GET", common + "&spr=" + spr + "&sv=" + sv + "&sig=" + signature).status;
+    };
+    CHECK(status("https,http", "2019-02-02") == 200);
+    CHECK(status("", "2019-02-02") == 200);
+    CHECK(status("http", "2019-02-02") == 403);
+    CHECK(status("", "") == 403);
+    CHECK(status("", "zzzz-zz-zz") == 403);
+    CHECK(status("", "2012-02-12") == 403);
+}
+
+TEST_CASE("a table's signature grants what it says, whichever empty fields are sent along") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    for (const char* key : {"a", "b", "c"}) {
+        CHECK(s.put("ttt", key, "1") == 204);
+        CHECK(s.put("ttt", key, "2") == 204);
+    }
+    const auto seen = [&](const std::string& sas) { return rows(s.ask_unsigned("GET", "/ttt()?" + sas)); };
+    const std::string partition = table_sas("b", "", "b", "");
+    CHECK(seen(partition + "&spk=b&srk=&epk=b&erk=") == 2);
+    CHECK(seen(partition + "&spk=b&epk=b") == 2);
+    const std::string all = table_sas("", "", "", "");
+    CHECK(seen(all) == 6);
+    CHECK(seen(all + "&spk=&srk=&epk=&erk=") == 6);
+    CHECK(s.ask_unsigned("GET", "/ttt()?" + table_sas("", "x", "", "") + "&srk=x").status == 403);
+
+    // A page that is full does not tell of what lies beyond the range.
+    const reply page = s.ask_unsigned("GET", "/ttt()?$top=2&epk=a&spk=a&" + table_sas("a", "", "a", ""));
+    CHECK(rows(page) == 2);
+    CHECK(find_header(page.headers, "x-ms-continuation-NextPartitionKey") == nullptr);
+}
+
+TEST_CASE("what is signed is what is done") {
+    subject s;
+    CHECK(s.ask("GET", "/?restype=service&comp=properties").status == 200);
+    // Signed without `comp`, asked with it in another writing.
+    s.sign_as("/acct/?restype=service");
+    CHECK(s.ask("GET", "/?restype=service&%63omp=properties").status == 400);
+    CHECK(s.ask("GET", "/?restype=service&comp=properties").status == 403);
+}
+
+TEST_CASE("an operation that is none does not become another") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    CHECK(s.ask("POST", "/ttt?comp=acl", R"({"PartitionKey":"p","RowKey":"r"})").status == 405);
+    CHECK(s.ask("GET", "/ttt?comp=nonsense").status == 400);
+    CHECK(s.ask("GET", "/ttt(PartitionKey='p',RowKey='r')?comp=acl").status == 400);
+    CHECK(rows(s.ask("GET", "/ttt")) == 0);
+    CHECK(s.ask("GET", "/ttt?timeout=abc").status == 400);
+    CHECK(s.ask("GET", "/ttt?$top=1&$top=2").status == 400);
+}
+
+TEST_CASE("a batch writes where it was sent") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    const auto batch = [&](const std::string& first, const std::string& second) {
+        std::string body = "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n";
+        for (const std::string& url : {first, second})
+            body += "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\nPUT "
+                    + url + " HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{}\r\n";
+        body += "--c--\r\n--b--\r\n";
+        return s.ask("POST", "/$batch", body, {{"Content-Type", "multipart/mixed; boundary=b"}}).body;
+    };
+    const std::string base = "http://127.0.0.1:10002/acct";
+    const std::string a = "/ttt(PartitionKey='p',RowKey='a')";
+    const std::string b = "/TTT(PartitionKey='p',RowKey='b')";
+    CHECK(contains(batch(base + "-secondary" + a, base + b), "400 Bad Request"));
+    CHECK(contains(batch(base + a, "ftp://127.0.0.1/acct" + b), "400 Bad Request"));
+    CHECK(rows(s.ask("GET", "/ttt")) == 0);
+    CHECK_FALSE(contains(batch(base + a, base + b), "400 Bad Request")); // one table, whatever the case
+    CHECK(rows(s.ask("GET", "/ttt")) == 2);
+}
+
+TEST_CASE("access policies as XML has them") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    const auto status = [&](const std::string& policies) {
+        return s
+            .ask(
+                "PUT", "/ttt?comp=acl",
+                R"(<?xml version="1.0"?><SignedIdentifiers xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">)"
+                    + policies + "</SignedIdentifiers>")
+            .status;
+    };
+    const std::string one = "<SignedIdentifier><Id>one</Id></SignedIdentifier>";
+    CHECK(status(one) == 204);
+    CHECK(status(one + one) == 400);
+    std::string many;
+    for (const char* id : {"1", "2", "3", "4", "5"})
+        many += "<SignedIdentifier><Id>" + std::string(id) + "</Id></SignedIdentifier>";
+    CHECK(status(many) == 204);
+    CHECK(status(many + one) == 400);
+}
+
+TEST_CASE("cosmos: limits of keys, and names that could not be reached") {
+    subject s(service_mode::cosmos);
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    CHECK(s.put("ttt", std::string(1024, 'p'), "r") == 204);
+    CHECK(s.put("ttt", std::string(1025, 'p'), "r") == 400);
+    CHECK(s.put("ttt", "p", std::string(255, 'r')) == 204);
+    CHECK(s.put("ttt", "p", std::string(256, 'r')) == 400);
+    for (const char* name : {"a(b)", "Tables", "$batch"})
+        CHECK(s.ask("POST", "/Tables", R"({"TableName":")" + std::string(name) + R"("})").status == 400);
+}
+
+TEST_CASE("a page ends after so many rows, found or not") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    for (int i = 0; i < 20'100; ++i) s.put("ttt", "p", std::to_string(100'000 + i));
+    const reply page = s.ask("GET", "/ttt?$filter=missing%20eq%201");
+    CHECK(page.status == 200);
+    CHECK(rows(page) == 0);
+    REQUIRE(find_header(page.headers, "x-ms-continuation-NextRowKey"));
+    CHECK(*find_header(page.headers, "x-ms-continuation-NextRowKey") == "1!8!MTIwMDAw"); // 120000
+}
+
+TEST_CASE("a directory keeps all that was answered, for the mode that it was made in") {
+    const temporary_directory there;
+    const std::string properties = "<StorageServiceProperties><HourMetrics><Version>1.0</Version>"
+                                   "<Enabled>true</Enabled></HourMetrics></StorageServiceProperties>";
+    CHECK(subject(service_mode::storage, there.path())
+              .ask("PUT", "/?restype=service&comp=properties", properties)
+              .status
+          == 202);
+    subject again(service_mode::storage, there.path());
+    CHECK(contains(again.ask("GET", "/?restype=service&comp=properties").body,
+                   "<HourMetrics><Version>1.0</Version><Enabled>true"));
+    const temporary_directory elsewhere;
+    { const subject s(service_mode::cosmos, elsewhere.path()); }
+    CHECK_THROWS_WITH(
+        subject(service_mode::storage, elsewhere.path()),
+        ("the directory \"" + elsewhere.path() + "\" has the tables of an emulator in cosmos mode").c_str());
+}
