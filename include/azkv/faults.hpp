@@ -18,7 +18,9 @@ namespace azkv {
 
 namespace emulation {
 class fault_player;
-}
+class fault_view;
+enum class fault_kind : int;
+} // namespace emulation
 
 /// Something that goes wrong with one request to an `emulator`, and on which requests. Made by one of the
 /// functions below, and then told more:
@@ -26,8 +28,9 @@ class fault_player;
 class AZKV_DECL fault {
 public:
     using milliseconds = std::chrono::milliseconds;
+
     /// Decides by the method and the target (path and query, percent-encoded) of a request, on the
-    /// emulator's thread.
+    /// emulator's thread. If it throws, the connection ends, as if the fault were `close`.
     using condition = std::function<bool(std::string_view method, std::string_view target)>;
 
     /// Answers with this status and code, in the service's form, without doing what is asked. `status` from
@@ -68,13 +71,14 @@ public:
     /// page that goes on from another has one at least. Applies to queries of entities only.
     static fault short_page(std::size_t rows);
 
-    /// Does what is asked, but begins so much later. (`after` delays any other fault.)
+    /// Does what is asked, but begins so much later. Times are from 0 to a day; others throw `azkv::error`.
     static fault delay(milliseconds);
 
-    /// Waits so long before anything else.
+    /// Waits so much longer before anything else: delays any fault.
     fault& after(milliseconds);
 
-    /// Adds a header to the answer.
+    /// Adds a header to the answer, if there is one, whether the answer has one of that name or not. Throws
+    /// `azkv::error` (errc::invalid_argument) for a line end.
     fault& header(std::string name, std::string text);
 
     /// Lets all other requests pass. Throws `azkv::error` for `cut_request`.
@@ -84,43 +88,12 @@ public:
     static bool is_read(std::string_view method, std::string_view target);
     static bool is_write(std::string_view method, std::string_view target);
 
-    enum class kind {
-        answer,
-        answer_in_batch,
-        close,
-        cut_request,
-        cut_answer,
-        close_after,
-        reset,
-        garbage,
-        trickle,
-        short_page,
-        delay
-    };
-
-    kind what() const noexcept { return kind_; }
-
-    unsigned status() const noexcept { return status_; }
-
-    const std::string& code() const noexcept { return code_; }
-
-    /// The message of an answer; the bytes of garbage.
-    const std::string& text() const noexcept { return text_; }
-
-    std::size_t count() const noexcept { return count_; }
-
-    milliseconds pause() const noexcept { return pause_; }
-
-    milliseconds wait() const noexcept { return wait_; }
-
-    const std::vector<std::pair<std::string, std::string>>& headers() const noexcept { return headers_; }
-
-    bool applies_to(std::string_view method, std::string_view target) const;
-
 private:
-    explicit fault(kind k) : kind_(k) {}
+    friend class emulation::fault_view;
 
-    kind kind_;
+    explicit fault(emulation::fault_kind k) : kind_(k) {}
+
+    emulation::fault_kind kind_;
     unsigned status_ = 0;
     std::string code_;
     std::string text_;
@@ -138,7 +111,10 @@ private:
 /// `fault_plan(42).sometimes(0.05, fault::reset()).sometimes(0.05, fault::lose_answer())`
 class AZKV_DECL fault_plan {
 public:
-    explicit fault_plan(std::uint64_t seed = 1) : random_(seed) {}
+    /// None.
+    fault_plan() : fault_plan(1) {}
+
+    explicit fault_plan(std::uint64_t seed) : random_(seed) {}
 
     /// Script: the next `times` requests that the fault's condition holds for meet it. Until they have come,
     /// other requests pass.
@@ -152,7 +128,8 @@ public:
     fault_plan& sometimes(double probability, fault);
 
     /// More than `per_second` requests in a second are throttled: 503 `ServerBusy`, in cosmos mode 429
-    /// `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is zero.
+    /// `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is zero. Throws
+    /// `azkv::error` (errc::invalid_argument) for a limit of zero.
     fault_plan& throttle(std::size_t per_second, std::chrono::milliseconds retry_after);
 
 private:

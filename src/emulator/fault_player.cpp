@@ -1,5 +1,7 @@
 #include "emulator/fault_player.hpp"
 
+#include "emulator/fault_view.hpp"
+
 #include <random>
 
 namespace azkv::emulation {
@@ -7,7 +9,7 @@ namespace azkv::emulation {
 std::optional<fault> fault_player::begin() {
     if (!plan_.script_.empty()) {
         const auto& step = plan_.script_.front();
-        const bool at_once = step.what && step.what->what() == fault::kind::cut_request;
+        const bool at_once = step.what && fault_view(*step.what).kind() == fault_kind::cut_request;
         return at_once ? std::optional(take_step()) : std::nullopt;
     }
     if (plan_.chances_.empty()) return std::nullopt;
@@ -31,14 +33,14 @@ std::optional<fault> fault_player::meet(std::optional<fault> drawn, std::string_
         if (seconds > 0) busy.header("Retry-After", std::to_string(seconds));
         return busy;
     }
-    if (drawn) return drawn->applies_to(method, target) ? drawn : std::nullopt;
+    if (drawn) return fault_view(*drawn).applies_to(method, target) ? drawn : std::nullopt;
     if (plan_.script_.empty()) return std::nullopt;
     auto& step = plan_.script_.front();
     if (!step.what) {
         if (--step.left == 0) plan_.script_.pop_front();
         return std::nullopt;
     }
-    if (!step.what->applies_to(method, target)) return std::nullopt;
+    if (!fault_view(*step.what).applies_to(method, target)) return std::nullopt;
     return take_step();
 }
 

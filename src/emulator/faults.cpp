@@ -1,12 +1,20 @@
+#include "emulator/fault_view.hpp"
+
 #include <azkv/error.hpp>
 #include <azkv/faults.hpp>
 
 namespace azkv {
 
+using emulation::fault_kind;
+
 namespace {
 
 void require(bool holds, const char* message) {
     if (!holds) throw error(errc::invalid_argument, message);
+}
+
+void require_time(std::chrono::milliseconds t) {
+    require(t.count() >= 0 && t <= std::chrono::hours(24), "the times of a fault must be from 0 to a day");
 }
 
 // `/T` or `/T()`, behind the account or not, but not the list of tables.
@@ -21,7 +29,7 @@ bool is_query(std::string_view method, std::string_view target) {
 
 fault fault::answer(unsigned status, std::string code, std::string message) {
     require(status >= 400 && status <= 599, "the status of a fault must be from 400 to 599");
-    fault f(kind::answer);
+    fault f(fault_kind::answer);
     f.status_ = status;
     f.code_ = std::move(code);
     f.text_ = std::move(message);
@@ -30,22 +38,22 @@ fault fault::answer(unsigned status, std::string code, std::string message) {
 
 fault fault::answer_in_batch(unsigned status, std::string code, std::string message) {
     fault f = answer(status, std::move(code), std::move(message));
-    f.kind_ = kind::answer_in_batch;
+    f.kind_ = fault_kind::answer_in_batch;
     return f;
 }
 
 fault fault::close() {
-    return fault(kind::close);
+    return fault(fault_kind::close);
 }
 
 fault fault::cut_request(std::size_t bytes) {
-    fault f(kind::cut_request);
+    fault f(fault_kind::cut_request);
     f.count_ = bytes;
     return f;
 }
 
 fault fault::cut_answer(std::size_t bytes) {
-    fault f(kind::cut_answer);
+    fault f(fault_kind::cut_answer);
     f.count_ = bytes;
     return f;
 }
@@ -55,51 +63,53 @@ fault fault::lose_answer() {
 }
 
 fault fault::close_after() {
-    return fault(kind::close_after);
+    return fault(fault_kind::close_after);
 }
 
 fault fault::reset() {
-    return fault(kind::reset);
+    return fault(fault_kind::reset);
 }
 
 fault fault::garbage(std::string bytes) {
-    fault f(kind::garbage);
+    fault f(fault_kind::garbage);
     f.text_ = std::move(bytes);
     return f;
 }
 
 fault fault::trickle(std::size_t bytes, milliseconds pause) {
     require(bytes > 0, "trickle: bytes must be at least 1");
-    fault f(kind::trickle);
+    require_time(pause);
+    fault f(fault_kind::trickle);
     f.count_ = bytes;
     f.pause_ = pause;
     return f;
 }
 
 fault fault::short_page(std::size_t rows) {
-    fault f(kind::short_page);
+    fault f(fault_kind::short_page);
     f.count_ = rows;
     return f;
 }
 
 fault fault::delay(milliseconds time) {
-    fault f(kind::delay);
-    f.wait_ = time;
-    return f;
+    return fault(fault_kind::delay).after(time);
 }
 
 fault& fault::after(milliseconds time) {
-    wait_ = time;
+    require_time(time);
+    require_time(wait_ + time);
+    wait_ += time;
     return *this;
 }
 
 fault& fault::header(std::string name, std::string text) {
+    require((name + text).find_first_of("\r\n") == name.npos, "a header of a fault must be one line");
     headers_.emplace_back(std::move(name), std::move(text));
     return *this;
 }
 
 fault& fault::only_if(condition c) {
-    require(kind_ != kind::cut_request, "cut_request takes no condition: it cannot know what is asked");
+    require(kind_ != fault_kind::cut_request, "cut_request takes no condition: it cannot know what is asked");
     condition_ = std::move(c);
     return *this;
 }
@@ -110,11 +120,6 @@ bool fault::is_read(std::string_view method, std::string_view) {
 
 bool fault::is_write(std::string_view method, std::string_view) {
     return method != "GET";
-}
-
-bool fault::applies_to(std::string_view method, std::string_view target) const {
-    return (kind_ != kind::short_page || is_query(method, target))
-           && (!condition_ || condition_(method, target));
 }
 
 fault_plan& fault_plan::then(fault f, std::size_t times) {
@@ -136,9 +141,16 @@ fault_plan& fault_plan::sometimes(double probability, fault f) {
 }
 
 fault_plan& fault_plan::throttle(std::size_t per_second, std::chrono::milliseconds retry_after) {
+    require(per_second > 0, "throttle: the limit must be at least 1 request a second");
+    require_time(retry_after);
     per_second_ = per_second;
     retry_after_ = retry_after;
     return *this;
+}
+
+bool emulation::fault_view::applies_to(std::string_view method, std::string_view target) const {
+    return (fault_.kind_ != fault_kind::short_page || is_query(method, target))
+           && (!fault_.condition_ || fault_.condition_(method, target));
 }
 
 } // namespace azkv

@@ -1,4 +1,5 @@
 #include "emulator/fault_player.hpp"
+#include "emulator/fault_view.hpp"
 #include "support/run.hpp"
 
 #include <azkv/error.hpp>
@@ -25,18 +26,18 @@ std::string play(fault_player& player, std::size_t requests, std::string_view me
     std::string met;
     for (std::size_t i = 0; i < requests; ++i) {
         auto drawn = player.begin();
-        const bool cut = drawn && drawn->what() == fault::kind::cut_request;
+        const bool cut = drawn && fault_view(*drawn).kind() == fault_kind::cut_request;
         const auto f = cut ? drawn : player.meet(drawn, method, target, now);
         if (!f) {
             met += '.';
             continue;
         }
-        switch (f->what()) {
-        case fault::kind::answer: met += std::to_string(f->status()); break;
-        case fault::kind::cut_request: met += 'q'; break;
-        case fault::kind::cut_answer: met += 'a'; break;
-        case fault::kind::reset: met += 'r'; break;
-        case fault::kind::short_page: met += 's'; break;
+        switch (fault_view(*f).kind()) {
+        case fault_kind::answer: met += std::to_string(fault_view(*f).status()); break;
+        case fault_kind::cut_request: met += 'q'; break;
+        case fault_kind::cut_answer: met += 'a'; break;
+        case fault_kind::reset: met += 'r'; break;
+        case fault_kind::short_page: met += 's'; break;
         default: met += '?'; break;
         }
     }
@@ -44,6 +45,11 @@ std::string play(fault_player& player, std::size_t requests, std::string_view me
 }
 
 } // namespace
+
+TEST_CASE("times of a fault add up") {
+    const fault f = fault::delay(20ms).after(5ms);
+    CHECK(fault_view(f).wait() == 25ms);
+}
 
 TEST_CASE("a script is played in order, once") {
     fault_player player(fault_plan()
@@ -100,14 +106,17 @@ TEST_CASE("the first requests of a second pass, the others are throttled") {
         CHECK(play(player, 1, "GET", "/acct/T", start + 10'900ms) == busy);
         const auto f = player.meet(std::nullopt, "GET", "/acct/T", start + 10'950ms);
         REQUIRE(f);
-        REQUIRE(f->headers().size() == 1);
-        CHECK(f->headers()[0].first == "Retry-After");
-        CHECK(f->headers()[0].second == "2");
+        const auto& headers = fault_view(*f).headers();
+        REQUIRE(headers.size() == 1);
+        CHECK(headers[0].first == "Retry-After");
+        CHECK(headers[0].second == "2");
         CHECK(play(player, 4, "GET", "/acct/T", start + 11s) == "..." + busy);
     }
     fault_player silent(fault_plan().throttle(1, 0ms), service_mode::cosmos);
     CHECK(play(silent, 1) == ".");
-    CHECK(silent.meet(std::nullopt, "GET", "/acct/T", start)->headers().empty());
+    const auto busy = silent.meet(std::nullopt, "GET", "/acct/T", start);
+    REQUIRE(busy);
+    CHECK(fault_view(*busy).headers().empty());
 }
 
 TEST_CASE("a plan that cannot be is refused") {
@@ -118,6 +127,12 @@ TEST_CASE("a plan that cannot be is refused") {
     CHECK(refused([] { fault::cut_request(1).only_if(fault::is_read); }));
     CHECK(refused([] { fault_plan().sometimes(0.6, fault::reset()).sometimes(0.5, fault::close()); }));
     CHECK(refused([] { fault_plan().sometimes(-0.1, fault::reset()); }));
+    CHECK(refused([] { fault_plan().throttle(0, 0ms); }));
+    CHECK(refused([] { fault_plan().throttle(1, -1ms); }));
+    CHECK(refused([] { fault::delay(-1ms); }));
+    CHECK(refused([] { fault::reset().after(24h).after(1ms); }));
+    CHECK(refused([] { fault::trickle(1, 25h); }));
+    CHECK(refused([] { fault::close().header("a", "b\r\nc: d"); }));
     fault_plan tenths;
     for (int i = 0; i < 10; ++i) tenths.sometimes(0.1, fault::reset());
     fault_player player(std::move(tenths), service_mode::storage);
