@@ -30,7 +30,8 @@ int main(int argc, char** argv) {
     unsigned short port = 10002;
     std::string directory, mode = "storage", certificate, key;
     app.add_option("--port", port, "Port on 127.0.0.1; 0: any free one")->capture_default_str();
-    app.add_option("--directory", directory, "Where to keep the tables; without it they are in memory");
+    app.add_option("--directory", directory, "Where to keep the tables; without it they are in memory")
+        ->check([](const std::string& path) { return path.empty() ? "must not be empty" : ""; }, "DIRECTORY");
     app.add_option("--mode", mode, "Which service to be like")
         ->check(CLI::IsMember({"storage", "cosmos"}))
         ->capture_default_str();

@@ -15,8 +15,8 @@
 
 namespace azkv {
 
-/// How an `emulator` behaves. Each setter checks its argument and throws `azkv::error`
-/// (errc::invalid_argument) that names it.
+/// How an `emulator` behaves. Setters throw `azkv::error` (errc::invalid_argument) for what cannot be; the
+/// directory, the port and the certificate are tried when the emulator is made.
 class AZKV_DECL emulator_options {
 public:
     using bearer_check = std::function<bool(std::string_view token)>;
@@ -34,14 +34,14 @@ public:
 
     service_mode mode() const noexcept { return mode_; }
 
-    /// Where tables are kept, in an SQLite database; the directory is made if it is missing. A write that was
-    /// answered is there whatever happens to the process, though not to the machine. Default (empty): in
-    /// memory.
+    /// Where tables are kept, in an SQLite database; the directory is made if it is missing. It is for one
+    /// emulator at a time, and for one mode. A write that was answered is there whatever happens to the
+    /// process, though not to the machine. Default (empty): in memory.
     emulator_options& directory(std::string path);
 
     const std::string& directory() const noexcept { return directory_; }
 
-    /// The port, on 127.0.0.1 and, if it is free there, on ::1. Default: 0, any free one.
+    /// The port on 127.0.0.1 and on ::1. Default: 0, any that is free.
     emulator_options& port(unsigned short);
 
     unsigned short port() const noexcept { return port_; }
@@ -54,20 +54,24 @@ public:
 
     const std::string& key() const noexcept { return key_; }
 
-    /// Speaks HTTPS, with this certificate (and those that lead to its authority) and its key, both in PEM.
-    /// Default: HTTP.
+    /// Speaks HTTPS, with this certificate (and those that lead to its authority) and its key, which must not
+    /// be encrypted: both are PEM text, not names of files. The certificate must be for 127.0.0.1, in cosmos
+    /// mode for localhost. Default: HTTP.
     emulator_options& tls(std::string certificates, std::string key);
 
     const std::string& certificates() const noexcept { return certificates_; }
 
     const std::string& certificate_key() const noexcept { return certificate_key_; }
 
-    /// Decides which bearer tokens are good, over HTTPS; called on the emulator's thread. Default: none is.
+    /// Decides which bearer tokens are good, over HTTPS; called on the emulator's thread. If it throws, the
+    /// request is answered with status 500. Default: none is.
     emulator_options& bearer(bearer_check);
 
     const bearer_check& bearer() const noexcept { return bearer_; }
 
-    /// The time, for signatures and timestamps; called on the emulator's thread. Default: the system's.
+    /// The time, for timestamps, and to compare the dates of requests with: those that are more than 15
+    /// minutes off are refused, as by the service. Called on the emulator's thread; if it throws, the request
+    /// is not answered. Default: the system's.
     emulator_options& clock(clock_function);
 
     const clock_function& clock() const noexcept { return clock_; }
@@ -104,22 +108,28 @@ public:
 ///
 /// Link `azkv::emulator`.
 ///
-/// Thread safety: the members may be called from any thread, except for the destructor and moves.
+/// Thread safety: the members may be called from any thread, and from the functions that the options and
+/// faults hold, except for the destructor and moves. (With a thread of its own an emulator may be destroyed
+/// on that, too.) One that was moved from can only be assigned to or destroyed.
+///
+/// Lifetimes: an executor's context must outlive the emulator. What the functions refer to must be there
+/// until the emulator is gone, with an executor until that has run what was left of it.
 ///
 /// Sources: https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api and
 /// https://learn.microsoft.com/azure/cosmos-db/table/faq
 class AZKV_DECL emulator {
 public:
     /// Starts one with a thread of its own. Throws `boost::system::system_error` if it cannot have the port,
-    /// `azkv::error` if the options' directory, key or certificate cannot be used.
+    /// `azkv::error` (errc::invalid_argument) if the directory, the certificate or its key cannot be used.
     explicit emulator(emulator_options = {});
 
     /// The same on the caller's executor: it serves while that runs, and is work for it, so that `run()` does
-    /// not return before `stop()` or the destructor. Reads and writes of the database happen there, and take
-    /// microseconds. May be run by several threads.
+    /// not return before `stop()` or the destructor. The database is read and written there: most requests
+    /// take microseconds, a page of a query that no keys narrow down up to 20 milliseconds, and the deletion
+    /// of a table as long as that is large. May be run by several threads.
     explicit emulator(boost::asio::any_io_executor, emulator_options = {});
 
-    /// Stops it.
+    /// Stops it. With an executor, it has its port and its directory until that has run what was left of it.
     ~emulator();
 
     emulator(emulator&&) noexcept;
@@ -134,8 +144,9 @@ public:
     unsigned short port() const;
     service_mode mode() const;
 
-    /// Replaces the plan of faults, and lets the rest of the old one go. Takes effect with the next request.
-    void faults(fault_plan);
+    /// Replaces the plan of faults, and lets the rest of the old one go; without an argument there are none
+    /// any more. Takes effect with the next request.
+    void faults(fault_plan = {});
 
     emulator_counters counters() const;
 
@@ -143,7 +154,8 @@ public:
     /// of its own that has happened when the call returns; else it happens on the executor.
     void stop();
 
-    /// Serves again, on the same port. Throws `boost::system::system_error` if another has taken it.
+    /// Serves again, on the same port. Throws `boost::system::system_error` if another has taken it, or if
+    /// the executor has not got to `stop()` yet.
     void start();
 
 private:

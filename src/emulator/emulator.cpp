@@ -1,4 +1,5 @@
 #include "emulator/server.hpp"
+#include "identity/shared_key.hpp"
 #include "protocol/connection_string.hpp"
 
 #include <azkv/emulator.hpp>
@@ -7,8 +8,10 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -16,6 +19,14 @@
 namespace azkv {
 
 namespace asio = boost::asio;
+
+namespace {
+
+void require(bool holds, const char* message) {
+    if (!holds) throw error(errc::invalid_argument, message);
+}
+
+} // namespace
 
 emulator_options::emulator_options() : key_(protocol::development_account().key) {}
 
@@ -41,25 +52,32 @@ emulator_options& emulator_options::port(unsigned short n) {
 }
 
 emulator_options& emulator_options::account(std::string name, std::string key) {
+    const auto is_part = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    };
+    require(!name.empty() && std::ranges::all_of(name, is_part),
+            "account: the name must be of ASCII letters, digits and hyphens");
+    const identity::hmac_sha256 usable(key); // or it throws
     account_ = std::move(name);
     key_ = std::move(key);
     return *this;
 }
 
 emulator_options& emulator_options::tls(std::string certificates, std::string key) {
-    if (certificates.empty() || key.empty())
-        throw error(errc::invalid_argument, "tls: a certificate and its key are needed");
+    require(!certificates.empty() && !key.empty(), "tls: a certificate and its key are needed");
     certificates_ = std::move(certificates);
     certificate_key_ = std::move(key);
     return *this;
 }
 
 emulator_options& emulator_options::bearer(bearer_check check) {
+    require(static_cast<bool>(check), "bearer: a function is needed");
     bearer_ = std::move(check);
     return *this;
 }
 
 emulator_options& emulator_options::clock(clock_function now) {
+    require(static_cast<bool>(now), "clock: a function is needed");
     clock_ = std::move(now);
     return *this;
 }
@@ -69,49 +87,63 @@ class emulator::implementation {
 public:
     implementation(std::optional<asio::any_io_executor> ex, emulator_options o) : options_(std::move(o)) {
         if (!ex) {
-            context_.emplace(1);
+            context_ = std::make_shared<asio::io_context>(1);
             work_.emplace(context_->get_executor());
             ex = context_->get_executor();
         }
-        server_ = emulation::make_server(*ex, options_);
-        if (context_) thread_ = std::thread([this] { context_->run(); });
-        do_there([](emulation::server& s) { s.start(); });
+        try {
+            server_ = emulation::make_server(*ex, options_);
+        } catch (const boost::system::system_error&) {
+            throw;
+        } catch (const std::exception& e) { // the file system's, or the database's
+            throw error(errc::invalid_argument, e.what());
+        }
+        if (context_) thread_ = std::thread([c = context_] { c->run(); });
     }
 
     ~implementation() {
-        do_there([](emulation::server& s) { s.stop(); });
+        stop();
         if (!context_) return;
         work_.reset();
-        thread_.join();
+        if (is_there())
+            thread_.detach(); // which ends when it returns from here, and has its context until then
+        else
+            thread_.join();
     }
 
     const emulator_options& options() const { return options_; }
 
-    const emulation::server& server() const { return *server_; }
+    emulation::server& server() { return *server_; }
 
-    /// Does something where the server lives: on its own thread by the time of the return, or whenever the
-    /// caller's executor gets to it.
-    template <class F>
-    void do_there(F f) {
-        if (!context_) return server_->run_on_strand([s = server_, f] { f(*s); });
-        std::promise<void> done;
-        server_->run_on_strand([&] {
-            try {
-                f(*server_);
-                done.set_value();
-            } catch (...) {
-                done.set_exception(std::current_exception());
-            }
-        });
-        done.get_future().get();
+    void stop() {
+        {
+            const std::lock_guard lock(mutex_); // not while waiting: its own thread may be about to call this
+            if (!std::exchange(up_, false)) return;
+        }
+        if (!context_) return server_->stop([] {});
+        const auto done = std::make_shared<std::promise<void>>();
+        server_->stop([done] { done->set_value(); });
+        done->get_future().get();
+    }
+
+    void start() {
+        const std::lock_guard lock(mutex_);
+        if (up_) return;
+        server_->start();
+        up_ = true;
     }
 
 private:
+    // Whether this is the emulator's own thread.
+    bool is_there() const { return thread_.get_id() == std::this_thread::get_id(); }
+
     emulator_options options_;
-    std::optional<asio::io_context> context_; // its own, if it has one
+    std::shared_ptr<asio::io_context> context_; // its own, if it has one
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
     std::shared_ptr<emulation::server> server_;
     std::thread thread_;
+    std::mutex mutex_; // guards the member below
+    bool up_ = true;
 };
 
 namespace {
@@ -158,7 +190,7 @@ service_mode emulator::mode() const {
 }
 
 void emulator::faults(fault_plan plan) {
-    impl_->do_there([plan = std::move(plan)](emulation::server& s) { s.faults(plan); });
+    impl_->server().faults(std::move(plan));
 }
 
 emulator_counters emulator::counters() const {
@@ -166,11 +198,11 @@ emulator_counters emulator::counters() const {
 }
 
 void emulator::stop() {
-    impl_->do_there([](emulation::server& s) { s.stop(); });
+    impl_->stop();
 }
 
 void emulator::start() {
-    impl_->do_there([](emulation::server& s) { s.start(); });
+    impl_->start();
 }
 
 } // namespace azkv

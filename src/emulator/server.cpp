@@ -1,6 +1,7 @@
 #include "emulator/server.hpp"
 
 #include "emulator/fault_player.hpp"
+#include "emulator/fault_view.hpp"
 #include "emulator/service.hpp"
 
 #include <azkv/error.hpp>
@@ -24,8 +25,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fcntl.h>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,6 +90,17 @@ bool is_batch(std::string_view target) {
     return target.substr(0, target.find('?')).ends_with("/$batch");
 }
 
+// A program that a test starts must not keep the port, nor the connections.
+void close_on_exec(int descriptor) {
+    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+}
+
+std::string to_string(const tcp::endpoint& at) {
+    std::ostringstream text;
+    text << at;
+    return text.str();
+}
+
 /// A client.
 class session {
 public:
@@ -132,13 +146,13 @@ private:
 class http_server final : public server, public std::enable_shared_from_this<http_server> {
 public:
     http_server(const asio::any_io_executor& ex, const emulator_options& o)
-        : strand_(asio::make_strand(ex)), service_(o), player_(fault_plan(), o.mode()),
-          endpoint_(asio::ip::address_v4::loopback(), o.port()) {
+        : strand_(asio::make_strand(ex)), service_(o), player_(fault_plan(), o.mode()) {
         if (!o.certificates().empty()) use_tls(o);
-        listen();
+        listeners_ = listen(o.port());
+        port_ = listeners_.front()->local_endpoint().port();
     }
 
-    unsigned short port() const override { return endpoint_.port(); }
+    unsigned short port() const override { return port_; }
 
     emulator_counters counters() const override {
         emulator_counters c;
@@ -151,50 +165,84 @@ public:
         return c;
     }
 
-    void run_on_strand(std::function<void()> f) override { asio::dispatch(strand_, std::move(f)); }
-
-    void faults(fault_plan plan) override { player_ = fault_player(std::move(plan), service_.mode()); }
-
     void start() override {
-        if (serving_) return;
-        if (acceptors_.empty()) listen();
-        serving_ = true;
-        for (const auto& a : acceptors_)
-            asio::co_spawn(strand_, accept(shared_from_this(), a), asio::detached);
+        const bool first = !started_.exchange(true);
+        auto listeners = first ? std::move(listeners_) : listen(port_);
+        asio::dispatch(strand_, [self = shared_from_this(), listeners = std::move(listeners)] {
+            self->listeners_ = listeners;
+            for (const auto& l : listeners)
+                asio::co_spawn(self->strand_, self->accept(self, l), asio::detached);
+        });
     }
 
-    void stop() override {
-        serving_ = false;
-        error_code ignored;
-        for (const auto& a : acceptors_) a->close(ignored);
-        acceptors_.clear();
-        for (session* s : sessions_) s->close();
+    void stop(std::function<void()> done) override {
+        asio::dispatch(strand_, [self = shared_from_this(), done = std::move(done)] {
+            error_code ignored;
+            for (const auto& l : self->listeners_) l->close(ignored);
+            self->listeners_.clear();
+            for (session* s : self->sessions_) s->close();
+            done();
+        });
+    }
+
+    // Put in place when the next request begins: a fault's condition may call this.
+    void faults(fault_plan plan) override {
+        asio::dispatch(strand_,
+                       [self = shared_from_this(), plan = std::move(plan)] { self->next_plan_ = plan; });
     }
 
 private:
     void use_tls(const emulator_options& o) {
         tls_.emplace(asio::ssl::context::tls_server);
         tls_->set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
-        try {
-            tls_->use_certificate_chain(asio::buffer(o.certificates()));
-            tls_->use_private_key(asio::buffer(o.certificate_key()), asio::ssl::context::pem);
-        } catch (const boost::system::system_error& e) {
-            throw error(errc::invalid_argument,
-                        "the certificate or its key cannot be used: " + e.code().message());
-        }
+        // OpenSSL would ask on the terminal.
+        tls_->set_password_callback(
+            [](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });
+        const auto use = [](const char* what, auto load) {
+            try {
+                load();
+            } catch (const boost::system::system_error&) {
+                throw error(errc::invalid_argument,
+                            std::string("tls: the ") + what
+                                + " cannot be used; it must be PEM text, not a file's name");
+            }
+        };
+        use("certificate", [&] { tls_->use_certificate_chain(asio::buffer(o.certificates())); });
+        use("certificate's key (which must not be encrypted)",
+            [&] { tls_->use_private_key(asio::buffer(o.certificate_key()), asio::ssl::context::pem); });
         SSL_CTX_set_session_id_context(tls_->native_handle(), reinterpret_cast<const unsigned char*>("azkv"),
                                        4);
     }
 
-    void listen() {
-        const auto first = std::make_shared<tcp::acceptor>(strand_, endpoint_);
-        endpoint_ = first->local_endpoint(); // with the port that it was given
-        acceptors_.push_back(first);
-        // Some take `localhost` for ::1. Where there is no such address, or another has the port, let it be.
+    using listener = std::shared_ptr<tcp::acceptor>;
+
+    listener listen_at(const asio::ip::address& address, unsigned short port) {
+        const tcp::endpoint at(address, port);
         try {
-            const tcp::endpoint second(asio::ip::address_v6::loopback(), port());
-            acceptors_.push_back(std::make_shared<tcp::acceptor>(strand_, second));
-        } catch (const boost::system::system_error&) {
+            auto l = std::make_shared<tcp::acceptor>(strand_, at);
+            close_on_exec(l->native_handle());
+            return l;
+        } catch (const boost::system::system_error& e) {
+            const error_code ec(e.code().value(), e.code().category()); // without its place in a source
+            throw boost::system::system_error(ec, "cannot listen on " + to_string(at));
+        }
+    }
+
+    // On both loopback addresses, since `localhost` may be either; 0 is any port that is free on both.
+    std::vector<listener> listen(unsigned short port) {
+        constexpr int most_tries = 20;
+        for (int tries = 1;; ++tries) {
+            std::vector<listener> listeners;
+            listeners.push_back(listen_at(asio::ip::address_v4::loopback(), port));
+            try {
+                const auto found = listeners.front()->local_endpoint().port();
+                listeners.push_back(listen_at(asio::ip::address_v6::loopback(), found));
+                return listeners;
+            } catch (const boost::system::system_error& e) {
+                const bool taken = e.code() == asio::error::address_in_use;
+                if (!taken) return listeners; // there is no such address here
+                if (port != 0 || tries == most_tries) throw;
+            }
         }
     }
 
@@ -204,6 +252,7 @@ private:
             tcp::socket socket =
                 co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, ec));
             if (!acceptor->is_open()) break;
+            if (!ec) close_on_exec(socket.native_handle());
             if (ec) { // out of descriptors, say: others may be free soon
                 asio::steady_timer timer(strand_, std::chrono::milliseconds(10));
                 co_await timer.async_wait(asio::use_awaitable);
@@ -258,10 +307,11 @@ private:
         while (going_on && s.is_open()) {
             if (buffer.size() == 0) co_await read_more(stream, buffer);
             ++requests_;
+            if (next_plan_) player_ = fault_player(*std::exchange(next_plan_, std::nullopt), service_.mode());
             std::optional<fault> drawn = player_.begin();
-            if (drawn && drawn->what() == fault::kind::cut_request) {
+            if (drawn && fault_view(*drawn).kind() == fault_kind::cut_request) {
                 ++faults_;
-                while (buffer.size() < drawn->count() && !has_request(buffer))
+                while (buffer.size() < fault_view(*drawn).count() && !has_request(buffer))
                     co_await read_more(stream, buffer);
                 s.close();
                 co_return;
@@ -281,7 +331,7 @@ private:
                 player_.meet(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
             if (met) {
                 ++faults_;
-                going_on = co_await play(s, stream, r, *met, keep_alive);
+                going_on = co_await play(s, stream, r, fault_view(*met), keep_alive);
             } else {
                 going_on = keep_alive;
                 const std::string bytes = write_message(service_.answer(r, s.from), r.method, keep_alive);
@@ -292,62 +342,62 @@ private:
 
     // Whether the connection goes on.
     template <class Stream>
-    asio::awaitable<bool> play(session& s, Stream& stream, const request& r, const fault& what,
+    asio::awaitable<bool> play(session& s, Stream& stream, const request& r, fault_view what,
                                bool keep_alive) {
         if (what.wait().count() > 0) co_await s.pause(what.wait());
         const std::optional<std::string> bytes = answer_with(s, r, what, keep_alive);
-        switch (what.what()) {
-        case fault::kind::close:
-        case fault::kind::cut_request: s.close(); co_return false;
-        case fault::kind::reset: s.reset(); co_return false;
-        case fault::kind::cut_answer: {
+        switch (what.kind()) {
+        case fault_kind::close:
+        case fault_kind::cut_request: s.close(); co_return false;
+        case fault_kind::reset: s.reset(); co_return false;
+        case fault_kind::cut_answer: {
             const std::size_t n = std::min(what.count(), bytes->size());
             co_await asio::async_write(stream, asio::buffer(*bytes, n), asio::use_awaitable);
             s.close();
             co_return false;
         }
-        case fault::kind::garbage:
-        case fault::kind::close_after:
+        case fault_kind::garbage:
+        case fault_kind::close_after:
             co_await asio::async_write(stream, asio::buffer(*bytes), asio::use_awaitable);
             s.close();
             co_return false;
-        case fault::kind::trickle:
+        case fault_kind::trickle:
             for (std::size_t at = 0; at < bytes->size(); at += what.count()) {
                 const std::size_t n = std::min(what.count(), bytes->size() - at);
                 co_await asio::async_write(stream, asio::buffer(bytes->data() + at, n), asio::use_awaitable);
                 co_await s.pause(what.pause());
             }
             co_return keep_alive;
-        case fault::kind::answer:
-        case fault::kind::answer_in_batch:
-        case fault::kind::short_page:
-        case fault::kind::delay: break;
+        case fault_kind::answer:
+        case fault_kind::answer_in_batch:
+        case fault_kind::short_page:
+        case fault_kind::delay: break;
         }
         co_await asio::async_write(stream, asio::buffer(*bytes), asio::use_awaitable);
         co_return keep_alive;
     }
 
     // What a request that meets a fault is answered with, if it is; what is asked is done by then.
-    std::optional<std::string> answer_with(const session& s, const request& r, const fault& what,
+    std::optional<std::string> answer_with(const session& s, const request& r, fault_view what,
                                            bool keep_alive) {
         reply answer;
-        switch (what.what()) {
-        case fault::kind::close:
-        case fault::kind::cut_request:
-        case fault::kind::reset: return std::nullopt;
-        case fault::kind::garbage: return what.text();
-        case fault::kind::answer_in_batch:
+        switch (what.kind()) {
+        case fault_kind::close:
+        case fault_kind::cut_request:
+        case fault_kind::reset: return std::nullopt;
+        case fault_kind::garbage: return what.text();
+        case fault_kind::answer_in_batch:
             if (is_batch(r.target)) {
                 answer = service_.refuse_in_batch(r, what.status(), what.code(), what.text());
                 break;
             }
             [[fallthrough]];
-        case fault::kind::answer: answer = service_.refuse(r, what.status(), what.code(), what.text()); break;
-        case fault::kind::short_page: answer = service_.answer(r, s.from, what.count()); break;
-        case fault::kind::cut_answer:
-        case fault::kind::close_after:
-        case fault::kind::trickle:
-        case fault::kind::delay: answer = service_.answer(r, s.from); break;
+        case fault_kind::answer: answer = service_.refuse(r, what.status(), what.code(), what.text()); break;
+        case fault_kind::short_page: answer = service_.answer(r, s.from, what.count()); break;
+        case fault_kind::cut_answer:
+        case fault_kind::close_after:
+        case fault_kind::trickle:
+        case fault_kind::delay: answer = service_.answer(r, s.from); break;
         }
         for (const auto& h : what.headers()) answer.headers.push_back(h);
         return write_message(answer, r.method, keep_alive);
@@ -401,12 +451,13 @@ private:
     }
 
     asio::strand<asio::any_io_executor> strand_;
-    std::vector<std::shared_ptr<tcp::acceptor>> acceptors_; // none: stopped
+    std::vector<listener> listeners_; // none: stopped
+    unsigned short port_ = 0;
+    std::atomic<bool> started_ = false;
     std::optional<asio::ssl::context> tls_;
     service service_;
     fault_player player_;
-    tcp::endpoint endpoint_;
-    bool serving_ = false;
+    std::optional<fault_plan> next_plan_;
     std::set<session*> sessions_;
     std::atomic<std::uint64_t> requests_{0};
     std::atomic<std::uint64_t> faults_{0};
@@ -419,7 +470,9 @@ private:
 } // namespace
 
 std::shared_ptr<server> make_server(asio::any_io_executor ex, const emulator_options& o) {
-    return std::make_shared<http_server>(ex, o);
+    auto s = std::make_shared<http_server>(ex, o);
+    s->start();
+    return s;
 }
 
 } // namespace azkv::emulation

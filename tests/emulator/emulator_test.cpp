@@ -1,5 +1,7 @@
+#include "protocol/connection_string.hpp"
 #include "support/certificates.hpp"
 #include "support/run.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
@@ -15,8 +17,10 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <fcntl.h>
 #include <filesystem>
 #include <future>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -29,22 +33,6 @@ using namespace std::chrono_literals;
 using boost::asio::ip::tcp;
 
 namespace {
-
-class temporary_directory {
-public:
-    temporary_directory() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "azkv-emulator-XXXXXX").string();
-        if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary directory");
-        path_ = pattern;
-    }
-
-    ~temporary_directory() { std::filesystem::remove_all(path_); }
-
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
 
 value number(int n) {
     value v;
@@ -164,6 +152,13 @@ TEST_CASE("on the caller's executor it is done when it is stopped") {
     CHECK(found == number(7));
     CHECK(service.counters().open_connections == 0);
 
+    // What another has taken meanwhile is told to the caller.
+    context.restart();
+    context.run();
+    {
+        emulator other(emulator_options().port(service.port()));
+        CHECK_THROWS_AS(service.start(), boost::system::system_error);
+    }
     // An executor that never runs again is no trouble.
     service.start();
     context.restart();
@@ -230,14 +225,26 @@ TEST_CASE("what cannot be is refused at once") {
         FAIL("two have the same port");
     } catch (const boost::system::system_error& e) {
         CHECK(e.code() == boost::asio::error::address_in_use);
+        CHECK(contains(e.what(), "cannot listen on 127.0.0.1:" + std::to_string(service.port()) + ": "));
     }
-    const auto refused = [](const emulator_options& o) {
-        return failure_of([&] { emulator e(o); }).code() == errc::invalid_argument;
+    const auto refused = [](auto f) { return failure_of(f).code() == errc::invalid_argument; };
+    CHECK(refused([] { emulator_options().account("acct", "no base64"); }));
+    CHECK(refused([] { emulator_options().account("a;b", protocol::development_account().key); }));
+    CHECK(refused([] { emulator_options().account("", protocol::development_account().key); }));
+    CHECK(refused([] { emulator_options().tls("", ""); }));
+    CHECK(refused([] { emulator_options().clock({}); }));
+    CHECK(refused([] { emulator_options().bearer({}); }));
+    CHECK(refused([] { emulator e(emulator_options().directory("/dev/null/x")); }));
+    const certificate c = self_signed("127.0.0.1");
+    const auto why = [](const std::string& chain, const std::string& key) {
+        return std::string(failure_of([&] { emulator e(emulator_options().tls(chain, key)); }).what());
     };
-    CHECK(refused(emulator_options().account("acct", "no base64")));
-    CHECK(refused(emulator_options().tls("no certificate", "no key")));
-    CHECK(failure_of([] { emulator_options().tls("", ""); }).code() == errc::invalid_argument);
-    CHECK_THROWS_AS(emulator(emulator_options().directory("/dev/null/x")), std::runtime_error);
+    CHECK(contains(why("cert.pem", c.key), "the certificate cannot be used; it must be PEM text"));
+    CHECK(contains(why(c.chain, "key.pem"), "the certificate's key"));
+    // Nobody is asked for its passphrase.
+    CHECK(contains(
+        why(c.chain, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+        "must not be encrypted"));
 }
 
 TEST_CASE("over TLS, with sessions that are resumed") {
@@ -450,6 +457,49 @@ TEST_CASE("a condition that throws ends the connection, not the service") {
     CHECK_THROWS_AS(db.get("k"), error);
     service.faults(fault_plan());
     CHECK(db.get("k") == number(1));
+}
+
+TEST_CASE("a condition may change the plan") {
+    emulator service;
+    blocking_store db = store_of(service, once().idle_timeout(0ms));
+    db.put("k", number(1));
+    const auto and_no_more = [&](std::string_view, std::string_view) {
+        service.faults();
+        return service.counters().requests > 0;
+    };
+    service.faults(fault_plan().then(fault::answer(500, std::string(100, 'a')).only_if(and_no_more), 5));
+    CHECK(failure_of([&] { db.get("k"); }).status() == 500);
+    CHECK(db.get("k") == number(1));
+    service.faults(fault_plan().sometimes(1, fault::answer(500, std::string(100, 'a')).only_if(and_no_more)));
+    CHECK(failure_of([&] { db.get("k"); }).status() == 500);
+    CHECK(db.get("k") == number(1));
+}
+
+TEST_CASE("it may be stopped, and destroyed, on its own thread") {
+    std::promise<void> gone;
+    auto service = std::make_unique<emulator>();
+    const std::string connection_string = service->connection_string();
+    service->faults(fault_plan().then(fault::close().only_if([&](std::string_view, std::string_view) {
+        service->stop();
+        service.reset();
+        gone.set_value();
+        return true;
+    })));
+    CHECK_THROWS_AS(blocking_store::from_connection_string(connection_string, once()).get("k"), error);
+    CHECK(gone.get_future().wait_for(10s) == std::future_status::ready);
+}
+
+TEST_CASE("programs that are started meanwhile do not keep its port") {
+    emulator service;
+    store_of(service).put("k", number(1));
+    int open_there = 0;
+    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        const auto target = std::filesystem::read_symlink(file.path(), gone).string();
+        if (target.starts_with("socket:"))
+            open_there += (::fcntl(std::stoi(file.path().filename()), F_GETFD) & FD_CLOEXEC) == 0;
+    }
+    CHECK(open_there == 0);
 }
 
 TEST_CASE("it may go while it is asked") {
