@@ -2,15 +2,14 @@
 # every part of a program must agree on.
 function(azkv_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${AZKV_WERROR}>:-Werror>)
-  if(AZKV_BUILD_TESTS) # everywhere or nowhere: it changes inline functions of Asio
-    target_compile_definitions(${target} PRIVATE BOOST_ASIO_NO_DEPRECATED)
-  endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
   if(AZKV_SANITIZE)
     list(JOIN AZKV_SANITIZE "," sanitizers)
     target_compile_options(${target} PUBLIC -fsanitize=${sanitizers} -fno-omit-frame-pointer
                                             -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
+    # It changes inline functions of Asio: only where no program of others is linked.
+    target_compile_definitions(${target} PUBLIC BOOST_ASIO_NO_DEPRECATED)
     if("thread" IN_LIST AZKV_SANITIZE)
       # ThreadSanitizer does not understand the fence with which Asio's reference counts end; without
       # std::atomic they are those of Boost, which it does.
