@@ -3,7 +3,7 @@ find_package(SQLite3 3.40 REQUIRED)
 
 add_library(azkv-emulator STATIC
   src/emulator/access.cpp
-  src/emulator/batch.cpp
+  src/emulator/batch_format.cpp
   src/emulator/batches.cpp
   src/emulator/context.cpp
   src/emulator/edm.cpp

@@ -1,6 +1,6 @@
 #include "emulator/batches.hpp"
 
-#include "emulator/batch.hpp"
+#include "emulator/batch_format.hpp"
 #include "emulator/entities.hpp"
 #include "emulator/queries.hpp"
 

@@ -1,4 +1,4 @@
-#include "emulator/batch.hpp"
+#include "emulator/batch_format.hpp"
 #include "emulator/failure.hpp"
 #include "fuzz.hpp"
 #include "protocol/batch.hpp"

@@ -1,5 +1,5 @@
 #include "codec/utf.hpp"
-#include "emulator/batch.hpp"
+#include "emulator/batch_format.hpp"
 #include "emulator/batches.hpp"
 #include "emulator/entity_json.hpp"
 #include "emulator/failure.hpp"
