@@ -101,15 +101,26 @@ std::string to_string(const tcp::endpoint& at) {
     return text.str();
 }
 
-/// A client.
+/// The connections of a server.
+class session_list {
+public:
+    std::set<class session*> all;
+    std::atomic<std::uint64_t> open{0};
+};
+
+/// A client. It stands in the list as long as it lives.
 class session {
 public:
-    session(tcp::socket s, std::atomic<std::uint64_t>& open_sessions)
-        : socket(std::move(s)), timer(socket.get_executor()), open_sessions_(open_sessions) {
-        ++open_sessions_;
+    session(tcp::socket s, std::shared_ptr<session_list> list)
+        : socket(std::move(s)), timer(socket.get_executor()), list_(std::move(list)) {
+        list_->all.insert(this);
+        ++list_->open;
     }
 
-    ~session() { close(); }
+    ~session() {
+        close();
+        list_->all.erase(this);
+    }
 
     session(const session&) = delete;
     session& operator=(const session&) = delete;
@@ -121,7 +132,7 @@ public:
     bool is_open() const { return open_; }
 
     void close() {
-        if (std::exchange(open_, false)) --open_sessions_;
+        if (std::exchange(open_, false)) --list_->open;
         error_code ignored;
         socket.close(ignored);
         timer.cancel();
@@ -139,7 +150,7 @@ public:
     }
 
 private:
-    std::atomic<std::uint64_t>& open_sessions_;
+    std::shared_ptr<session_list> list_;
     bool open_ = true;
 };
 
@@ -159,7 +170,7 @@ public:
         c.requests = requests_;
         c.faults = faults_;
         c.connections = connections_;
-        c.open_connections = open_connections_;
+        c.open_connections = sessions_->open;
         c.handshakes = handshakes_;
         c.resumed_handshakes = resumed_handshakes_;
         return c;
@@ -180,7 +191,7 @@ public:
             error_code ignored;
             for (const auto& l : self->listeners_) l->close(ignored);
             self->listeners_.clear();
-            for (session* s : self->sessions_) s->close();
+            for (session* s : self->sessions_->all) s->close();
             done();
         });
     }
@@ -259,27 +270,16 @@ private:
                 continue;
             }
             ++connections_;
-            asio::co_spawn(strand_, serve(self, std::move(socket)), asio::detached);
+            // In the list from here on: it must not be missed if the server is stopped before it is served.
+            auto s = std::make_shared<session>(std::move(socket), sessions_);
+            asio::co_spawn(strand_, serve(self, std::move(s)), asio::detached);
         }
     }
 
-    asio::awaitable<void> serve(std::shared_ptr<http_server> self, tcp::socket socket) {
-        session s(std::move(socket), open_connections_);
-
-        class registration {
-        public:
-            registration(http_server& h, session& s) : server_(h), session_(s) {
-                server_.sessions_.insert(&session_);
-            }
-
-            ~registration() { server_.sessions_.erase(&session_); }
-
-        private:
-            http_server& server_;
-            session& session_;
-        };
-
-        const registration guard(*self, s);
+    // `self` is there to keep the server alive.
+    asio::awaitable<void> serve([[maybe_unused]] std::shared_ptr<http_server> self,
+                                std::shared_ptr<session> client) {
+        session& s = *client;
         try {
             s.socket.set_option(tcp::no_delay(true));
             s.from.address = s.socket.remote_endpoint().address().to_string();
@@ -458,11 +458,10 @@ private:
     service service_;
     fault_player player_;
     std::optional<fault_plan> next_plan_;
-    std::set<session*> sessions_;
+    std::shared_ptr<session_list> sessions_ = std::make_shared<session_list>();
     std::atomic<std::uint64_t> requests_{0};
     std::atomic<std::uint64_t> faults_{0};
     std::atomic<std::uint64_t> connections_{0};
-    std::atomic<std::uint64_t> open_connections_{0};
     std::atomic<std::uint64_t> handshakes_{0};
     std::atomic<std::uint64_t> resumed_handshakes_{0};
 };
