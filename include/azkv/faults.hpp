@@ -37,7 +37,10 @@ public:
     /// 400 to 599; throws `azkv::error` (errc::invalid_argument) for others.
     static fault answer(unsigned status, std::string code, std::string message = "Asked for by the test.");
 
-    /// The same, but from within a batch: `$batch` is answered with 202 and this as its only part, as Cosmos
+    /// Answers with this status and body, of somebody before the service: a proxy's page, say.
+    static fault answer_body(unsigned status, std::string body, std::string content_type = "text/html");
+
+    /// `answer`, but from within a batch: `$batch` is answered with 202 and this as its only part, as Cosmos
     /// DB does when it throttles. Other requests get `answer`.
     static fault answer_in_batch(unsigned status, std::string code,
                                  std::string message = "Asked for by the test.");

@@ -13,6 +13,7 @@ namespace azkv::emulation {
 
 enum class fault_kind : int {
     answer,
+    answer_body,
     answer_in_batch,
     close,
     cut_request,
@@ -36,7 +37,7 @@ public:
 
     const std::string& code() const { return fault_.code_; }
 
-    /// The message of an answer; the bytes of garbage.
+    /// The message of an answer, or its body; the bytes of garbage.
     const std::string& text() const { return fault_.text_; }
 
     /// Bytes, or rows.

@@ -36,6 +36,13 @@ fault fault::answer(unsigned status, std::string code, std::string message) {
     return f;
 }
 
+fault fault::answer_body(unsigned status, std::string body, std::string content_type) {
+    fault f = answer(status, {}, std::move(body));
+    f.kind_ = fault_kind::answer_body;
+    f.header("Content-Type", std::move(content_type));
+    return f;
+}
+
 fault fault::answer_in_batch(unsigned status, std::string code, std::string message) {
     fault f = answer(status, std::move(code), std::move(message));
     f.kind_ = fault_kind::answer_in_batch;

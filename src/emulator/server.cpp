@@ -369,6 +369,7 @@ private:
             }
             co_return keep_alive;
         case fault_kind::answer:
+        case fault_kind::answer_body:
         case fault_kind::answer_in_batch:
         case fault_kind::short_page:
         case fault_kind::delay: break;
@@ -386,6 +387,10 @@ private:
         case fault_kind::cut_request:
         case fault_kind::reset: return std::nullopt;
         case fault_kind::garbage: return what.text();
+        case fault_kind::answer_body:
+            answer.status = what.status();
+            answer.body = what.text();
+            break;
         case fault_kind::answer_in_batch:
             if (is_batch(r.target)) {
                 answer = service_.refuse_in_batch(r, what.status(), what.code(), what.text());

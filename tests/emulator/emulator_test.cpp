@@ -328,6 +328,17 @@ TEST_CASE("faults: answers") {
     CHECK(contains(busy.server_message(), "too busy"));
     CHECK(db.get("k") == number(1)); // it was not done
 
+    service.faults(fault_plan().then(fault::answer_body(502, "<html>Bad gateway</html>")));
+    const error gateway = failure_of([&] { db.put("k", number(2)); });
+    CHECK(gateway.status() == 502);
+    CHECK(gateway.service_code().empty());
+    CHECK(db.get("k") == number(1));
+    service.faults(fault_plan().then(fault::answer_body(502, "gone", "text/plain")));
+    const std::string raw = send(service, head("GET /devstoreaccount1/Tables"));
+    CHECK(contains(raw, "HTTP/1.1 502 Bad Gateway\r\n"));
+    CHECK(contains(raw, "Content-Type: text/plain\r\n"));
+    CHECK(raw.ends_with("\r\n\r\ngone"));
+
     service.faults(fault_plan().then(fault::garbage()));
     CHECK(failure_of([&] { db.put("k", number(2)); }).code() == errc::bad_response);
     CHECK(db.get("k") == number(1));
@@ -338,7 +349,7 @@ TEST_CASE("faults: answers") {
     CHECK(hidden.status() == 429);
     CHECK(failure_of([&] { db.get("a"); }).status() == 429); // no batch: in the open
     CHECK_FALSE(db.get("a"));
-    CHECK(service.counters().faults == 4);
+    CHECK(service.counters().faults == 6);
     CHECK(service.counters().open_connections == 1);
 }
 
