@@ -9,5 +9,6 @@
 #include <azkv/filter.hpp>
 #include <azkv/options.hpp>
 #include <azkv/projection.hpp>
+#include <azkv/sas.hpp>
 #include <azkv/store.hpp>
 #include <azkv/value.hpp>

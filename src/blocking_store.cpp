@@ -174,6 +174,10 @@ blocking_store blocking_store::from_account_and_key(std::string name, std::strin
     return blocking_store(account::from_account_and_key(std::move(name), key, std::move(options)));
 }
 
+blocking_store blocking_store::from_sas_token(std::string endpoint, std::string sas, store_options options) {
+    return blocking_store(std::move(endpoint), credential::sas(std::move(sas)), std::move(options));
+}
+
 blocking_store::blocking_store(blocking_store&&) noexcept = default;
 blocking_store& blocking_store::operator=(blocking_store&&) noexcept = default;
 blocking_store::~blocking_store() = default;

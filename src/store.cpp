@@ -236,6 +236,12 @@ store store::from_account_and_key(asio::any_io_executor executor, std::string na
         std::move(executor), account::from_account_and_key(std::move(name), key, std::move(options)));
 }
 
+store store::from_sas_token(asio::any_io_executor executor, std::string endpoint, std::string sas,
+                            store_options options) {
+    return store(std::move(executor), std::move(endpoint), credential::sas(std::move(sas)),
+                 std::move(options));
+}
+
 store::executor_type store::get_executor() const {
     return impl_->executor;
 }

@@ -84,6 +84,9 @@ public:
     static blocking_store from_account_and_key(std::string account, std::string key,
                                                store_options options = {});
 
+    /// As `store::from_sas_token`.
+    static blocking_store from_sas_token(std::string endpoint, std::string sas, store_options options = {});
+
     blocking_store(std::string endpoint, credential credential, store_options options = {});
 
     blocking_store(blocking_store&&) noexcept;

@@ -21,8 +21,9 @@ public:
     /// the account name is empty or the key is not base64.
     static credential shared_key(std::string account, std::string_view key);
 
-    /// A shared access signature, with or without the leading `?`. It is used byte for byte as given.
-    /// Throws `azkv::error` (errc::invalid_argument) if it has no `sig` or a character that no URL can hold.
+    /// A shared access signature, with or without the leading `?` and blanks around it. It is used byte for
+    /// byte as given. (`azkv::account_sas` and `azkv::table_sas` make such ones.) Throws `azkv::error`
+    /// (errc::invalid_argument) if it has no `sig` or a character that no URL can hold.
     static credential sas(std::string token);
 
 private:

@@ -72,6 +72,10 @@ public:
     static store from_account_and_key(asio::any_io_executor executor, std::string account, std::string key,
                                       store_options options = {});
 
+    /// Any endpoint, with a shared access signature: `credential::sas`.
+    static store from_sas_token(asio::any_io_executor executor, std::string endpoint, std::string sas,
+                                store_options options = {});
+
     /// Any endpoint, such as `https://acct.table.core.windows.net` or `http://127.0.0.1:10002/acct`.
     store(asio::any_io_executor executor, std::string endpoint, credential credential,
           store_options options = {});

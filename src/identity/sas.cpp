@@ -2,6 +2,7 @@
 
 #include <azkv/error.hpp>
 
+#include <boost/algorithm/string/trim.hpp>
 #include <boost/url/params_encoded_view.hpp>
 #include <boost/url/parse_query.hpp>
 #include <openssl/crypto.h>
@@ -9,6 +10,7 @@
 namespace azkv::identity {
 
 shared_access_signature::shared_access_signature(std::string token) : token_(std::move(token)) {
+    boost::algorithm::trim(token_); // of what was copied with it
     if (token_.starts_with('?')) token_.erase(0, 1);
     const auto parameters = boost::urls::parse_query(token_);
     if (!parameters || !parameters->contains("sig"))

@@ -1,28 +1,18 @@
 #include "identity/shared_key.hpp"
 #include "support/run.hpp"
+#include "support/signing_vectors.hpp"
 
 #include <azkv/error.hpp>
 
-#include <boost/json/parse.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <doctest/doctest.h>
-
-#include <fstream>
-#include <sstream>
 
 using namespace azkv;
 using namespace azkv::identity;
 namespace json = boost::json;
 
 namespace {
-
-json::object vectors() {
-    std::ifstream file(AZKV_TEST_DATA "/signing.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    return json::parse(text.str()).as_object();
-}
 
 std::string header(const json::object& vector, const char* name) {
     const auto* text = vector.at("headers").as_object().if_contains(name);
@@ -32,7 +22,7 @@ std::string header(const json::object& vector, const char* name) {
 } // namespace
 
 TEST_CASE("every Shared Key vector is signed as Microsoft's own clients sign it") {
-    const json::object data = vectors();
+    const json::object data = test::signing_vectors();
     const std::string key(data.at("key_base64").as_string());
     int checked = 0;
     for (const json::value& item : data.at("vectors").as_array()) {
@@ -79,7 +69,7 @@ TEST_CASE("comp is signed, and nothing else of a query or behind it") {
 }
 
 TEST_CASE("the headers of a request") {
-    const json::object data = vectors();
+    const json::object data = test::signing_vectors();
     const shared_key credential("devstoreaccount1", data.at("key_base64").as_string());
     signing_input input;
     input.method = "GET";

@@ -407,3 +407,39 @@ TEST_CASE("a shared access signature") {
     CHECK(db.get("k", c, select("a")) == parse(R"({"a": 2})"));
     CHECK(db.erase("k", c));
 }
+
+TEST_CASE("signatures made for a table and for an account") {
+    if (mode() == service_mode::cosmos) return;
+    const std::string text = connection_string();
+    const auto setting = [&](const std::string& name) {
+        const auto at = text.find(name + "=") + name.size() + 1;
+        return text.substr(at, text.find(';', at) - at);
+    };
+    const std::string account = setting("AccountName"), key = setting("AccountKey"),
+                      url = setting("TableEndpoint");
+    const std::string c = new_collection();
+    const auto soon = std::chrono::system_clock::now() + std::chrono::hours(1);
+
+    const auto all = account_sas(account, key, sas_terms("rwdlacu", soon).plain_http(true));
+    blocking_store everything = blocking_store::from_sas_token(url, all);
+    everything.put("k", parse(R"({"a": 1})"), c); // makes the table, too
+    everything.put_all({{"l", value()}, {"m", value()}}, c);
+    CHECK(everything.get_all(c).size() == 3);
+
+    const auto some = table_sas(account, key, c, sas_terms("rau", soon).plain_http(true));
+    asio::io_context context;
+    store table = store::from_sas_token(context.get_executor(), url, '?' + some);
+    CHECK(run(context, table.get("k", c)) == parse(R"({"a": 1})"));
+    run(context, table.put("k", parse(R"({"a": 2})"), c));
+    CHECK(failure_of([&] { run(context, table.erase("k", c)); }).code() == condition::unauthorized);
+    CHECK(everything.get("k", c) == parse(R"({"a": 2})"));
+    const std::string other = new_collection();
+    CHECK(failure_of([&] { run(context, table.put("k", value(), other)); }).code()
+          == condition::unauthorized);
+
+    const auto past =
+        account_sas(account, key, sas_terms("r", soon - std::chrono::hours(2)).plain_http(true));
+    const error e = failure_of([&] { blocking_store::from_sas_token(url, past).get("k", c); });
+    CHECK(e.code() == condition::unauthorized);
+    CHECK_FALSE(contains(e.what(), "sig="));
+}
