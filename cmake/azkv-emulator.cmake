@@ -17,6 +17,7 @@ add_library(azkv-emulator STATIC
   src/emulator/queries.cpp
   src/emulator/server.cpp
   src/emulator/service.cpp
+  src/emulator/settings.cpp
   src/emulator/sqlite.cpp
   src/emulator/storage.cpp
   src/emulator/tables.cpp

@@ -6,6 +6,7 @@
 #include "emulator/entities.hpp"
 #include "emulator/failure.hpp"
 #include "emulator/queries.hpp"
+#include "emulator/settings.hpp"
 #include "emulator/tables.hpp"
 #include "protocol/http_date.hpp"
 

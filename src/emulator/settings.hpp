@@ -1,0 +1,19 @@
+#pragma once
+
+#include "emulator/context.hpp"
+
+namespace azkv::emulation {
+
+// What is set, and told, in XML. All throw `failure`.
+
+/// The stored access policies of a table, in XML.
+reply get_policies(const context&, const target&);
+reply set_policies(const context&, const request&, const target&);
+std::optional<access_policy> find_policy(storage&, std::string_view table, std::string_view id);
+
+/// The properties of the service, and the state of its secondary, in XML.
+reply get_properties(const context&, const target&);
+reply set_properties(const context&, const request&);
+reply get_stats(const context&, const target&);
+
+} // namespace azkv::emulation
