@@ -178,12 +178,7 @@ std::vector<std::string> read_select(const target& t) {
 void append_entity(std::string& out, const context& c, const std::string& table, const record& kept,
                    metadata level, const std::vector<std::string>& selected, std::string_view metadata_url) {
     out.push_back('{');
-    const auto append = [&](std::string_view name, std::string_view text) {
-        codec::append_json(out, name);
-        out.push_back(':');
-        codec::append_json(out, text);
-        out.push_back(',');
-    };
+    const auto append = [&](std::string_view name, std::string_view text) { append_member(out, name, text); };
     if (level != metadata::none) {
         if (!metadata_url.empty()) append("odata.metadata", metadata_url);
         if (level == metadata::full) {

@@ -393,6 +393,13 @@ std::vector<property> read_properties(std::string_view text) {
     return properties;
 }
 
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+    codec::append_json(out, name);
+    out.push_back(':');
+    codec::append_json(out, text);
+    out.push_back(',');
+}
+
 std::string read_table_name(std::string_view text) {
     for (member& m : read_members(text))
         if (m.name == "TableName" && m.value.what == scalar::kind::text) return std::move(m.value.text);

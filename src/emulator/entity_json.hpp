@@ -43,6 +43,9 @@ std::vector<property> read_properties(std::string_view text);
 /// Appends a property as members of a JSON object.
 void append_property(std::string& out, std::string_view name, const edm_value&, metadata, service_mode);
 
+/// Appends `"name":"text",`.
+void append_member(std::string& out, std::string_view name, std::string_view text);
+
 /// Reads the only member of a JSON object, a string: `{"TableName":"mytable"}`. Throws `failure`.
 std::string read_table_name(std::string_view json);
 

@@ -44,10 +44,7 @@ void append_table(std::string& out, const context& c, const std::string& name, m
                   std::string_view metadata_url) {
     out.push_back('{');
     const auto append = [&](std::string_view member, std::string_view text) {
-        codec::append_json(out, member);
-        out.push_back(':');
-        codec::append_json(out, text);
-        out.push_back(',');
+        append_member(out, member, text);
     };
     if (level != metadata::none && !metadata_url.empty()) append("odata.metadata", metadata_url);
     if (level == metadata::full) {
