@@ -21,10 +21,23 @@ account::account(std::string_view url, const credential& credential, store_optio
                                                   + "; use https, or the option allow_plain_http");
 }
 
+namespace {
+
+// What is wrong with it is the string's fault.
+credential credential_of(protocol::connection_settings& s) {
+    try {
+        return s.sas.empty() ? credential::shared_key(std::move(s.account), s.key)
+                             : credential::sas(std::move(s.sas));
+    } catch (const error& e) {
+        throw error(errc::invalid_connection_string, std::string("the connection string: ") + e.what());
+    }
+}
+
+} // namespace
+
 std::shared_ptr<const account> account::from_connection_string(std::string_view text, store_options options) {
     protocol::connection_settings s = protocol::parse_connection_string(text);
-    const credential c = s.sas.empty() ? credential::shared_key(std::move(s.account), s.key)
-                                       : credential::sas(std::move(s.sas));
+    const credential c = credential_of(s);
     return std::make_shared<const account>(s.endpoint, c, std::move(options));
 }
 

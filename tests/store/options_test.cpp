@@ -80,6 +80,14 @@ TEST_CASE("a store that could not work is not made") {
     CHECK(failure_of([&] { store::from_account_and_key(ex, "a/b?", key); }).code() == errc::invalid_argument);
     CHECK(failure_of([&] { blocking_store::from_connection_string("x"); }).code()
           == errc::invalid_connection_string);
+    for (const char* text : {"AccountName=acct;AccountKey=no*base64", "AccountName=a/b;AccountKey=c2VjcmV0",
+                             "TableEndpoint=http://127.0.0.1/a;SharedAccessSignature=sv=1&se=2"}) {
+        CAPTURE(text);
+        const error e = failure_of([&] { blocking_store::from_connection_string(text); });
+        CHECK(e.code() == errc::invalid_connection_string);
+        CHECK(contains(e.what(), "the connection string: "));
+        CHECK_FALSE(contains(e.what(), "no*base64"));
+    }
     const store s = store::from_account_and_key(ex, "acct", key);
     CHECK(s.get_executor() == asio::any_io_executor(ex));
 }
