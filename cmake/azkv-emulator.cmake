@@ -28,6 +28,7 @@ if(BUILD_SHARED_LIBS) # azkv keeps to itself what the emulator has in common wit
     src/codec/json_text.cpp
     src/identity/shared_key.cpp
     src/protocol/connection_string.cpp
+    src/protocol/endpoint.cpp
     src/protocol/http_date.cpp)
 endif()
 

@@ -43,6 +43,8 @@ std::shared_ptr<const account> account::from_connection_string(std::string_view 
 
 std::shared_ptr<const account> account::from_account_and_key(std::string name, std::string_view key,
                                                              store_options options) {
+    if (!protocol::is_host_label(name))
+        throw error(errc::invalid_argument, "the account name is none: it is of letters, digits and hyphens");
     const bool cosmos = options.mode() == service_mode::cosmos;
     const std::string url =
         "https://" + name + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");

@@ -1,6 +1,7 @@
 #include "emulator/server.hpp"
 #include "identity/shared_key.hpp"
 #include "protocol/connection_string.hpp"
+#include "protocol/endpoint.hpp"
 
 #include <azkv/emulator.hpp>
 #include <azkv/error.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <algorithm>
 #include <exception>
 #include <future>
 #include <mutex>
@@ -52,11 +52,7 @@ emulator_options& emulator_options::port(unsigned short n) {
 }
 
 emulator_options& emulator_options::account(std::string name, std::string key) {
-    const auto is_part = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-    };
-    require(!name.empty() && std::ranges::all_of(name, is_part),
-            "account: the name must be of ASCII letters, digits and hyphens");
+    require(protocol::is_host_label(name), "account: the name must be of ASCII letters, digits and hyphens");
     const identity::hmac_sha256 usable(key); // or it throws
     account_ = std::move(name);
     key_ = std::move(key);

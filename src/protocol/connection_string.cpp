@@ -1,5 +1,7 @@
 #include "protocol/connection_string.hpp"
 
+#include "protocol/endpoint.hpp"
+
 #include <azkv/error.hpp>
 
 #include <boost/algorithm/string/predicate.hpp>
@@ -113,6 +115,8 @@ connection_settings parse_connection_string(std::string_view text) {
     if (!s.key.empty() && s.account.empty()) refuse("has an AccountKey but no AccountName");
     if (s.endpoint.empty()) {
         if (s.account.empty()) refuse("has neither a TableEndpoint nor an AccountName");
+        if (!is_host_label(s.account))
+            refuse("has an AccountName that none can have: it is of letters, digits and hyphens");
         std::string protocol = find("DefaultEndpointsProtocol");
         if (protocol.empty()) protocol = "https";
         if (!boost::algorithm::iequals(protocol, "https") && !boost::algorithm::iequals(protocol, "http"))

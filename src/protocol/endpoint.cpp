@@ -6,6 +6,8 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <algorithm>
+
 namespace azkv::protocol {
 
 namespace urls = boost::urls;
@@ -58,6 +60,13 @@ bool is_this_machine(const endpoint& e) {
 }
 
 } // namespace
+
+bool is_host_label(std::string_view account) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    };
+    return !account.empty() && std::ranges::all_of(account, allowed);
+}
 
 service_mode deduce_mode(const endpoint& e) {
     const bool cosmos = e.at.host.find(".table.cosmos.") != e.at.host.npos

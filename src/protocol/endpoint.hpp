@@ -34,6 +34,9 @@ public:
 /// Reads `https://host[:port][/path]`. Throws `azkv::error` (errc::invalid_argument).
 endpoint parse_endpoint(std::string_view url);
 
+/// Whether an account's name may become part of a host's name: it then names no other host.
+bool is_host_label(std::string_view account);
+
 /// The service that a URL belongs to, by its host name, or as the URL of an emulator; storage if that tells
 /// nothing.
 service_mode deduce_mode(const endpoint&);

@@ -77,10 +77,19 @@ TEST_CASE("a store that could not work is not made") {
                         store_options().allow_plain_http(true)));
     CHECK(failure_of([&] { store::from_account_and_key(ex, "acct", "not base64"); }).code()
           == errc::invalid_argument);
-    CHECK(failure_of([&] { store::from_account_and_key(ex, "a/b?", key); }).code() == errc::invalid_argument);
+    // What would name another host.
+    for (const char* name : {"a/b", "evil.example/", "a@b", "a:1", "a?b", ""}) {
+        CAPTURE(name);
+        CHECK(failure_of([&] { store::from_account_and_key(ex, name, key); }).code()
+              == errc::invalid_argument);
+        const std::string text = "AccountKey=" + key + ";AccountName=" + name;
+        CHECK(failure_of([&] { blocking_store::from_connection_string(text); }).code()
+              == errc::invalid_connection_string);
+    }
     CHECK(failure_of([&] { blocking_store::from_connection_string("x"); }).code()
           == errc::invalid_connection_string);
-    for (const char* text : {"AccountName=acct;AccountKey=no*base64", "AccountName=a/b;AccountKey=c2VjcmV0",
+    for (const char* text : {"AccountName=acct;AccountKey=no*base64",
+                             "AccountName=a:b;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1/a",
                              "TableEndpoint=http://127.0.0.1/a;SharedAccessSignature=sv=1&se=2"}) {
         CAPTURE(text);
         const error e = failure_of([&] { blocking_store::from_connection_string(text); });
