@@ -48,8 +48,7 @@ void check_rewritten(const batch_request& batch, const std::string& boundary) {
         body += write_operation(batch.operations.front());
     } else {
         body += "Content-Type: multipart/mixed; boundary=" + of_changeset + "\r\n\r\n";
-        for (const request& o : batch.operations)
-            body += "--" + of_changeset + "\r\n" + write_operation(o);
+        for (const request& o : batch.operations) body += "--" + of_changeset + "\r\n" + write_operation(o);
         body += "--" + of_changeset + "--\r\n";
     }
     body += "--" + boundary + "--\r\n";
