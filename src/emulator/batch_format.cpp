@@ -1,6 +1,7 @@
 #include "emulator/batch_format.hpp"
 
 #include "emulator/failure.hpp"
+#include "protocol/lines.hpp"
 
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -13,6 +14,7 @@
 namespace azkv::emulation {
 
 namespace http = boost::beast::http;
+using protocol::take_line;
 
 namespace {
 
@@ -41,14 +43,6 @@ std::string_view without_blanks_around(std::string_view text) {
     while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
     return text;
-}
-
-std::string_view take_line(std::string_view& text) {
-    const auto end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
 }
 
 // Takes what stands before an empty line, or before the end.

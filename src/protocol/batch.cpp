@@ -1,5 +1,6 @@
 #include "protocol/batch.hpp"
 
+#include "protocol/lines.hpp"
 #include "protocol/service_error.hpp"
 
 #include <azkv/error.hpp>
@@ -22,15 +23,6 @@ constexpr std::string_view operation_headers = " HTTP/1.1\r\n"
                                                "Accept: application/json;odata=minimalmetadata\r\n"
                                                "DataServiceVersion: 3.0\r\n"
                                                "\r\n";
-
-// Takes the next line. Cosmos DB mixes LF and CRLF within one body.
-std::string_view take_line(std::string_view& text) {
-    const auto end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
-}
 
 // The parts of a multipart answer. The boundaries are passed over: an operation's answer begins at its status
 // line and its body, JSON on one line, ends before the next boundary.
