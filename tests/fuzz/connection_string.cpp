@@ -25,8 +25,8 @@ std::string without_secrets(std::string_view text) {
         more = pair.size() < text.size();
         const auto name = boost::algorithm::trim_copy(pair.substr(0, pair.find('=')));
         const bool open = std::ranges::any_of(
-            std::initializer_list<std::string_view>{"DefaultEndpointsProtocol", "UseDevelopmentStorage",
-                                                    "DevelopmentStorageProxyUri"},
+            std::initializer_list<std::string_view>{"AccountName", "DefaultEndpointsProtocol",
+                                                    "UseDevelopmentStorage", "DevelopmentStorageProxyUri"},
             [&](std::string_view known) { return boost::algorithm::iequals(name, known); });
         const auto secret = open ? pair.size() : pair.find('=') + 1; // npos + 1 is 0: it may all be secret
         masked += pair.substr(0, secret);
