@@ -10,15 +10,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <ctime>
 
 namespace azkv {
 
 namespace {
 
-constexpr std::string_view permissions_in_order =
-    "rwdlacu"; // what is signed is the text, so the order matters
+// What is signed is the text, so the order matters.
+constexpr std::string_view permissions_in_order = "rwdlacu";
 constexpr std::string_view resource_types_in_order = "sco";
 constexpr std::string_view table_permissions_in_order = "raud";
 

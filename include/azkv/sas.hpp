@@ -3,7 +3,6 @@
 #include <azkv/config.hpp>
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
 

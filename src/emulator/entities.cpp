@@ -13,10 +13,6 @@ namespace azkv::emulation {
 
 namespace {
 
-failure not_found() {
-    return failure(404, "ResourceNotFound", "The specified resource does not exist.");
-}
-
 // What an answer to a write says of the entity.
 reply written(unsigned status, const context& c, ticks timestamp) {
     reply answer;
@@ -34,7 +30,7 @@ std::optional<record> find_matching(const context& c, storage::table_id table, c
     const bool any = *expected == "*";
     if (!any && !expected->starts_with("W/\""))
         throw failure(400, "InvalidInput", "The etag value specified in the If-Match header is not valid.");
-    if (!found) throw not_found();
+    if (!found) throw resource_not_found();
     if (!any && *expected != etag(found->timestamp, c.mode))
         throw failure(412, "UpdateConditionNotSatisfied",
                       "The update condition specified in the request was not satisfied.");
@@ -156,7 +152,7 @@ reply get_entity(const context& c, const request& r, const target& t) {
     c.allowed.require(access::read, t.table);
     c.allowed.require_keys(t.partition_key, t.row_key);
     const auto found = c.db.find(c.find_table(t.table), t.partition_key, t.row_key);
-    if (!found) throw not_found();
+    if (!found) throw resource_not_found();
     std::string body;
     append_entity(body, c, t.table, *found, level, read_select(t),
                   c.base_url + "$metadata#" + t.table + "/@Element");

@@ -33,6 +33,10 @@ inline failure invalid_input(std::string message = "One of the request inputs is
     return failure(400, "InvalidInput", std::move(message));
 }
 
+inline failure resource_not_found() {
+    return failure(404, "ResourceNotFound", "The specified resource does not exist.");
+}
+
 inline failure invalid_query_parameter() {
     return failure(400, "InvalidQueryParameterValue",
                    "Value for one of the query parameters specified in the request URI is invalid.");

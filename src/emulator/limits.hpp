@@ -13,8 +13,8 @@ class limits {
 public:
     explicit constexpr limits(service_mode mode) {
         if (mode == service_mode::storage) return;
-        constexpr std::size_t megabytes = 2 << 20;
-        max_text = max_binary = max_entity_bytes = max_body = megabytes;
+        constexpr std::size_t two_megabytes = 2 << 20;
+        max_text = max_binary = max_entity_bytes = max_body = two_megabytes;
         max_key = 1024;
         max_partition_key_bytes = 1024;
         max_row_key_bytes = 255;

@@ -97,8 +97,7 @@ reply query_tables(const context& c, const request& r, const target& t) {
 reply get_table(const context& c, const request& r, const target& t) {
     const metadata level = read_format(r, t);
     c.allowed.require(access::list_tables, {});
-    if (!c.db.find_table(t.table, c.case_sensitive()))
-        throw failure(404, "ResourceNotFound", "The specified resource does not exist.");
+    if (!c.db.find_table(t.table, c.case_sensitive())) throw resource_not_found();
     std::string body;
     append_table(body, c, t.table, level, c.base_url + "$metadata#Tables/@Element");
     return json_reply(200, std::move(body), level, c.mode);
@@ -132,7 +131,7 @@ reply create_table(const context& c, const request& r, const target& t) {
 reply delete_table(const context& c, const target& t) {
     c.allowed.require(access::delete_table, {});
     const auto table = c.db.find_table(t.table, c.case_sensitive());
-    if (!table) throw failure(404, "ResourceNotFound", "The specified resource does not exist.");
+    if (!table) throw resource_not_found();
     c.db.delete_table(*table);
     reply answer;
     answer.status = 204;

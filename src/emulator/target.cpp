@@ -127,7 +127,7 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
             t.base_path = "/" + std::string(account) + std::string(t.secondary ? secondary_suffix : "");
             take(path, "/");
         } else if (!take_account(host, ".")) {
-            throw failure(404, "ResourceNotFound", "The specified resource does not exist.");
+            throw resource_not_found();
         }
     }
     if (path.find('/') != path.npos) throw invalid_uri();
