@@ -11,6 +11,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace azkv::net {
@@ -26,9 +27,13 @@ asio::awaitable<void> on_strand(asio::any_io_executor strand, asio::awaitable<vo
     const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
     throw_if_cancelled(state);
     asio::cancellation_slot slot = state.slot();
+    // The caller's signal may last longer than the execution context, so that it holds nothing of that.
+    std::shared_ptr<const std::pair<asio::any_io_executor, Abort>> reached;
     if (slot.is_connected()) {
-        slot.assign([strand, abort](asio::cancellation_type type) {
-            if (is_terminal(type)) asio::post(strand, abort);
+        reached = std::make_shared<const std::pair<asio::any_io_executor, Abort>>(strand, abort);
+        slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
+            const auto r = is_terminal(type) ? weak.lock() : nullptr;
+            if (r) asio::post(r->first, r->second);
         });
     }
     co_await asio::co_spawn(strand, std::move(op),

@@ -1,12 +1,6 @@
 #include "net/pool.hpp"
 
-#include "net/on_strand.hpp"
-
-#include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/system/system_error.hpp>
+#include "net/event.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -22,19 +16,14 @@ lease::~lease() {
 /// A caller that waits for a connection.
 class pool::waiter {
 public:
-    waiter(const asio::any_io_executor& executor, const protocol::authority& to, bool fresh,
-           time_point deadline)
-        : to(to), fresh(fresh), strand(asio::make_strand(executor)), timer(strand, deadline) {}
+    waiter(const asio::any_io_executor& executor, const protocol::authority& to, bool fresh)
+        : to(to), fresh(fresh), turn(std::make_shared<event>(executor)) {}
 
     const protocol::authority to;
     const bool fresh;
     std::shared_ptr<connection> granted; // guarded by the pool's mutex
     bool served = false;                 // likewise; null with `served` is the right to make a connection
-
-    asio::any_io_executor strand;
-    asio::steady_timer timer; // on the strand
-    bool cancelled = false;   // on the strand
-    bool gave_up = false;     // what `cancelled` was when the wait ended; does not change any more
+    const std::shared_ptr<event> turn;   // set when it is served
 };
 
 /// Keeps a waiter in line, and takes it out, or passes on what it was granted, however the wait ends.
@@ -115,17 +104,6 @@ std::shared_ptr<connection> pool::take(const protocol::authority& to, bool fresh
     return nullptr;
 }
 
-asio::awaitable<void> pool::wait(std::shared_ptr<pool> self, std::shared_ptr<waiter> w) {
-    boost::system::error_code ec;
-    bool served = false;
-    {
-        const std::lock_guard lock(self->mutex_);
-        served = w->served;
-    }
-    if (!served && !w->cancelled) co_await w->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-    w->gave_up = w->cancelled;
-}
-
 asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point deadline, bool fresh) {
     const auto self = shared_from_this();
     connections dropped; // closed when the mutex is free again
@@ -136,24 +114,16 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
         if (in_use_ < max_connections_) {
             got = lease(self, take(to, fresh, dropped));
         } else {
-            waiting = std::make_shared<waiter>(executor_, to, fresh, deadline);
+            waiting = std::make_shared<waiter>(executor_, to, fresh);
             line_.push_back(waiting);
         }
     }
     if (waiting) {
         place_in_line place(self, waiting);
-        const asio::any_io_executor strand = waiting->strand;
-        const auto give_up = [waiting] {
-            waiting->cancelled = true;
-            waiting->timer.cancel();
-        };
-        co_await on_strand(strand, wait(self, waiting), give_up);
-        if (place.served())
-            got = lease(self, place.take());
-        else if (waiting->gave_up)
-            throw boost::system::system_error(asio::error::operation_aborted);
-        else
-            co_return got; // the deadline passed
+        const std::shared_ptr<event> turn = waiting->turn;
+        co_await turn->wait(deadline);
+        if (!place.served()) co_return got; // the deadline passed
+        got = lease(self, place.take());
     }
     if (!got) got.hold(make_(to));
     co_return got;
@@ -174,10 +144,7 @@ void pool::release(std::shared_ptr<connection> held, bool keep) {
             if (held) idle_.push_back(std::move(held));
         }
     }
-    if (next) {
-        const asio::any_io_executor strand = next->strand;
-        asio::post(strand, [next] { next->timer.cancel(); });
-    }
+    if (next) next->turn->set();
 }
 
 } // namespace azkv::net

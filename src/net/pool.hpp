@@ -75,7 +75,6 @@ private:
     using connections = std::vector<std::shared_ptr<connection>>;
 
     std::shared_ptr<connection> take(const protocol::authority& to, bool fresh, connections& dropped);
-    static asio::awaitable<void> wait(std::shared_ptr<pool> self, std::shared_ptr<waiter> w);
     void release(std::shared_ptr<connection> held, bool keep);
 
     asio::any_io_executor executor_;
