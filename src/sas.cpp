@@ -162,7 +162,7 @@ sas_range& sas_range::to(std::string partition_key, std::string row_key) {
     return *this;
 }
 
-std::string account_sas(std::string_view account, std::string_view key, const sas_terms& terms,
+std::string account_sas(std::string_view account, const secret& key, const sas_terms& terms,
                         std::string_view resource_types) {
     require(terms.policy().empty(),
             "a stored access policy is one of a table: an account's signature takes none");
@@ -178,10 +178,10 @@ std::string account_sas(std::string_view account, std::string_view key, const sa
     b.add("spr", protocols(terms));
     b.add("sv", terms.version());
     if (terms.version() >= "2020-12-06") b.sign_only({}); // the encryption scope, which tables have not
-    return b.release(key);
+    return b.release(key.reveal());
 }
 
-std::string table_sas(std::string_view account, std::string_view key, std::string_view table,
+std::string table_sas(std::string_view account, const secret& key, std::string_view table,
                       const sas_terms& terms, const sas_range& range) {
     const bool of_table =
         terms.permissions().find_first_not_of(table_permissions_in_order) == std::string::npos;
@@ -209,7 +209,7 @@ std::string table_sas(std::string_view account, std::string_view key, std::strin
     b.add("epk", range.last_partition_key());
     b.add("erk", range.last_row_key());
     b.lines().pop_back(); // the last line has no end
-    return b.release(key);
+    return b.release(key.reveal());
 }
 
 } // namespace azkv

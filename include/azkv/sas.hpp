@@ -1,6 +1,7 @@
 #pragma once
 
 #include <azkv/config.hpp>
+#include <azkv/secret.hpp>
 
 #include <chrono>
 #include <string>
@@ -107,13 +108,13 @@ private:
 /// in any order: `s` (the service), `c` (tables), `o` (entities). Table Storage only: Cosmos DB has no such
 /// signatures. Throws `azkv::error` (errc::invalid_argument).
 /// (https://learn.microsoft.com/rest/api/storageservices/create-account-sas)
-AZKV_DECL std::string account_sas(std::string_view account, std::string_view key, const sas_terms& terms,
+AZKV_DECL std::string account_sas(std::string_view account, const secret& key, const sas_terms& terms,
                                   std::string_view resource_types = "co");
 
 /// A shared access signature for the entities of one table. It can neither make the table nor list tables:
 /// `put` into a table that is not there fails with it.
 /// (https://learn.microsoft.com/rest/api/storageservices/create-service-sas)
-AZKV_DECL std::string table_sas(std::string_view account, std::string_view key, std::string_view table,
+AZKV_DECL std::string table_sas(std::string_view account, const secret& key, std::string_view table,
                                 const sas_terms& terms, const sas_range& range = {});
 
 } // namespace azkv

@@ -9,9 +9,12 @@
 
 namespace azkv::identity {
 
-shared_access_signature::shared_access_signature(std::string token) : token_(std::move(token)) {
+shared_access_signature::shared_access_signature(std::string_view token) : token_(token) {
     boost::algorithm::trim(token_); // of what was copied with it
-    if (token_.starts_with('?')) token_.erase(0, 1);
+    if (token_.starts_with('?')) boost::algorithm::trim(token_.erase(0, 1));
+    if (token_.starts_with("https://") || token_.starts_with("http://"))
+        throw error(errc::invalid_argument,
+                    "the shared access signature is a URL; it is what stands behind the ? of that");
     const auto parameters = boost::urls::parse_query(token_);
     if (!parameters || !parameters->contains("sig"))
         throw error(errc::invalid_argument, "the shared access signature is not a query with a sig");

@@ -10,7 +10,7 @@ namespace azkv::identity {
 class shared_access_signature final : public authorizer {
 public:
     /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
-    explicit shared_access_signature(std::string token);
+    explicit shared_access_signature(std::string_view token);
     ~shared_access_signature() override;
 
     std::string_view query() const override { return token_; }
