@@ -2,12 +2,63 @@
 
 #include "support/http_server.hpp"
 
+#include <openssl/types.h>
+
+#include <chrono>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace azkv::test {
 
 /// A certificate that signs itself, for `host` (a name, or an address if it begins with a digit).
 certificate self_signed(const std::string& host);
+
+/// What a certificate says.
+class certificate_text {
+public:
+    certificate_text() {}
+
+    /// Alternative names, each as `DNS:host` or `IP:address`.
+    explicit certificate_text(std::vector<std::string> names) : names(std::move(names)) {}
+
+    std::vector<std::string> names; // empty: no such extension
+    std::string common_name = "test";
+    std::chrono::seconds from{-60}; // now and this
+    std::chrono::seconds until{3600};
+    bool rsa = false; // instead of a key on a curve
+};
+
+/// Who gives certificates to servers and clients.
+class certificate_authority {
+public:
+    explicit certificate_authority(std::string common_name = "test authority");
+    ~certificate_authority();
+    certificate_authority(const certificate_authority&) = delete;
+    certificate_authority& operator=(const certificate_authority&) = delete;
+
+    certificate issue(const certificate_text& text) const;
+
+    /// For a server of these names.
+    certificate issue(std::vector<std::string> names) const {
+        return issue(certificate_text(std::move(names)));
+    }
+
+    std::string pem() const;
+
+    /// How its file is to be named in a directory of authorities.
+    std::string hashed_name() const;
+
+private:
+    class implementation;
+    std::unique_ptr<const implementation> impl_;
+};
+
+/// The key in PEM, encrypted.
+std::string encrypted_key(const certificate& c, const std::string& passphrase);
+
+/// The SHA-1 of a certificate, as `AB:CD:...`.
+std::string thumbprint(const certificate& c);
 
 /// A file that exists as long as this does.
 class temporary_file {

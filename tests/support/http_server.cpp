@@ -12,6 +12,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <atomic>
@@ -27,13 +28,9 @@ using asio::ip::tcp;
 
 class http_server::implementation {
 public:
-    implementation(handler h, const certificate* identity)
-        : handler_(std::move(h)), acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-        if (identity) {
-            tls_.emplace(asio::ssl::context::tls_server);
-            tls_->use_certificate_chain(asio::buffer(identity->chain));
-            tls_->use_private_key(asio::buffer(identity->key), asio::ssl::context::pem);
-        }
+    implementation(handler h, const server_tls* tls, unsigned short port)
+        : handler_(std::move(h)), acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), port)) {
+        if (tls) set_up(*tls);
         asio::co_spawn(context_, accept(), asio::detached);
         thread_ = std::thread([this] { context_.run(); });
     }
@@ -49,8 +46,29 @@ public:
     std::atomic<std::size_t> connections{0};
     std::atomic<std::size_t> open{0};
     std::atomic<std::size_t> strays{0};
+    std::atomic<std::size_t> handshakes{0};
+    std::atomic<std::size_t> resumed{0};
 
 private:
+    void set_up(const server_tls& tls) {
+        tls_.emplace(asio::ssl::context::tls_server);
+        SSL_CTX* const context = tls_->native_handle();
+        if (tls.newest != 0 && tls.newest < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
+        SSL_CTX_set_min_proto_version(context, tls.oldest);
+        SSL_CTX_set_max_proto_version(context, tls.newest);
+        if (tls.anonymous) {
+            SSL_CTX_set_cipher_list(context, "aNULL:@SECLEVEL=0");
+            return;
+        }
+        tls_->use_certificate_chain(asio::buffer(tls.identity.chain));
+        tls_->use_private_key(asio::buffer(tls.identity.key), asio::ssl::context::pem);
+        constexpr unsigned char name[] = "test"; // without one, clients with certificates resume nothing
+        SSL_CTX_set_session_id_context(context, name, sizeof name);
+        if (tls.client_authority.empty()) return;
+        tls_->add_certificate_authority(asio::buffer(tls.client_authority));
+        tls_->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+    }
+
     asio::awaitable<void> accept() {
         for (;;) {
             tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
@@ -76,6 +94,8 @@ private:
             if (tls_) {
                 asio::ssl::stream<tcp::socket&> stream(socket, *tls_);
                 co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+                ++handshakes;
+                resumed += SSL_session_reused(stream.native_handle()) == 1;
                 co_await converse(stream, socket, number);
             } else {
                 co_await converse(socket, socket, number);
@@ -149,10 +169,13 @@ private:
     std::thread thread_;
 };
 
-http_server::http_server(handler h) : impl_(std::make_unique<implementation>(std::move(h), nullptr)) {}
+http_server::http_server(handler h) : impl_(std::make_unique<implementation>(std::move(h), nullptr, 0)) {}
 
 http_server::http_server(handler h, const certificate& identity)
-    : impl_(std::make_unique<implementation>(std::move(h), &identity)) {}
+    : http_server(std::move(h), server_tls(identity)) {}
+
+http_server::http_server(handler h, const server_tls& tls, unsigned short port)
+    : impl_(std::make_unique<implementation>(std::move(h), &tls, port)) {}
 
 http_server::~http_server() = default;
 
@@ -174,6 +197,14 @@ std::size_t http_server::open_connections() const {
 
 std::size_t http_server::strays() const {
     return impl_->strays;
+}
+
+std::size_t http_server::handshakes() const {
+    return impl_->handshakes;
+}
+
+std::size_t http_server::resumed() const {
+    return impl_->resumed;
 }
 
 std::string error_body(std::string_view code, std::string_view message) {

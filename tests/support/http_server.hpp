@@ -45,13 +45,30 @@ public:
     std::string key;
 };
 
+/// How a server speaks TLS. Versions are as OpenSSL numbers them; 0 is any.
+class server_tls {
+public:
+    explicit server_tls(certificate identity) : identity(std::move(identity)) {}
+
+    /// One version only.
+    server_tls(certificate identity, int version)
+        : identity(std::move(identity)), oldest(version), newest(version) {}
+
+    certificate identity;
+    int oldest = 0;
+    int newest = 0;
+    std::string client_authority; // in PEM: clients must have a certificate of it; empty: they need none
+    bool anonymous = false;       // speak a cipher without a certificate
+};
+
 /// A real HTTP server on a loopback port, with a thread of its own. The handler is called on that thread.
 class http_server {
 public:
     using handler = std::function<http_reply(const http_request&)>;
 
     explicit http_server(handler h);
-    http_server(handler h, const certificate& identity); // over TLS
+    http_server(handler h, const certificate& identity);                    // over TLS
+    http_server(handler h, const server_tls& tls, unsigned short port = 0); // 0: one that is free
     ~http_server();
 
     unsigned short port() const;
@@ -63,7 +80,9 @@ public:
     std::size_t requests() const;
     std::size_t connections() const; // ever accepted
     std::size_t open_connections() const;
-    std::size_t strays() const; // how often `afterwards` was sent
+    std::size_t strays() const;     // how often `afterwards` was sent
+    std::size_t handshakes() const; // of TLS, that succeeded
+    std::size_t resumed() const;    // those among them that took up a session
 
 private:
     class implementation;

@@ -1,0 +1,302 @@
+#include "net/tls.hpp"
+
+#include "net/address.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/algorithm/string/case_conv.hpp>
+#include <boost/algorithm/string/erase.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace azkv::net {
+
+namespace ssl = asio::ssl;
+using boost::system::error_code;
+
+namespace {
+
+template <auto Free>
+class freed_by {
+public:
+    template <class T>
+    void operator()(T* p) const noexcept {
+        Free(p);
+    }
+};
+
+[[noreturn]] void refuse(const std::string& why) {
+    ERR_clear_error();
+    throw error(errc::invalid_argument, why);
+}
+
+void load_authorities(ssl::context& context, const tls_options& o) {
+    error_code ec;
+    if (o.ca_file().empty() && o.ca_directory().empty()) context.set_default_verify_paths(ec);
+    if (ec) refuse("cannot read the certificate authorities of the system");
+    if (!o.ca_file().empty()) context.load_verify_file(o.ca_file(), ec);
+    if (ec) refuse("ca_file: cannot read certificate authorities from " + o.ca_file());
+    if (o.ca_directory().empty()) return;
+    // OpenSSL looks into it when it meets a certificate, and says nothing if it is not there.
+    std::error_code unreadable;
+    const std::filesystem::directory_iterator any(o.ca_directory(), unreadable);
+    if (!unreadable) context.add_verify_path(o.ca_directory(), ec);
+    if (unreadable || ec) refuse("ca_directory: cannot read the directory " + o.ca_directory());
+}
+
+class key_password {
+public:
+    explicit key_password(const secret& text) : text(text) {}
+
+    static int give(char* to, int size, int, void* self) {
+        auto& password = *static_cast<key_password*>(self);
+        password.asked = true;
+        const std::string_view text = password.text.reveal();
+        if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
+        std::memcpy(to, text.data(), text.size());
+        return static_cast<int>(text.size());
+    }
+
+    const secret& text;
+    bool asked = false;
+};
+
+// What OpenSSL would do otherwise is to ask on the terminal.
+int no_password(char*, int, int, void*) {
+    return -1;
+}
+
+void load_client_certificate(SSL_CTX* context, const tls_options& o) {
+    const std::string& chain_file = o.client_chain_file();
+    const std::string& key_file = o.client_key_file();
+    if (chain_file.empty() && key_file.empty()) return;
+    if (SSL_CTX_use_certificate_chain_file(context, chain_file.c_str()) != 1)
+        refuse("client_certificate: cannot read a certificate from " + chain_file);
+
+    const std::unique_ptr<BIO, freed_by<BIO_free>> file(BIO_new_file(key_file.c_str(), "r"));
+    if (!file) refuse("client_certificate: cannot read the key " + key_file);
+    key_password password(o.client_key_passphrase());
+    const std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> key(
+        PEM_read_bio_PrivateKey(file.get(), nullptr, &key_password::give, &password));
+    if (!key && password.asked && password.text.empty())
+        refuse("client_certificate: the key " + key_file + " is encrypted, and no passphrase was given");
+    if (!key && password.asked)
+        refuse("client_certificate: cannot read the key " + key_file + " with the passphrase");
+    if (!key) refuse("client_certificate: cannot read a key from " + key_file);
+    if (SSL_CTX_use_PrivateKey(context, key.get()) != 1)
+        refuse("client_certificate: the key " + key_file + " is not that of the certificate " + chain_file);
+}
+
+// Of the peers that the callbacks below belong to.
+int peer_index() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+}
+
+int keep_verdict(int accepted, X509_STORE_CTX*) {
+    return accepted;
+}
+
+error_code certificate_refused() {
+    return error_code(static_cast<int>(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_CERTIFICATE_VERIFY_FAILED)),
+                      asio::error::get_ssl_category());
+}
+
+// `AB:CD:..` as `abcd..`
+std::string plain_thumbprint(const std::string& text) {
+    return boost::algorithm::to_lower_copy(boost::algorithm::erase_all_copy(text, ":"));
+}
+
+std::string thumbprint_of(const X509* certificate) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
+    unsigned int size = 0;
+    if (!certificate || X509_digest(certificate, EVP_sha1(), hash.data(), &size) != 1) return {};
+    std::string text;
+    for (unsigned int i = 0; i < size; ++i) {
+        text.push_back(digits[hash[i] >> 4]);
+        text.push_back(digits[hash[i] & 15]);
+    }
+    return text;
+}
+
+bool names_a_host(const X509* certificate) {
+    ERR_set_mark();
+    const std::unique_ptr<GENERAL_NAMES, freed_by<GENERAL_NAMES_free>> names(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    ERR_pop_to_mark();
+    for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+        const int type = sk_GENERAL_NAME_value(names.get(), i)->type;
+        if (type == GEN_DNS || type == GEN_IPADD) return true;
+    }
+    return false;
+}
+
+std::string why_refused(int why, const X509* certificate) {
+    const std::string text = X509_verify_cert_error_string(why);
+    switch (why) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        if (certificate && !names_a_host(certificate))
+            return text + ": the certificate has no alternative names, and the common name does not count";
+        return text + ": the certificate is of another host";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return text + ": the certificate is of no authority that is trusted here";
+    default: return text;
+    }
+}
+
+// What an alert of the peer, or its lack of sense, means. OpenSSL's own words for it are in the error code.
+const char* meaning(int reason, const SSL* ssl) {
+    const bool shown = SSL_get_certificate(ssl) != nullptr;
+    switch (reason) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return "it speaks an older version of TLS than is allowed";
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+    case SSL_R_HTTP_REQUEST: return "it does not speak TLS";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return "it wants to see a client certificate";
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: {
+        const unsigned char* kinds = nullptr;
+        const bool asked = SSL_get0_certificate_types(const_cast<SSL*>(ssl), &kinds) > 0;
+        return asked && !shown ? "it wants to see a client certificate" : "";
+    }
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return shown ? "it does not accept the client certificate" : "";
+    default: return "";
+    }
+}
+
+} // namespace
+
+/// What OpenSSL calls.
+class tls_callbacks {
+public:
+    // Instead of OpenSSL's verification, which it mostly is.
+    static int verify(X509_STORE_CTX* chain, void*) {
+        const void* const ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+        tls_peer* const peer = ssl ? peer_of(static_cast<const SSL*>(ssl)) : nullptr;
+        try {
+            if (peer && peer->verify(chain)) return 1;
+        } catch (const std::exception&) {
+        }
+        if (X509_STORE_CTX_get_error(chain) == X509_V_OK)
+            X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
+        return 0;
+    }
+
+    static int keep_session(SSL* ssl, SSL_SESSION* session) {
+        try {
+            if (const tls_peer* const peer = peer_of(ssl)) peer->client_->sessions().put(peer->key_, session);
+        } catch (const std::exception&) {
+        }
+        return 0; // it stays OpenSSL's
+    }
+
+private:
+    static tls_peer* peer_of(const SSL* ssl) {
+        return static_cast<tls_peer*>(SSL_get_ex_data(ssl, peer_index()));
+    }
+};
+
+tls_client::tls_client(const tls_options& o)
+    : context_(std::make_unique<ssl::context>(ssl::context::tls_client)) {
+    SSL_CTX* const context = context_->native_handle();
+    const int oldest = o.minimum_version() == tls_version::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    SSL_CTX_set_min_proto_version(context, oldest);
+    SSL_CTX_set_default_passwd_cb(context, &no_password);
+    load_authorities(*context_, o);
+    load_client_certificate(context, o);
+    if (o.configure()) o.configure()(*context_);
+
+    // Whatever it did: peers are verified, and here.
+    if (SSL_CTX_get_min_proto_version(context) < oldest) SSL_CTX_set_min_proto_version(context, oldest);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &keep_verdict);
+    SSL_CTX_set_cert_verify_callback(context, &tls_callbacks::verify, nullptr);
+    X509_STORE* const store = SSL_CTX_get_cert_store(context);
+    X509_STORE_set_verify(store, nullptr);
+    X509_STORE_set_verify_cb(store, nullptr);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, &tls_callbacks::keep_session);
+    ERR_clear_error();
+}
+
+tls_client::~tls_client() = default;
+
+bool are_set(const tls_options& o) {
+    return !o.ca_file().empty() || !o.ca_directory().empty() || !o.client_chain_file().empty()
+           || !o.client_key_file().empty() || o.minimum_version() != tls_options().minimum_version()
+           || o.configure();
+}
+
+tls_peer::tls_peer(std::shared_ptr<tls_client> client, const protocol::authority& to)
+    : client_(std::move(client)), host_(to.host), thumbprint_(plain_thumbprint(to.thumbprint)) {
+    if (host_.ends_with('.')) host_.pop_back(); // no certificate has it
+    key_.append(host_).append(" ").append(to.port).append(" ").append(thumbprint_);
+}
+
+error_code tls_peer::prepare(SSL* ssl) {
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, &keep_verdict);
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    const bool expected = is_address(host_)
+                              ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host_.c_str()) == 1
+                              : !host_.empty() && SSL_set1_host(ssl, host_.c_str()) == 1
+                                    && SSL_set_tlsext_host_name(ssl, host_.c_str()) == 1;
+    if (!expected || SSL_set_ex_data(ssl, peer_index(), this) != 1) return asio::error::invalid_argument;
+    const session_cache::session known = client_->sessions().take(key_);
+    resumes_ = known && SSL_set_session(ssl, known.get()) == 1;
+    return {};
+}
+
+error_code tls_peer::check(SSL* ssl) {
+    // There are ciphers that need no certificate; not by default.
+    if (!SSL_get0_peer_certificate(ssl)) refusal_ = "it has shown no certificate";
+    if (!refusal_.empty() || SSL_get_verify_result(ssl) != X509_V_OK) return certificate_refused();
+    agreed_ = true;
+    return {};
+}
+
+bool tls_peer::verify(X509_STORE_CTX* chain) {
+    const X509* const certificate = X509_STORE_CTX_get0_cert(chain);
+    if (!thumbprint_.empty()) {
+        if (thumbprint_of(certificate) == thumbprint_) {
+            X509_STORE_CTX_set_error(chain, X509_V_OK);
+            return true;
+        }
+        refusal_ = "the certificate's thumbprint is not the expected one";
+        return false;
+    }
+    if (X509_verify_cert(chain) == 1) return true;
+    refusal_ = why_refused(X509_STORE_CTX_get_error(chain), certificate);
+    return false;
+}
+
+std::string tls_peer::explain(const SSL* ssl, error_code ec) {
+    if (!agreed_) {
+        if (resumes_) client_->sessions().forget(key_); // it may be for one of them
+        if (!refusal_.empty()) return refusal_;
+        if (ec == asio::error::eof || ec == ssl::error::stream_truncated
+            || ec == asio::error::connection_reset)
+            return "it closed the connection in the handshake";
+    }
+    if (ec.category() != asio::error::get_ssl_category()) return {};
+    return meaning(ERR_GET_REASON(static_cast<unsigned long>(ec.value())), ssl);
+}
+
+} // namespace azkv::net
