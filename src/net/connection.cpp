@@ -1,7 +1,11 @@
 #include "net/connection.hpp"
 
+#include "net/address.hpp"
+#include "net/lookup.hpp"
 #include "net/on_strand.hpp"
 #include "net/response_parser.hpp"
+#include "net/tls.hpp"
+#include "protocol/proxy.hpp"
 
 #include <azkv/error.hpp>
 
@@ -10,14 +14,12 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
+#include <openssl/crypto.h>
 
 #include <array>
 #include <optional>
@@ -40,16 +42,17 @@ auto into(error_code& ec) {
     return asio::redirect_error(asio::use_awaitable, ec);
 }
 
-bool is_address(const std::string& host) {
-    error_code ec;
-    asio::ip::make_address(host, ec);
-    return !ec;
-}
-
 /// All of its members are touched on its strand only, but for `used` and `usable_until`, which the holder
 /// asks for between two exchanges.
 class tcp_connection final : public connection, public std::enable_shared_from_this<tcp_connection> {
 public:
+    // Answers, of which some hold tokens.
+    ~tcp_connection() override {
+        buffer_.clear();
+        const auto memory = buffer_.prepare(buffer_.capacity());
+        OPENSSL_cleanse(memory.data(), memory.size());
+    }
+
     tcp_connection(const asio::any_io_executor& executor, const protocol::authority& to,
                    const connector::settings& s)
         : strand_(asio::make_strand(executor)), to_(to), settings_(s), socket_(strand_), timer_(strand_) {}
@@ -84,6 +87,7 @@ private:
         used_ = true;
         if (ec) {
             x.error = aborted_ ? aborted_ : ec;
+            if (peer_ && !aborted_ && x.detail.empty()) x.detail = peer_->explain(tls_->native_handle(), ec);
             error_code ignored;
             socket_.close(ignored);
         }
@@ -111,10 +115,7 @@ private:
         aborted_ = why;
         error_code ignored;
         socket_.close(ignored);
-        if (lookup_) {
-            lookup_->resolver.cancel(); // at least it does not begin any more
-            lookup_->done.cancel();
-        }
+        if (lookup_) lookup_->cancel();
     }
 
     bool peer_has_left() {
@@ -125,64 +126,81 @@ private:
         return ec != asio::error::would_block;
     }
 
-    /// A look-up of a host name. Once begun it cannot be interrupted, so it is left behind when time is up.
-    class lookup {
-    public:
-        explicit lookup(const asio::any_io_executor& ex)
-            : resolver(ex), done(ex, steady_clock::time_point::max()) {}
-
-        tcp::resolver resolver;
-        asio::steady_timer done; // cancelled when the result is there
-        bool finished = false;
-        error_code error;
-        tcp::resolver::results_type results;
-    };
-
     asio::awaitable<error_code> connect(exchange& x) {
+        const bool tunnelled = settings_.proxy && settings_.proxy->applies_to(to_);
+        const protocol::authority& next = tunnelled ? settings_.proxy->at() : to_;
         error_code ec;
-        tcp::resolver::results_type endpoints;
-        if (is_address(to_.host)) {
-            const tcp::endpoint only(asio::ip::make_address(to_.host),
-                                     static_cast<asio::ip::port_type>(std::stoi(to_.port)));
-            endpoints = tcp::resolver::results_type::create(only, to_.host, to_.port);
+        lookup::results endpoints;
+        const auto port = static_cast<asio::ip::port_type>(std::stoi(next.port));
+        if (is_address(next.host)) {
+            const tcp::endpoint only(asio::ip::make_address(next.host), port);
+            endpoints = lookup::results::create(only, next.host, next.port);
+        } else if (next.host.ends_with(
+                       ".localhost")) { // this machine, whatever servers of names say (RFC 6761)
+            const std::array<tcp::endpoint, 2> both{tcp::endpoint(asio::ip::address_v4::loopback(), port),
+                                                    tcp::endpoint(asio::ip::address_v6::loopback(), port)};
+            endpoints = lookup::results::create(both.begin(), both.end(), next.host, next.port);
         } else {
-            x.doing = "looking up";
-            ec = co_await look_up(endpoints);
+            x.doing = tunnelled ? "looking up the proxy for" : "looking up";
+            ec = co_await look_up(next, endpoints);
         }
         if (ec) co_return ec;
-        x.doing = "connecting to";
+        x.doing = tunnelled ? "connecting to the proxy for" : "connecting to";
         co_await asio::async_connect(socket_, endpoints, into(ec));
         if (!ec) socket_.set_option(tcp::no_delay(true), ec);
         if (!ec) socket_.non_blocking(true, ec); // for `peer_has_left`
-        if (ec || !to_.tls) co_return ec;
-
-        x.doing = "agreeing on TLS with";
-        tls_.emplace(socket_, *settings_.tls);
-        if (!is_address(to_.host)) SSL_set_tlsext_host_name(tls_->native_handle(), to_.host.c_str());
-        tls_->set_verify_mode(ssl::verify_peer);
-        tls_->set_verify_callback(ssl::host_name_verification(to_.host));
-        co_await tls_->async_handshake(ssl::stream_base::client, into(ec));
-        if (const long why = SSL_get_verify_result(tls_->native_handle()); ec && why != X509_V_OK)
-            x.detail = X509_verify_cert_error_string(why);
+        if (!ec && tunnelled) ec = co_await open_tunnel(x);
+        if (ec && tunnelled && x.detail.empty()) x.detail = "the proxy is " + next.host + ':' + next.port;
+        if (!ec && to_.tls) ec = co_await agree_on_tls(x);
         co_return ec;
     }
 
-    asio::awaitable<error_code> look_up(tcp::resolver::results_type& endpoints) {
-        error_code ec;
-        const auto task = std::make_shared<lookup>(strand_);
-        lookup_ = task;
-        task->resolver.async_resolve(to_.host, to_.port,
-                                     [task](error_code e, tcp::resolver::results_type results) {
-                                         task->finished = true;
-                                         task->error = e;
-                                         task->results = std::move(results);
-                                         task->done.cancel();
-                                     });
-        if (!task->finished && !aborted_) co_await task->done.async_wait(into(ec));
+    asio::awaitable<error_code> look_up(const protocol::authority& a, lookup::results& endpoints) {
+        lookup_ = std::make_shared<lookup>(strand_);
+        const error_code ec = co_await lookup_->run(a.host, a.port, endpoints);
         lookup_.reset();
-        if (aborted_) co_return aborted_;
-        endpoints = task->results;
-        co_return task->error;
+        co_return aborted_ ? aborted_ : ec;
+    }
+
+    asio::awaitable<error_code> open_tunnel(exchange& x) {
+        const char* const doing = "asking the proxy for a tunnel to";
+        x.doing = doing;
+        error_code ec;
+        const secret request = settings_.proxy->connect_request(to_);
+        const std::string_view text = request.reveal();
+        co_await asio::async_write(socket_, asio::buffer(text), into(ec));
+        for (int interim = 0; !ec && interim < max_interim_responses; ++interim) {
+            protocol::response answer;
+            response_parser parser(answer);
+            parser.header_limit(header_limit);
+            parser.skip(true); // what follows the head is no body
+            ec = co_await read(socket_, parser, x);
+            x.doing = doing;
+            x.answer_begun = false; // not that of the service
+            if (ec == errc::bad_response) {
+                ec = errc::proxy_failed;
+                x.detail = "its answer was not understood";
+            }
+            if (ec || answer.status / 100 == 1) continue;
+            ec = settings_.proxy->judge(answer.status, x.detail);
+            if (!ec && buffer_.size() > 0) {
+                ec = errc::proxy_failed; // the service says nothing before it is spoken to
+                x.detail = "it said more than was asked";
+            }
+            co_return ec;
+        }
+        co_return ec ? ec : errc::proxy_failed;
+    }
+
+    asio::awaitable<error_code> agree_on_tls(exchange& x) {
+        x.doing = "agreeing on TLS with";
+        peer_.emplace(settings_.tls, to_);
+        tls_.emplace(socket_, settings_.tls->context());
+        error_code ec = peer_->prepare(tls_->native_handle());
+        if (ec) co_return ec;
+        co_await tls_->async_handshake(ssl::stream_base::client, into(ec));
+        if (!ec) ec = peer_->check(tls_->native_handle());
+        co_return ec;
     }
 
     asio::awaitable<error_code> transfer(exchange& x) {
@@ -206,7 +224,10 @@ private:
             parser.body_limit(settings_.max_response_size);
             parser.eager(true);
             ec = co_await read(stream, parser, x);
-            if (ec) co_return unsent ? unsent : ec;
+            if (ec) {
+                const bool alert = ec.category() == asio::error::get_ssl_category(); // the better reason
+                co_return unsent && !alert ? unsent : ec;
+            }
             if (x.response.status / 100 != 1) {
                 finish(parser, !unsent);
                 co_return ec;
@@ -253,6 +274,7 @@ private:
     protocol::authority to_;
     connector::settings settings_;
     tcp::socket socket_;
+    std::optional<tls_peer> peer_; // before `tls_`, which calls it
     std::optional<ssl::stream<tcp::socket&>> tls_;
     boost::beast::flat_buffer buffer_;
     asio::steady_timer timer_;
@@ -265,19 +287,6 @@ private:
 };
 
 } // namespace
-
-std::shared_ptr<ssl::context> make_tls_context(const std::string& ca_file) {
-    auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
-    SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-    error_code ec;
-    if (ca_file.empty())
-        context->set_default_verify_paths(ec);
-    else
-        context->load_verify_file(ca_file, ec);
-    if (ec)
-        throw error(errc::invalid_argument, "ca_file: cannot read certificate authorities from " + ca_file);
-    return context;
-}
 
 std::shared_ptr<connection> connector::make(const protocol::authority& to) const {
     return std::make_shared<tcp_connection>(executor_, to, settings_);

@@ -7,14 +7,15 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <utility>
 
-namespace boost::asio::ssl {
-class context;
+namespace azkv::protocol {
+class proxy_settings;
 }
 
 namespace azkv::net {
+
+class tls_client;
 
 /// One connection to one service. It connects when it is first used.
 class connection {
@@ -33,10 +34,6 @@ public:
     virtual std::chrono::steady_clock::time_point usable_until() const = 0;
 };
 
-/// What TLS needs to know, made once and shared: reading the authorities of the system may take 50 ms. Throws
-/// `azkv::error` (errc::invalid_argument) if `ca_file` cannot be read; empty means the system's authorities.
-std::shared_ptr<asio::ssl::context> make_tls_context(const std::string& ca_file);
-
 /// Makes connections. This is the only place where Beast and TLS are instantiated.
 class connector {
 public:
@@ -47,7 +44,8 @@ public:
         std::chrono::milliseconds connect_timeout{5'000};
         std::chrono::milliseconds idle_timeout{60'000};
         std::size_t max_response_size = std::size_t{64} << 20;
-        std::shared_ptr<asio::ssl::context> tls; // null: plain HTTP only
+        std::shared_ptr<tls_client> tls;                       // null: plain HTTP only
+        std::shared_ptr<const protocol::proxy_settings> proxy; // null: none
     };
 
     connector(asio::any_io_executor executor, const settings& s)

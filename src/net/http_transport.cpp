@@ -35,6 +35,7 @@ asio::awaitable<void> http_transport::run(exchange& x) {
         fresh = true;
         x.maybe_applied_before = x.maybe_applied;
         x.error = {};
+        x.detail.clear();
     }
 }
 

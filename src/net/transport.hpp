@@ -2,6 +2,7 @@
 
 #include "protocol/endpoint.hpp"
 #include "protocol/message.hpp"
+#include "wipe.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/system/error_code.hpp>
@@ -19,6 +20,11 @@ class exchange {
 public:
     exchange() {}
 
+    exchange(const exchange&) = delete;
+    exchange& operator=(const exchange&) = delete;
+
+    ~exchange() { wipe(head); } // a token or a signature stands in it
+
     // What to do.
     const protocol::authority* to = nullptr;
     std::string head; // request line and headers, with the empty line
@@ -32,9 +38,17 @@ public:
     bool answer_begun = false;  // at least one byte of an answer arrived
     // Set with a complete response: the request was sent twice, and the first time may have been applied.
     bool maybe_applied_before = false;
-    const char* doing = "";       // what was under way, for messages: "connecting to"
-    const char* detail = nullptr; // what else is known of the error: why a certificate was refused
+    const char* doing = ""; // what was under way, for messages: "connecting to"
+    std::string detail;     // what else is known of the error: why a certificate was refused
 };
+
+/// What went wrong with an exchange: `connecting to example.com: Connection refused`.
+inline std::string describe(const exchange& x, std::string_view host) {
+    std::string text = x.doing;
+    text.append(" ").append(host).append(": ").append(x.error.message());
+    if (!x.detail.empty()) text.append(" (").append(x.detail).append(")");
+    return text;
+}
 
 /// Carries requests to a service and brings the responses. Safe to share between threads.
 class transport {
