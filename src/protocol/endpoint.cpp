@@ -7,6 +7,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 namespace azkv::protocol {
 
@@ -19,6 +20,12 @@ namespace {
 }
 
 } // namespace
+
+bool is_port(std::string_view text) {
+    unsigned n = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
+    return ec == std::errc() && end == text.data() + text.size() && n >= 1 && n <= 65'535;
+}
 
 endpoint parse_endpoint(std::string_view text) {
     const auto parsed = urls::parse_uri(text);
@@ -33,10 +40,12 @@ endpoint parse_endpoint(std::string_view text) {
     else if (url.scheme_id() != urls::scheme::http)
         refuse("must begin with https:// or http://");
     if (url.encoded_host().empty()) refuse("has no host");
+    // What stands behind it would be another host to whoever takes the name for a C string.
+    if (url.encoded_host().find('%') != std::string_view::npos) refuse("has a host with a %");
     if (url.has_userinfo()) refuse("must not hold a user name or a password");
     if (url.has_query() || url.has_fragment())
         refuse("must not hold a query; pass a shared access signature as a credential");
-    if (url.has_port() && !url.port().empty() && url.port_number() == 0)
+    if (url.has_port() && !url.port().empty() && !is_port(std::string_view(url.port())))
         refuse("has a port that there is none of");
     e.at.host = boost::algorithm::to_lower_copy(std::string(url.host_address()));
     e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";

@@ -15,6 +15,8 @@ public:
     bool tls = false;
     std::string host; // a name or an address, without brackets
     std::string port;
+    // SHA-1 of the peer's certificate, in hexadecimal: that, and no authority, proves who it is. Empty: none.
+    std::string thumbprint;
 
     friend bool operator==(const authority&, const authority&) = default;
 };
@@ -33,6 +35,9 @@ public:
 
 /// Reads `https://host[:port][/path]`. Throws `azkv::error` (errc::invalid_argument).
 endpoint parse_endpoint(std::string_view url);
+
+/// Whether this is the number of a port. (Boost.URL 1.81 takes 65537 for 1.)
+bool is_port(std::string_view text);
 
 /// Whether an account's name may become part of a host's name: it then names no other host.
 bool is_host_label(std::string_view account);

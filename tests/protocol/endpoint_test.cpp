@@ -37,9 +37,10 @@ TEST_CASE("endpoints of all styles") {
 }
 
 TEST_CASE("what is no endpoint is refused without being repeated") {
-    for (const char* text :
-         {"", "acct", "ftp://host/", "https://", "https://host/?sv=1&sig=secret", "https://u:p@host/",
-          "https://host/a#b", "https://ho st/", "https://host:99999999/"}) {
+    for (const char* text : {"", "acct", "ftp://host/", "https://", "https://host/?sv=1&sig=secret",
+                             "https://u:p@host/", "https://host/a#b", "https://ho st/",
+                             "https://host:99999999/", "https://host:65536/", "https://host:99999/a",
+                             "https://host:0/", "http://evil.example%00.localhost/a", "https://a%2eb/"}) {
         CAPTURE(text);
         const error e = test::failure_of([&] { parse_endpoint(text); });
         CHECK(e.code() == errc::invalid_argument);
