@@ -13,10 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-bool is_transient(unsigned status) {
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
 constexpr std::chrono::seconds longest_hint{
     1'000'000'000}; // far beyond any deadline; nothing overflows below
 
@@ -41,24 +37,32 @@ std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
 
 } // namespace
 
+std::optional<milliseconds> retry_policy::common_rule(unsigned status, const retry_policy& p) {
+    const bool transient =
+        status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+    return transient ? std::optional(p.first) : std::nullopt;
+}
+
 call_state::action call_state::on_response(const response& r, bool maybe_applied, const clocks& now) {
-    maybe_applied_ = maybe_applied_ || maybe_applied;
-    if (!is_transient(r.status)) return action::done;
+    remember(maybe_applied);
+    const auto first = policy_.first_pause(r.status, policy_);
+    if (!first) return action::done;
     // A throttled request was refused. The others may have been carried out all the same:
     // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
     if (r.status != 429) maybe_applied_ = true;
-    return again(retry_hint(r, now), action::done, now);
+    return again(retry_hint(r, now), *first, action::done, now);
 }
 
 call_state::action call_state::on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now) {
-    maybe_applied_ = maybe_applied_ || maybe_applied;
+    remember(maybe_applied);
     if (ec != condition::transient) return action::fail;
-    return again(std::nullopt, action::fail, now);
+    return again(std::nullopt, policy_.first, action::fail, now);
 }
 
-call_state::action call_state::again(std::optional<milliseconds> hint, action otherwise, const clocks& now) {
+call_state::action call_state::again(std::optional<milliseconds> hint, milliseconds first, action otherwise,
+                                     const clocks& now) {
     if (attempt_ >= policy_.max_attempts) return otherwise;
-    milliseconds ceiling = policy_.first;
+    milliseconds ceiling = first;
     for (int i = 1; i < attempt_ && ceiling < policy_.longest; ++i) ceiling *= 2;
     ceiling = std::min(ceiling, policy_.longest);
     std::uniform_int_distribution<milliseconds::rep> jitter(ceiling.count() / 2, ceiling.count());

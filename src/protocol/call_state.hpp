@@ -19,6 +19,13 @@ public:
     int max_attempts = 4;
     std::chrono::milliseconds first{100};
     std::chrono::milliseconds longest{10'000};
+
+    /// The first pause after an answer with this status; nullopt if another attempt is of no use.
+    using rule = std::optional<std::chrono::milliseconds> (*)(unsigned status, const retry_policy&);
+    rule first_pause = &common_rule;
+
+    /// `first` after 408, 429, 500, 502, 503 and 504.
+    static std::optional<std::chrono::milliseconds> common_rule(unsigned status, const retry_policy&);
 };
 
 /// The two clocks, read at one moment.
@@ -55,6 +62,9 @@ public:
     /// The exchange failed. `maybe_applied`: the service may have acted on the request.
     action on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now);
 
+    /// A sending whose answer is not judged may have been applied.
+    void remember(bool maybe_applied) { maybe_applied_ = maybe_applied_ || maybe_applied; }
+
     std::chrono::milliseconds delay() const { return delay_; }
 
     /// How many requests were, or are now to be, sent.
@@ -64,7 +74,8 @@ public:
     bool maybe_applied() const { return maybe_applied_; }
 
 private:
-    action again(std::optional<std::chrono::milliseconds> hint, action otherwise, const clocks& now);
+    action again(std::optional<std::chrono::milliseconds> hint, std::chrono::milliseconds first,
+                 action otherwise, const clocks& now);
 
     retry_policy policy_;
     std::chrono::steady_clock::time_point deadline_;

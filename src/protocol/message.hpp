@@ -35,6 +35,7 @@ public:
     std::optional<std::string> next_row_key;
     std::string retry_after_ms;                  // either of the two headers in milliseconds
     std::string retry_after;                     // seconds, or a date
+    std::string challenge;                       // WWW-Authenticate; several are joined by commas
     std::optional<std::size_t> failed_operation; // of a batch: its index, if it is known
     std::string body;
 

@@ -45,6 +45,7 @@ public:
     net::asio::awaitable<void> run(net::exchange& x) override {
         co_await net::asio::post(net::asio::use_awaitable);
         sent.push_back(x.head + std::string(x.body));
+        to.push_back(*x.to);
         REQUIRE_FALSE(steps_.empty());
         step s = std::move(steps_.front());
         steps_.pop_front();
@@ -58,6 +59,7 @@ public:
     bool finished() const { return steps_.empty(); }
 
     std::vector<std::string> sent;
+    std::vector<protocol::authority> to; // for each of these, where it went
 
 private:
     class step {
