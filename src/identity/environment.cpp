@@ -1,0 +1,67 @@
+#include "identity/environment.hpp"
+
+#include "identity/client_assertion.hpp"
+#include "identity/unavailable.hpp"
+#include "identity/variables.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/algorithm/string/trim.hpp>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace azkv::identity {
+
+namespace {
+
+constexpr const char* secret_variable = "AZURE_CLIENT_SECRET";
+constexpr const char* certificate_variable = "AZURE_CLIENT_CERTIFICATE_PATH";
+
+client_proof proof(const surroundings& around, const entra_settings& settings) {
+    if (std::string text = variable(around, secret_variable); !text.empty())
+        return prove_by_secret(secret(std::move(text)));
+    return prove_by_certificate(variable(around, certificate_variable),
+                                secret(variable(around, "AZURE_CLIENT_CERTIFICATE_PASSWORD")),
+                                settings.send_certificate_chain);
+}
+
+} // namespace
+
+entra_settings settings_from_environment(const surroundings& around) {
+    entra_settings s;
+    if (std::string host = boost::algorithm::trim_copy(variable(around, "AZURE_AUTHORITY_HOST"));
+        !host.empty()) {
+        if (host.find("://") == host.npos) host.insert(0, "https://");
+        s.authority_host = authority_url(host, "AZURE_AUTHORITY_HOST");
+    }
+    const std::string tenants = variable(around, "AZURE_ADDITIONALLY_ALLOWED_TENANTS");
+    for (std::string_view rest = tenants; !rest.empty();) {
+        const std::string_view one = rest.substr(0, rest.find(';'));
+        rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+        if (std::string tenant = boost::algorithm::trim_copy(std::string(one)); !tenant.empty())
+            s.allowed_tenants.push_back(std::move(tenant));
+    }
+    s.own_tenant_only = is_switched_on(around, "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH");
+    s.send_certificate_chain = is_switched_on(around, "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
+    return s;
+}
+
+std::shared_ptr<token_credential> make_environment_credential(surroundings around, entra_settings settings) {
+    std::string missing = missing_variables(around, {"AZURE_TENANT_ID", "AZURE_CLIENT_ID"});
+    if (variable(around, secret_variable).empty() && variable(around, certificate_variable).empty())
+        missing += std::string(missing.empty() ? "" : ", ") + secret_variable + " or " + certificate_variable;
+    if (!missing.empty())
+        return std::make_shared<unavailable_credential>("these variables are not set: " + missing);
+    try {
+        client_proof by = proof(around, settings);
+        return make_entra_credential(around, std::move(settings), variable(around, "AZURE_TENANT_ID"),
+                                     variable(around, "AZURE_CLIENT_ID"), std::move(by));
+    } catch (const error& e) {
+        throw error(e.code(), std::string("an application, as the variables AZURE_... say: ") + e.what());
+    }
+}
+
+} // namespace azkv::identity
