@@ -1,0 +1,37 @@
+#include "identity/cloud.hpp"
+
+namespace azkv::identity {
+
+namespace {
+
+enum class cloud { everywhere, china, us_government };
+
+cloud cloud_of(std::string_view host) {
+    if (host.ends_with(".core.chinacloudapi.cn") || host.ends_with(".cosmos.azure.cn")) return cloud::china;
+    if (host.ends_with(".core.usgovcloudapi.net") || host.ends_with(".cosmos.azure.us"))
+        return cloud::us_government;
+    return cloud::everywhere;
+}
+
+} // namespace
+
+std::string default_scope(std::string_view host, service_mode mode) {
+    std::string scope = mode == service_mode::cosmos ? "https://cosmos.azure." : "https://storage.azure.";
+    switch (cloud_of(host)) {
+    case cloud::everywhere: scope += "com"; break;
+    case cloud::china: scope += "cn"; break;
+    case cloud::us_government: scope += "us"; break;
+    }
+    return scope + "/.default";
+}
+
+std::string default_authority(std::string_view host) {
+    switch (cloud_of(host)) {
+    case cloud::china: return "https://login.chinacloudapi.cn";
+    case cloud::us_government: return "https://login.microsoftonline.us";
+    case cloud::everywhere: break;
+    }
+    return "https://login.microsoftonline.com";
+}
+
+} // namespace azkv::identity
