@@ -1,10 +1,14 @@
 #include "account.hpp"
 
 #include "codec/names.hpp"
-#include "net/connection.hpp"
+#include "identity/bearer.hpp"
+#include "identity/cloud.hpp"
+#include "identity/surroundings.hpp"
+#include "net/tls.hpp"
 #include "protocol/connection_string.hpp"
 
 #include <azkv/error.hpp>
+#include <azkv/identity.hpp>
 
 #include <utility>
 
@@ -15,10 +19,22 @@ account::account(std::string_view url, const credential& credential, store_optio
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
       authorizer(credential.authorizer_) {
-    if (endpoint.at.tls || !options.ca_file().empty()) tls = net::make_tls_context(options.ca_file());
-    if (!endpoint.at.tls && !protocol::is_loopback(endpoint) && !options.allow_plain_http())
+    if (endpoint.at.tls || net::are_set(options.tls()))
+        tls = std::make_shared<net::tls_client>(options.tls());
+    const bool here = protocol::is_loopback(endpoint);
+    if (!endpoint.at.tls && !here && !options.allow_plain_http())
         throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + endpoint.at.host
                                                   + "; use https, or the option allow_plain_http");
+    if (!credential.tokens_) return;
+    // Who sees a token has it, whoever that is.
+    if (!endpoint.at.tls && !(here && options.allow_plain_http()))
+        throw error(errc::insecure_transport,
+                    "tokens would go over plain HTTP to " + endpoint.at.host
+                        + (here ? "; use https, or the option allow_plain_http" : "; use https"));
+    std::string scope = options.token_scope();
+    if (scope.empty()) scope = identity::default_scope(endpoint.at.host, mode);
+    bearer =
+        std::make_shared<identity::bearer>(credential.tokens_, std::move(scope), options.tenant_discovery());
 }
 
 namespace {
@@ -41,15 +57,32 @@ std::shared_ptr<const account> account::from_connection_string(std::string_view 
     return std::make_shared<const account>(s.endpoint, c, std::move(options));
 }
 
-std::shared_ptr<const account> account::from_account_and_key(std::string name, std::string_view key,
+std::shared_ptr<const account> account::from_account_and_key(std::string name, secret key,
                                                              store_options options) {
+    const std::string url = url_of(name, options);
+    const credential c = credential::shared_key(std::move(name), std::move(key));
+    return std::make_shared<const account>(url, c, std::move(options));
+}
+
+std::shared_ptr<const account> account::from_identity(std::string_view url, store_options options) {
+    const protocol::endpoint e = protocol::parse_endpoint(url);
+    // The certificate that the service knows this side by, and what else is set, is for the service alone.
+    tls_options trust;
+    trust.ca_file(options.tls().ca_file()).ca_directory(options.tls().ca_directory());
+    trust.minimum_version(options.tls().minimum_version());
+    identity_options login;
+    login.tls(trust).proxy(options.proxy());
+    const bool elsewhere = identity::process_variable("AZURE_AUTHORITY_HOST").has_value();
+    if (!elsewhere) login.authority_host(identity::default_authority(e.at.host));
+    const credential c = credential::token(default_credential(login));
+    return std::make_shared<const account>(url, c, std::move(options));
+}
+
+std::string account::url_of(const std::string& name, const store_options& options) {
     if (!protocol::is_host_label(name))
         throw error(errc::invalid_argument, "the account name is none: it is of letters, digits and hyphens");
     const bool cosmos = options.mode() == service_mode::cosmos;
-    const std::string url =
-        "https://" + name + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");
-    const credential c = credential::shared_key(std::move(name), key);
-    return std::make_shared<const account>(url, c, std::move(options));
+    return "https://" + name + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");
 }
 
 } // namespace azkv

@@ -10,11 +10,15 @@
 #include <string>
 #include <string_view>
 
-namespace boost::asio::ssl {
-class context;
+namespace azkv::net {
+class tls_client;
 }
 
 namespace azkv {
+
+namespace identity {
+class bearer;
+}
 
 /// All that a store is made from, checked. Never changes.
 class account {
@@ -24,15 +28,22 @@ public:
 
     static std::shared_ptr<const account> from_connection_string(std::string_view text,
                                                                  store_options options);
-    static std::shared_ptr<const account> from_account_and_key(std::string name, std::string_view key,
+    static std::shared_ptr<const account> from_account_and_key(std::string name, secret key,
                                                                store_options options);
+
+    /// With the default identity, which takes what the options say of TLS and of a proxy.
+    static std::shared_ptr<const account> from_identity(std::string_view endpoint, store_options options);
+
+    /// The URL of an account of the public cloud. Throws `azkv::error` for a name that is none.
+    static std::string url_of(const std::string& name, const store_options& options);
 
     store_options options;
     protocol::endpoint endpoint;
     service_mode mode;
-    std::string partition; // as stored
-    std::shared_ptr<const identity::authorizer> authorizer;
-    std::shared_ptr<boost::asio::ssl::context> tls; // null where there is none to be spoken
+    std::string partition;                                  // as stored
+    std::shared_ptr<const identity::authorizer> authorizer; // null with a bearer
+    std::shared_ptr<identity::bearer> bearer;               // null with an authorizer
+    std::shared_ptr<net::tls_client> tls;                   // null where there is none to be spoken
 };
 
 } // namespace azkv

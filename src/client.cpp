@@ -53,8 +53,10 @@ void subject::fail(const protocol::response& r) const {
          std::move(details));
 }
 
-client::client(std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport)
-    : account_(std::move(account)), transport_(std::move(transport)) {}
+client::client(asio::any_io_executor executor, bool executor_outlives_calls,
+               std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport)
+    : executor_(std::move(executor)), executor_outlives_calls_(executor_outlives_calls),
+      account_(std::move(account)), transport_(std::move(transport)) {}
 
 client::time_point client::deadline() const {
     return std::chrono::steady_clock::now() + account_->options.timeout();
@@ -66,15 +68,16 @@ std::string client::new_id() const {
 }
 
 // All but the body. The date and the signature in it are of this moment.
-std::string client::head(const protocol::request& r, std::string_view id) const {
+std::string client::head(const protocol::request& r, std::string_view id, const secret& token) const {
     const protocol::endpoint& at = account_->endpoint;
     std::string target = at.base_path + r.path;
-    const std::string_view credential = account_->authorizer->query();
+    const auto& authorizer = account_->authorizer;
+    const std::string_view credential = authorizer ? authorizer->query() : std::string_view();
     if (!r.query.empty()) target.append("?").append(r.query);
     if (!credential.empty()) target.append(r.query.empty() ? "?" : "&").append(credential);
 
     std::string head;
-    head.reserve(target.size() + 640);
+    head.reserve(target.size() + token.reveal().size() + 640); // whole: growing would leave copies
     head.append(r.method).append(" ").append(target).append(" HTTP/1.1\r\n");
     head.append("Host: ").append(at.host_header).append("\r\n");
     head.append("User-Agent: azkv/" AZKV_VERSION_STRING "\r\n"
@@ -89,13 +92,27 @@ std::string client::head(const protocol::request& r, std::string_view id) const 
         head.append("Content-Type: ").append(r.content_type).append("\r\n");
         head.append("Content-Length: ").append(std::to_string(r.body.size())).append("\r\n");
     }
-    identity::signing_input input;
-    input.method = r.method;
-    input.content_type = r.content_type;
-    input.target = target;
-    account_->authorizer->append_headers(head, input, std::chrono::system_clock::now());
+    if (authorizer) {
+        identity::signing_input input;
+        input.method = r.method;
+        input.content_type = r.content_type;
+        input.target = target;
+        authorizer->append_headers(head, input, std::chrono::system_clock::now());
+    } else if (!token.empty()) {
+        head.append("Authorization: Bearer ").append(token.reveal()).append("\r\n");
+    }
     head.append("\r\n");
     return head;
+}
+
+asio::awaitable<secret> client::token(token_request request, secret rejected, subject about,
+                                      time_point deadline) const {
+    const identity::token_caller caller(executor_, executor_outlives_calls_, deadline);
+    try {
+        co_return co_await account_->bearer->token(std::move(request), std::move(rejected), caller);
+    } catch (const error& e) {
+        about.fail(e.code(), std::string("logging in: ") + e.what(), e.details());
+    }
 }
 
 asio::awaitable<answer> client::call(const protocol::request& r, subject about, time_point deadline) const {
@@ -107,17 +124,33 @@ asio::awaitable<answer> client::call(const protocol::request& r, subject about, 
     policy.first = options.first_backoff();
     policy.longest = options.longest_backoff();
     protocol::call_state state(policy, deadline, static_cast<std::uint32_t>(std::hash<std::string>()(id)));
+    const std::shared_ptr<identity::bearer>& bearer = account_->bearer;
+    secret token;
+    std::optional<token_request> answered; // what was asked for when the service challenged the first token
 
     for (;;) {
+        if (bearer && !answered && !bearer->must_discover()) {
+            token = bearer->at_hand();
+            if (token.empty()) token = co_await this->token(bearer->request(), secret(), about, deadline);
+        }
         answer a;
         net::exchange x;
         x.to = &account_->endpoint.at;
-        x.head = head(r, id);
+        x.head = head(r, id, token);
         x.body = r.body;
         x.deadline = std::min(deadline, std::chrono::steady_clock::now() + options.attempt_timeout());
         co_await transport_->run(x);
         if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
 
+        if (bearer && !x.error && x.response.status == 401 && !answered) {
+            answered = bearer->answer_to(x.response);
+            if (answered) {
+                state.remember(x.maybe_applied_before);
+                token = co_await this->token(*answered, token, about, deadline);
+                continue;
+            }
+            bearer->distrust(token);
+        }
         const protocol::clocks now = protocol::clocks::now();
         action next;
         if (x.error) {
@@ -132,12 +165,11 @@ asio::awaitable<answer> client::call(const protocol::request& r, subject about, 
         }
         if (next == action::done) {
             a.response = std::move(x.response);
+            if (answered && a.response.status != 401) bearer->remember(*answered);
             co_return a;
         }
         if (next == action::fail) {
-            std::string why =
-                std::string(x.doing) + ' ' + account_->endpoint.host_header + ": " + x.error.message();
-            if (x.detail) why.append(" (").append(x.detail).append(")");
+            std::string why = net::describe(x, account_->endpoint.host_header);
             if (state.attempt() > 1) why.append(", after " + std::to_string(state.attempt()) + " attempts");
             // Without the place in Asio's sources that the code may carry.
             about.fail(boost::system::error_code(x.error.value(), x.error.category()), why);

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "account.hpp"
+#include "identity/bearer.hpp"
 #include "net/transport.hpp"
 #include "protocol/message.hpp"
 
 #include <azkv/error.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/uuid/random_generator.hpp>
 
@@ -62,7 +64,9 @@ class client {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    client(std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport);
+    /// `executor_outlives_calls`: somebody runs the executor also when no call is under way.
+    client(asio::any_io_executor executor, bool executor_outlives_calls,
+           std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport);
 
     const azkv::account& account() const { return *account_; }
 
@@ -81,8 +85,12 @@ public:
     std::string new_id() const;
 
 private:
-    std::string head(const protocol::request& r, std::string_view id) const;
+    std::string head(const protocol::request& r, std::string_view id, const secret& token) const;
+    asio::awaitable<secret> token(token_request request, secret rejected, subject about,
+                                  time_point deadline) const;
 
+    asio::any_io_executor executor_;
+    bool executor_outlives_calls_;
     std::shared_ptr<const azkv::account> account_;
     std::shared_ptr<net::transport> transport_;
     mutable std::mutex ids_mutex_;

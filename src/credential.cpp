@@ -1,7 +1,9 @@
 #include "identity/sas.hpp"
 #include "identity/shared_key.hpp"
+#include "identity/token_cache.hpp"
 
 #include <azkv/credential.hpp>
+#include <azkv/error.hpp>
 
 #include <utility>
 
@@ -9,12 +11,19 @@ namespace azkv {
 
 credential::credential(std::shared_ptr<const identity::authorizer> a) : authorizer_(std::move(a)) {}
 
-credential credential::shared_key(std::string account, std::string_view key) {
-    return credential(std::make_shared<identity::shared_key>(std::move(account), key));
+credential::credential(std::shared_ptr<identity::token_cache> t) : tokens_(std::move(t)) {}
+
+credential credential::shared_key(std::string account, secret key) {
+    return credential(std::make_shared<identity::shared_key>(std::move(account), key.reveal()));
 }
 
-credential credential::sas(std::string token) {
-    return credential(std::make_shared<identity::shared_access_signature>(std::move(token)));
+credential credential::sas(secret token) {
+    return credential(std::make_shared<identity::shared_access_signature>(token.reveal()));
+}
+
+credential credential::token(std::shared_ptr<token_credential> source) {
+    if (!source) throw error(errc::invalid_argument, "the source of tokens is null");
+    return credential(std::make_shared<identity::token_cache>(std::move(source)));
 }
 
 } // namespace azkv

@@ -16,12 +16,12 @@ namespace azkv::test {
 /// A store whose network is a script.
 class scripted_store {
 public:
-    explicit scripted_store(store_options o = {}, const std::string& url = "http://127.0.0.1:10002/acct")
+    explicit scripted_store(store_options o = {}, const std::string& url = "http://127.0.0.1:10002/acct",
+                            const credential& c = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="))
         : db(detail::store_access::make(
             context.get_executor(),
             std::make_shared<const account>(
-                url, credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
-                std::move(o.backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(1)))),
+                url, c, std::move(o.backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(1)))),
             net)) {}
 
     template <class T>
