@@ -7,8 +7,13 @@
 #include <azkv/entry.hpp>
 #include <azkv/error.hpp>
 #include <azkv/filter.hpp>
+#include <azkv/identity.hpp>
 #include <azkv/options.hpp>
 #include <azkv/projection.hpp>
+#include <azkv/proxy.hpp>
 #include <azkv/sas.hpp>
+#include <azkv/secret.hpp>
 #include <azkv/store.hpp>
+#include <azkv/tls_options.hpp>
+#include <azkv/token_credential.hpp>
 #include <azkv/value.hpp>

@@ -24,7 +24,7 @@ using std::chrono::steady_clock;
 class session {
 public:
     explicit session(const std::shared_ptr<const account>& a)
-        : store(detail::store_access::make(context_.get_executor(), a)) {}
+        : store(detail::store_access::make(context_.get_executor(), a, false)) {}
 
     /// Runs one operation to its end on this thread.
     template <class T>
@@ -47,6 +47,9 @@ public:
         // No longer than this operation: a host look-up that was given up may still be under way.
         context_.restart();
         while (!done) context_.run_one();
+        // What the operation gave up, such as a program that was to give a token, is told so now, and not
+        // when the next operation comes.
+        if (failure) context_.run_for(std::chrono::milliseconds(20));
         if (failure) std::rethrow_exception(failure);
         if constexpr (!std::is_void_v<T>) return result;
     }
@@ -169,13 +172,21 @@ blocking_store blocking_store::from_connection_string(std::string_view connectio
     return blocking_store(account::from_connection_string(connection_string, std::move(options)));
 }
 
-blocking_store blocking_store::from_account_and_key(std::string name, std::string key,
-                                                    store_options options) {
-    return blocking_store(account::from_account_and_key(std::move(name), key, std::move(options)));
+blocking_store blocking_store::from_account_and_key(std::string name, secret key, store_options options) {
+    return blocking_store(account::from_account_and_key(std::move(name), std::move(key), std::move(options)));
 }
 
-blocking_store blocking_store::from_sas_token(std::string endpoint, std::string sas, store_options options) {
+blocking_store blocking_store::from_sas_token(std::string endpoint, secret sas, store_options options) {
     return blocking_store(std::move(endpoint), credential::sas(std::move(sas)), std::move(options));
+}
+
+blocking_store blocking_store::from_account_and_id(std::string name, store_options options) {
+    const std::string url = account::url_of(name, options);
+    return from_aad_token(url, std::move(options));
+}
+
+blocking_store blocking_store::from_aad_token(std::string endpoint, store_options options) {
+    return blocking_store(account::from_identity(endpoint, std::move(options)));
 }
 
 blocking_store::blocking_store(blocking_store&&) noexcept = default;

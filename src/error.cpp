@@ -35,6 +35,9 @@ public:
         case errc::bad_response: return "the answer of the service was not understood";
         case errc::timed_out: return "timed out";
         case errc::type_mismatch: return "the value does not fit the type";
+        case errc::credential_unavailable: return "the credential is not available here";
+        case errc::authentication_failed: return "no token was given";
+        case errc::proxy_failed: return "the proxy does not lead there";
         }
         return "unknown error";
     }
@@ -67,13 +70,15 @@ public:
         case condition::conflict: return any_of(errc::conflict);
         case condition::precondition_failed: return any_of(errc::precondition_failed);
         case condition::throttled: return any_of(errc::throttled);
-        case condition::unauthorized: return any_of(errc::unauthorized, errc::forbidden);
+        case condition::unauthorized:
+            return any_of(errc::unauthorized, errc::forbidden, errc::credential_unavailable,
+                          errc::authentication_failed);
         case condition::too_large: return any_of(errc::too_large);
         case condition::timed_out: return any_of(errc::timed_out, asio::error::timed_out);
         case condition::type_mismatch: return any_of(errc::type_mismatch);
         case condition::invalid_argument:
             return any_of(errc::invalid_argument, errc::invalid_connection_string, errc::insecure_transport,
-                          errc::too_large, errc::rejected);
+                          errc::too_large, errc::rejected, errc::proxy_failed);
         case condition::transient:
             return any_of(errc::throttled, errc::server_error, errc::timed_out, asio::error::timed_out,
                           asio::error::connection_refused, asio::error::connection_reset,

@@ -1,5 +1,6 @@
 #include <azkv/error.hpp>
 #include <azkv/options.hpp>
+#include <azkv/token_credential.hpp>
 
 namespace azkv {
 
@@ -91,8 +92,24 @@ store_options& store_options::max_response_size(std::size_t bytes) {
     return *this;
 }
 
-store_options& store_options::ca_file(std::string path) {
-    ca_file_ = std::move(path); // read when the store is made
+store_options& store_options::tls(tls_options t) {
+    tls_ = std::move(t); // its files are read when the store is made
+    return *this;
+}
+
+store_options& store_options::proxy(azkv::proxy p) {
+    proxy_ = std::move(p);
+    return *this;
+}
+
+store_options& store_options::token_scope(std::string scope) {
+    const token_request checked(std::move(scope));
+    token_scope_ = checked.scope();
+    return *this;
+}
+
+store_options& store_options::tenant_discovery(bool discover) {
+    tenant_discovery_ = discover;
     return *this;
 }
 

@@ -2,6 +2,7 @@
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
 #include "net/http_transport.hpp"
+#include "net/proxy_access.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/operations.hpp"
 #include "protocol/service_error.hpp"
@@ -196,25 +197,29 @@ std::shared_ptr<net::transport> make_transport(const asio::any_io_executor& exec
     s.idle_timeout = account.options.idle_timeout();
     s.max_response_size = account.options.max_response_size();
     s.tls = account.tls;
+    s.proxy = net::proxy_access::settings(account.options.proxy());
     return std::make_shared<net::http_transport>(executor, account.options.max_connections(), s);
 }
 
 } // namespace
 
-store::implementation::implementation(asio::any_io_executor e, std::shared_ptr<const azkv::account> account,
+store::implementation::implementation(asio::any_io_executor e, bool executor_outlives_calls,
+                                      std::shared_ptr<const azkv::account> account,
                                       std::shared_ptr<net::transport> transport)
     : executor(std::move(e)),
-      client(std::make_shared<const azkv::client>(std::move(account), std::move(transport))) {}
+      client(std::make_shared<const azkv::client>(executor, executor_outlives_calls, std::move(account),
+                                                  std::move(transport))) {}
 
 store detail::store_access::make(asio::any_io_executor executor, std::shared_ptr<const account> account,
-                                 std::shared_ptr<net::transport> transport) {
-    return store(std::make_shared<store::implementation>(std::move(executor), std::move(account),
-                                                         std::move(transport)));
+                                 std::shared_ptr<net::transport> transport, bool executor_outlives_calls) {
+    return store(std::make_shared<store::implementation>(std::move(executor), executor_outlives_calls,
+                                                         std::move(account), std::move(transport)));
 }
 
-store detail::store_access::make(asio::any_io_executor executor, std::shared_ptr<const account> account) {
+store detail::store_access::make(asio::any_io_executor executor, std::shared_ptr<const account> account,
+                                 bool executor_outlives_calls) {
     auto transport = make_transport(executor, *account);
-    return make(std::move(executor), std::move(account), std::move(transport));
+    return make(std::move(executor), std::move(account), std::move(transport), executor_outlives_calls);
 }
 
 store::store(std::shared_ptr<implementation> impl) : impl_(std::move(impl)) {}
@@ -230,16 +235,27 @@ store store::from_connection_string(asio::any_io_executor executor, std::string_
                                       account::from_connection_string(connection_string, std::move(options)));
 }
 
-store store::from_account_and_key(asio::any_io_executor executor, std::string name, std::string key,
+store store::from_account_and_key(asio::any_io_executor executor, std::string name, secret key,
                                   store_options options) {
     return detail::store_access::make(
-        std::move(executor), account::from_account_and_key(std::move(name), key, std::move(options)));
+        std::move(executor),
+        account::from_account_and_key(std::move(name), std::move(key), std::move(options)));
 }
 
-store store::from_sas_token(asio::any_io_executor executor, std::string endpoint, std::string sas,
+store store::from_sas_token(asio::any_io_executor executor, std::string endpoint, secret sas,
                             store_options options) {
     return store(std::move(executor), std::move(endpoint), credential::sas(std::move(sas)),
                  std::move(options));
+}
+
+store store::from_account_and_id(asio::any_io_executor executor, std::string name, store_options options) {
+    const std::string url = account::url_of(name, options);
+    return from_aad_token(std::move(executor), url, std::move(options));
+}
+
+store store::from_aad_token(asio::any_io_executor executor, std::string endpoint, store_options options) {
+    return detail::store_access::make(std::move(executor),
+                                      account::from_identity(endpoint, std::move(options)));
 }
 
 store::executor_type store::get_executor() const {

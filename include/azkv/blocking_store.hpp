@@ -81,11 +81,16 @@ public:
                                                  store_options options = {});
 
     /// As `store::from_account_and_key`.
-    static blocking_store from_account_and_key(std::string account, std::string key,
-                                               store_options options = {});
+    static blocking_store from_account_and_key(std::string account, secret key, store_options options = {});
 
     /// As `store::from_sas_token`.
-    static blocking_store from_sas_token(std::string endpoint, std::string sas, store_options options = {});
+    static blocking_store from_sas_token(std::string endpoint, secret sas, store_options options = {});
+
+    /// As `store::from_account_and_id`.
+    static blocking_store from_account_and_id(std::string account, store_options options = {});
+
+    /// As `store::from_aad_token`.
+    static blocking_store from_aad_token(std::string endpoint, store_options options = {});
 
     blocking_store(std::string endpoint, credential credential, store_options options = {});
 

@@ -31,6 +31,9 @@ enum class errc {
     bad_response,              ///< the answer was not understood
     timed_out,                 ///< a deadline passed; a write may or may not have been applied
     type_mismatch,             ///< a value does not fit the type that was asked for
+    credential_unavailable,    ///< a source of tokens is not set up here; a chain goes on to its next
+    authentication_failed,     ///< no token: the authority, or the tool that should give one, refused
+    proxy_failed,              ///< the proxy does not lead to the service
 };
 
 /// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.
@@ -39,7 +42,7 @@ enum class condition {
     conflict,
     precondition_failed,
     throttled,
-    unauthorized, ///< errc::unauthorized or errc::forbidden
+    unauthorized, ///< errc::unauthorized, errc::forbidden, or no token to be had
     transient,    ///< the same call may succeed later: throttled, server_error, timed_out, lost connections
     too_large,
     invalid_argument, ///< the caller must change the call, the options or the connection string

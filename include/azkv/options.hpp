@@ -1,6 +1,8 @@
 #pragma once
 
 #include <azkv/config.hpp>
+#include <azkv/proxy.hpp>
+#include <azkv/tls_options.hpp>
 #include <azkv/value.hpp>
 
 #include <chrono>
@@ -91,15 +93,35 @@ public:
 
     std::size_t max_response_size() const noexcept { return max_response_size_; }
 
-    /// A PEM file of the certificate authorities to trust. Default (empty): those of the system.
-    store_options& ca_file(std::string path);
+    /// Whom to trust, and how to be known to the server. Default: the authorities of the system.
+    store_options& tls(tls_options);
 
-    const std::string& ca_file() const noexcept { return ca_file_; }
+    const tls_options& tls() const noexcept { return tls_; }
 
-    /// Whether credentials may go over plain HTTP to other machines than this one. Default: false.
+    /// The HTTP proxy that HTTPS connections go through. Default: none; `proxy::from_environment()` is that
+    /// of the variables.
+    store_options& proxy(azkv::proxy);
+
+    const azkv::proxy& proxy() const noexcept { return proxy_; }
+
+    /// Whether keys and signatures may go over plain HTTP to other machines than this one, and tokens over
+    /// plain HTTP to this machine: they never do to another. Default: false.
     store_options& allow_plain_http(bool allow);
 
     bool allow_plain_http() const noexcept { return allow_plain_http_; }
+
+    /// What tokens are asked for. Default (empty): the service of the endpoint in its cloud, such as
+    /// `https://storage.azure.com/.default`.
+    store_options& token_scope(std::string);
+
+    const std::string& token_scope() const noexcept { return token_scope_; }
+
+    /// Whether the service is asked which tenant it belongs to, and that tenant for a token: the first
+    /// request is sent without one. The credential must be allowed to ask that tenant
+    /// (`identity_options::allow_tenant`). Default: false, the credential's own tenant.
+    store_options& tenant_discovery(bool discover);
+
+    bool tenant_discovery() const noexcept { return tenant_discovery_; }
 
 private:
     std::optional<service_mode> mode_;
@@ -114,8 +136,11 @@ private:
     std::size_t max_connections_ = 64;
     milliseconds idle_timeout_{60'000};
     std::size_t max_response_size_ = std::size_t{64} << 20;
-    std::string ca_file_;
+    tls_options tls_;
+    azkv::proxy proxy_;
     bool allow_plain_http_ = false;
+    std::string token_scope_;
+    bool tenant_discovery_ = false;
 };
 
 } // namespace azkv

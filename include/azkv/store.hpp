@@ -69,11 +69,21 @@ public:
                                         store_options options = {});
 
     /// A storage account in the public cloud, or in cosmos mode a Cosmos account: its name and its key.
-    static store from_account_and_key(asio::any_io_executor executor, std::string account, std::string key,
+    static store from_account_and_key(asio::any_io_executor executor, std::string account, secret key,
                                       store_options options = {});
 
     /// Any endpoint, with a shared access signature: `credential::sas`.
-    static store from_sas_token(asio::any_io_executor executor, std::string endpoint, std::string sas,
+    static store from_sas_token(asio::any_io_executor executor, std::string endpoint, secret sas,
+                                store_options options = {});
+
+    /// A storage account in the public cloud, or in cosmos mode a Cosmos account, with the default identity:
+    /// `default_credential`. Its requests for tokens trust whom the options trust, go through their proxy,
+    /// and go to the authority of the endpoint's cloud unless `AZURE_AUTHORITY_HOST` names another.
+    static store from_account_and_id(asio::any_io_executor executor, std::string account,
+                                     store_options options = {});
+
+    /// The same for any endpoint.
+    static store from_aad_token(asio::any_io_executor executor, std::string endpoint,
                                 store_options options = {});
 
     /// Any endpoint, such as `https://acct.table.core.windows.net` or `http://127.0.0.1:10002/acct`.

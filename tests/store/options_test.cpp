@@ -72,7 +72,8 @@ TEST_CASE("a store that could not work is not made") {
     CHECK(code("nonsense") == errc::invalid_argument);
     CHECK(code("http://127.0.0.1/a", store_options().partition("\xFF")) == errc::invalid_argument);
     CHECK(code("http://127.0.0.1/a", store_options().partition(std::string(513, 'p'))) == errc::too_large);
-    CHECK(code("https://h", store_options().ca_file("/nowhere/ca.pem")) == errc::invalid_argument);
+    CHECK(code("https://h", store_options().tls(tls_options().ca_file("/nowhere/ca.pem")))
+          == errc::invalid_argument);
     CHECK_NOTHROW(store(ex, "http://10.0.0.1/a", credential::shared_key("acct", key),
                         store_options().allow_plain_http(true)));
     CHECK(failure_of([&] { store::from_account_and_key(ex, "acct", "not base64"); }).code()
