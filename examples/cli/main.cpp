@@ -40,6 +40,8 @@ class output_error : public std::runtime_error {
 class arguments {
 public:
     std::string connection_string = "UseDevelopmentStorage=true";
+    std::string endpoint; // with the default identity, instead of a connection string
+    std::string ca_file;
     std::string mode;
     std::optional<std::string> partition;
     std::optional<double> timeout; // seconds
@@ -55,6 +57,8 @@ azkv::blocking_store open(const arguments& a) {
         options.mode(a.mode == "cosmos" ? azkv::service_mode::cosmos : azkv::service_mode::storage);
     if (a.partition) options.partition(*a.partition);
     if (a.timeout) options.timeout(std::chrono::milliseconds(std::llround(*a.timeout * 1000)));
+    if (!a.ca_file.empty()) options.tls(azkv::tls_options().ca_file(a.ca_file));
+    if (!a.endpoint.empty()) return azkv::blocking_store::from_aad_token(a.endpoint, options);
     return azkv::blocking_store::from_connection_string(a.connection_string, options);
 }
 
@@ -178,10 +182,10 @@ int query(const arguments& a) {
 
 // The service's own words, made fit for one line of a terminal.
 std::string words_of(const azkv::error& e) {
-    if (e.service_code().empty()) return {};
     const std::string& message = e.server_message();
-    return ": "
-           + json::serialize(json::string(e.service_code() + ": " + message.substr(0, message.find('\n'))));
+    if (e.service_code().empty() && message.empty()) return {};
+    const std::string code = e.service_code().empty() ? "" : e.service_code() + ": ";
+    return ": " + json::serialize(json::string(code + message.substr(0, message.find('\n'))));
 }
 
 // Runs a command; its failures become a line on standard error and a status.
@@ -217,6 +221,9 @@ int main(int argc, char** argv) {
     app.add_option("--connection-string", a.connection_string,
                    "of the account; default: Azurite on its usual port")
         ->envname("AZKV_CONNECTION_STRING");
+    app.add_option("--endpoint", a.endpoint,
+                   "URL of the account, to log in with the default identity (such as az login's)");
+    app.add_option("--ca-file", a.ca_file, "PEM file of the authorities to trust; default: the system's");
     app.add_option("--mode", a.mode, "which service it is; default: by its host name")
         ->check(CLI::IsMember({"storage", "cosmos"}));
     app.add_option("--partition", a.partition, "that the keys live in; default: default");
