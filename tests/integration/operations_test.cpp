@@ -32,7 +32,7 @@ bool table_exists(const std::string& name) {
     const auto account = account::from_connection_string(connection_string(), {});
     const auto transport =
         std::make_shared<net::http_transport>(context.get_executor(), 1, net::connector::settings());
-    const client c(account, transport);
+    const client c(context.get_executor(), true, account, transport);
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";
     const answer a = run(context, c.call(tables, subject{"list", name, nullptr}, c.deadline()));
