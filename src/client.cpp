@@ -1,7 +1,7 @@
 #include "client.hpp"
 
+#include "async/cancellation.hpp"
 #include "codec/names.hpp"
-#include "net/cancellation.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/call_state.hpp"
 #include "protocol/operations.hpp"
@@ -175,7 +175,7 @@ asio::awaitable<answer> client::call(const protocol::request& r, subject about, 
             about.fail(boost::system::error_code(x.error.value(), x.error.category()), why);
         }
         const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
-        net::throw_if_cancelled(cancellation);
+        async::throw_if_cancelled(cancellation);
         asio::steady_timer pause(co_await asio::this_coro::executor, state.delay());
         co_await pause.async_wait(asio::use_awaitable);
     }

@@ -1,6 +1,6 @@
 #include "identity/process.hpp"
 
-#include "net/on_strand.hpp"
+#include "async/on_strand.hpp"
 #include "wipe.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -355,7 +355,7 @@ asio::awaitable<process_result> run_process(command c) {
     const asio::any_io_executor strand = asio::make_strand(executor);
     const auto running = std::make_shared<child>(strand, c);
     const auto cancel = [running] { running->cancel(); };
-    co_await net::on_strand(strand, running->run(), cancel);
+    co_await async::on_strand(strand, running->run(), cancel);
     co_return running->result();
 }
 

@@ -1,6 +1,6 @@
 #include "identity/token_cache.hpp"
 
-#include "net/event.hpp"
+#include "async/event.hpp"
 
 #include <azkv/error.hpp>
 
@@ -91,7 +91,7 @@ public:
     const steady_clock::time_point started;
     std::weak_ptr<runway> on; // as long as it has not ended
 
-    std::vector<std::shared_ptr<net::event>> waiting;
+    std::vector<std::shared_ptr<async::event>> waiting;
     bool ended = false; // if there is neither of the two below, it was abandoned
     std::optional<access_token> token;
     std::exception_ptr failure;
@@ -125,7 +125,7 @@ public:
 /// A call's place among those that wait. Leaves when it goes, however that happens.
 class token_cache::seat {
 public:
-    seat(std::shared_ptr<token_cache> owner, std::shared_ptr<flight> f, std::shared_ptr<net::event> e,
+    seat(std::shared_ptr<token_cache> owner, std::shared_ptr<flight> f, std::shared_ptr<async::event> e,
          bool leads)
         : owner_(std::move(owner)), flight_(std::move(f)), event_(std::move(e)), leads_(leads) {}
 
@@ -144,7 +144,7 @@ public:
 private:
     std::shared_ptr<token_cache> owner_;
     std::shared_ptr<flight> flight_;
-    std::shared_ptr<net::event> event_;
+    std::shared_ptr<async::event> event_;
     bool leads_;
 };
 
@@ -153,7 +153,7 @@ class token_cache::boarding {
 public:
     secret token;
     std::shared_ptr<token_cache::flight> flight;
-    std::shared_ptr<net::event> landed;
+    std::shared_ptr<async::event> landed;
     std::shared_ptr<runway> starts_on; // null: it is under way already
 };
 
@@ -216,7 +216,7 @@ token_cache::boarding token_cache::board(const token_request& request, const sec
         b.flight->on = b.starts_on;
         e->under_way.push_back(b.flight);
     }
-    b.landed = std::make_shared<net::event>(caller.executor);
+    b.landed = std::make_shared<async::event>(caller.executor);
     b.flight->waiting.push_back(b.landed);
     return b;
 }
@@ -310,7 +310,7 @@ void token_cache::abandon(flight& f) {
 // Precondition: locked, so that nobody who waits can go while it is told.
 void token_cache::end(flight& f) {
     f.ended = true;
-    for (const std::shared_ptr<net::event>& e : std::exchange(f.waiting, {})) e->set();
+    for (const std::shared_ptr<async::event>& e : std::exchange(f.waiting, {})) e->set();
     entry* const of = f.of;
     std::erase_if(of->under_way,
                   [&](const auto& other) { return other.get() == &f; }); // perhaps the last of `f`

@@ -1,6 +1,5 @@
 #include "identity/web_client.hpp"
 
-#include "net/cancellation.hpp"
 #include "protocol/endpoint.hpp"
 #include "wipe.hpp"
 

@@ -1,8 +1,8 @@
 #include "net/connection.hpp"
 
+#include "async/on_strand.hpp"
 #include "net/address.hpp"
 #include "net/lookup.hpp"
-#include "net/on_strand.hpp"
 #include "net/response_parser.hpp"
 #include "net/tls.hpp"
 #include "protocol/proxy.hpp"
@@ -58,7 +58,7 @@ public:
         : strand_(asio::make_strand(executor)), to_(to), settings_(s), socket_(strand_), timer_(strand_) {}
 
     asio::awaitable<void> run(exchange& x) override {
-        return on_strand(strand_, carry(x), [self = shared_from_this(), id = exchange_id_ + 1] {
+        return async::on_strand(strand_, carry(x), [self = shared_from_this(), id = exchange_id_ + 1] {
             if (self->exchange_id_ == id) self->abort(asio::error::operation_aborted);
         });
     }

@@ -1,6 +1,6 @@
 #include "net/pool.hpp"
 
-#include "net/event.hpp"
+#include "async/event.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -17,13 +17,13 @@ lease::~lease() {
 class pool::waiter {
 public:
     waiter(const asio::any_io_executor& executor, const protocol::authority& to, bool fresh)
-        : to(to), fresh(fresh), turn(std::make_shared<event>(executor)) {}
+        : to(to), fresh(fresh), turn(std::make_shared<async::event>(executor)) {}
 
     const protocol::authority to;
     const bool fresh;
     std::shared_ptr<connection> granted; // guarded by the pool's mutex
     bool served = false;                 // likewise; null with `served` is the right to make a connection
-    const std::shared_ptr<event> turn;   // set when it is served
+    const std::shared_ptr<async::event> turn; // set when it is served
 };
 
 /// Keeps a waiter in line, and takes it out, or passes on what it was granted, however the wait ends.
@@ -120,7 +120,7 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
     }
     if (waiting) {
         place_in_line place(self, waiting);
-        const std::shared_ptr<event> turn = waiting->turn;
+        const std::shared_ptr<async::event> turn = waiting->turn;
         co_await turn->wait(deadline);
         if (!place.served()) co_return got; // the deadline passed
         got = lease(self, place.take());

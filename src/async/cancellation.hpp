@@ -5,7 +5,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
-namespace azkv::net {
+namespace azkv::async {
 
 namespace asio = boost::asio;
 
@@ -20,4 +20,4 @@ inline void throw_if_cancelled(const asio::cancellation_state& state) {
     if (is_terminal(state.cancelled())) throw boost::system::system_error(asio::error::operation_aborted);
 }
 
-} // namespace azkv::net
+} // namespace azkv::async

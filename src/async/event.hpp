@@ -1,6 +1,6 @@
 #pragma once
 
-#include "net/on_strand.hpp"
+#include "async/on_strand.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -13,7 +13,7 @@
 #include <chrono>
 #include <memory>
 
-namespace azkv::net {
+namespace azkv::async {
 
 /// Something that one coroutine waits for, and that happens once. Its timer runs on `executor`, whatever the
 /// executors of the two sides are.
@@ -60,4 +60,4 @@ private:
     bool gave_up_ = false;   // what `cancelled_` was when the wait ended; does not change any more
 };
 
-} // namespace azkv::net
+} // namespace azkv::async

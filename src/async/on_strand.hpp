@@ -1,6 +1,6 @@
 #pragma once
 
-#include "net/cancellation.hpp"
+#include "async/cancellation.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -14,7 +14,7 @@
 #include <memory>
 #include <utility>
 
-namespace azkv::net {
+namespace azkv::async {
 
 namespace asio = boost::asio;
 
@@ -41,4 +41,4 @@ asio::awaitable<void> on_strand(asio::any_io_executor strand, asio::awaitable<vo
     if (slot.is_connected()) slot.clear();
 }
 
-} // namespace azkv::net
+} // namespace azkv::async
