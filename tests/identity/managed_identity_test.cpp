@@ -3,6 +3,8 @@
 #include "identity/identity_source.hpp"
 #include "identity/managed_identity.hpp"
 #include "net/http_transport.hpp"
+#include "net/tls.hpp"
+#include "support/certificates.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 #include "support/scripted_transport.hpp"
@@ -121,12 +123,12 @@ bool is_between(milliseconds time, milliseconds from, milliseconds to) {
     return time >= from && time <= to;
 }
 
-const std::string thumbprint = "0123456789abcdefABCDEF012345678901234567";
+const std::string fabric_thumbprint = "0123456789abcdefABCDEF012345678901234567";
 
 void in_service_fabric(machine& m) {
     m.variables = {{"IDENTITY_ENDPOINT", "https://localhost:2377/metadata/identity/oauth2/token"},
                    {"IDENTITY_HEADER", secrets::identity_header},
-                   {"IDENTITY_SERVER_THUMBPRINT", thumbprint}};
+                   {"IDENTITY_SERVER_THUMBPRINT", fabric_thumbprint}};
 }
 
 void in_app_service(machine& m) {
@@ -245,7 +247,7 @@ TEST_CASE("the server of Service Fabric is known by its thumbprint, and by nothi
     m.token();
     REQUIRE(m.net->to.size() == 1);
     CHECK(m.net->to[0].tls);
-    CHECK(m.net->to[0].thumbprint == thumbprint);
+    CHECK(m.net->to[0].thumbprint == fabric_thumbprint);
     in_app_service(m);
     m.net->answer(200, token_body());
     m.token();
@@ -279,7 +281,8 @@ TEST_CASE("the first source that the variables tell of") {
     machine m;
     const auto name = [&] { return std::string(identity::find_identity_source(m.around(), {}).name); };
     CHECK(name() == "the metadata service");
-    m.variables = {{"IMDS_ENDPOINT", "http://localhost:40342"}, {"IDENTITY_SERVER_THUMBPRINT", thumbprint}};
+    m.variables = {{"IMDS_ENDPOINT", "http://localhost:40342"},
+                   {"IDENTITY_SERVER_THUMBPRINT", fabric_thumbprint}};
     CHECK(name() == "the metadata service");
     m.variables["IDENTITY_ENDPOINT"] = "https://localhost:1/a";
     CHECK(name() == "Azure Arc");
@@ -951,6 +954,36 @@ TEST_CASE("over a real network: App Service") {
     CHECK(asked[0].target == "/msi/token?api-version=2019-08-01&" + resource + "&client_id=" + client_text);
     const bool known = asked[0].headers.at("x-identity-header") == secrets::identity_header;
     CHECK(known);
+}
+
+TEST_CASE("over a real network: Service Fabric, which is known by the thumbprint of its certificate") {
+    const certificate own = self_signed("node.example"); // of no authority, and of another name
+    std::string shown;
+    http_server server(
+        [&shown](const http_request& r) {
+            shown = r.headers.at("secret");
+            return http_reply(200, token_body());
+        },
+        own);
+    machine m;
+    in_service_fabric(m);
+    m.variables["IDENTITY_ENDPOINT"] =
+        "https://127.0.0.1:" + std::to_string(server.port()) + "/metadata/identity/oauth2/token";
+    m.variables["IDENTITY_SERVER_THUMBPRINT"] = test::thumbprint(own);
+    identity::surroundings around = m.around();
+    net::connector::settings s;
+    s.tls = std::make_shared<net::tls_client>(tls_options());
+    around.direct = [s](const asio::any_io_executor& executor) {
+        return std::make_shared<net::http_transport>(executor, 1, s);
+    };
+    CHECK(is_token(m.token(identity::make_managed_identity_credential(around, {}, false))));
+    const bool right = shown == secrets::identity_header;
+    CHECK(right);
+
+    m.variables["IDENTITY_SERVER_THUMBPRINT"] = test::thumbprint(self_signed("node.example"));
+    const error e = m.failure(identity::make_managed_identity_credential(around, {}, false));
+    CHECK(contains(e.what(), "thumbprint"));
+    CHECK(server.requests() == 1);
 }
 
 TEST_CASE("over a real network: Azure Arc, and Cloud Shell") {
