@@ -32,9 +32,9 @@ std::string_view secret::reveal() const noexcept {
     return text_ ? std::string_view(text_->text) : std::string_view();
 }
 
-bool operator==(const secret& a, const secret& b) noexcept {
-    const std::string_view x = a.reveal();
-    const std::string_view y = b.reveal();
+bool secret::is(const secret& other) const noexcept {
+    const std::string_view x = reveal();
+    const std::string_view y = other.reveal();
     return x.size() == y.size() && CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
 }
 

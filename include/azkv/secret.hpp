@@ -36,7 +36,7 @@ public:
     std::string_view reveal() const noexcept;
 
     /// Takes the same time wherever two texts of one length differ.
-    friend AZKV_DECL bool operator==(const secret& a, const secret& b) noexcept;
+    friend bool operator==(const secret& a, const secret& b) noexcept { return a.is(b); }
 
     friend std::string to_string(const secret&) { return "***"; }
 
@@ -45,6 +45,8 @@ public:
                                                         const secret&) = delete;
 
 private:
+    bool is(const secret& other) const noexcept;
+
     class buffer;
     std::shared_ptr<const buffer> text_;
 };
