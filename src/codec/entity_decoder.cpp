@@ -5,6 +5,7 @@
 #include <azkv/error.hpp>
 
 #include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/error.hpp>
 #include <boost/json/parse_options.hpp>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace azkv::codec {
@@ -21,6 +23,18 @@ namespace json = boost::json;
 using boost::system::error_code;
 
 namespace {
+
+// The service sends at most 1,000 rows, and 255 members with two annotations each; others may send more.
+constexpr std::size_t max_rows = 10'000;
+constexpr std::size_t max_members = 2'048;
+
+[[noreturn]] void refuse(const char* what) {
+    throw error(errc::bad_response, what);
+}
+
+[[noreturn]] void refuse_more_than(std::size_t limit, const char* what) {
+    throw error(errc::bad_response, "the answer has more than " + std::to_string(limit) + ' ' + what);
+}
 
 // What an annotation says that JSON does not. Types that JSON has none for stay the text that the service
 // sends.
@@ -78,7 +92,8 @@ bool has_type(const edm_types& types, std::string_view name) {
 class named_properties {
 public:
     /// Takes them over; the `types` are renamed with them.
-    named_properties(value&& stored, edm_types& types, const wanted& w) : types_(types), wanted_(w) {
+    named_properties(value&& stored, edm_types& types, const wanted& w, value_quota& quota)
+        : types_(types), wanted_(w), quota_(quota) {
         for (auto& p : stored) all_.emplace_back(p.key(), std::move(p.value()));
         join_parts();
         unescape_names();
@@ -166,12 +181,12 @@ private:
 
     json::value single_value(property& p) const {
         if (p.raw.is_string() && !has_type(types_, p.member))
-            if (auto v = value_in_text(p.raw.get_string())) return std::move(*v);
+            if (auto v = value_in_text(p.raw.get_string(), &quota_)) return std::move(*v);
         return std::move(p.raw);
     }
 
     json::value joined_value(property& p) const {
-        if (auto v = parse_member(p.raw.get_string())) return std::move(*v);
+        if (auto v = parse_member(p.raw.get_string(), &quota_)) return std::move(*v);
         if (wanted_.which() == columns::selected && p.parts == max_selected_parts)
             throw error(errc::invalid_argument,
                         "member " + in_quotes(p.member)
@@ -183,6 +198,7 @@ private:
     std::vector<property> all_;
     edm_types& types_;
     const wanted& wanted_;
+    value_quota& quota_;
 };
 
 /// One entity while its members arrive, in any order: an annotation may stand before or behind its property.
@@ -193,12 +209,15 @@ public:
     entity_builder(const projection& select, columns which) : wanted_(select, which) {}
 
     void add(std::string_view name, std::string_view text) {
+        count();
         constexpr std::string_view annotation = "@odata.type";
         if (name.ends_with(annotation)) {
             name.remove_suffix(annotation.size());
             types_.emplace_back(name, text);
         } else if (std::string* const column = column_of(name)) {
             column->assign(text);
+            has_partition_key_ = has_partition_key_ || column == &partition_key_;
+            has_key_ = has_key_ || column == &key_;
         } else if (add_property(name, json::string_view(text)) && may_be_json(text)) {
             json_texts_.push_back(value_.size() - 1);
         }
@@ -206,6 +225,7 @@ public:
 
     template <class Scalar>
     void add(std::string_view name, Scalar scalar) {
+        count();
         if (!column_of(name)) add_property(name, scalar);
     }
 
@@ -217,15 +237,22 @@ public:
 
     entry release_entry() {
         finish();
+        if (!has_partition_key_ || !has_key_) refuse("an entity without its keys");
         expected_ = value_.size();
         entry e(unescape_key(partition_key_), unescape_key(key_), std::move(value_), std::move(etag_),
                 std::move(timestamp_), types_.empty() ? edm_types() : std::move(types_));
         for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_}) column->clear();
+        has_partition_key_ = has_key_ = false;
         types_.clear();
         return e;
     }
 
 private:
+    void count() {
+        if (++members_ > max_members) refuse_more_than(max_members, "members in an entity");
+        quota_.take();
+    }
+
     // Returns whether it is one more member.
     template <class Raw>
     bool add_property(std::string_view name, const Raw& raw) {
@@ -254,8 +281,9 @@ private:
         if (plain_names_ && wanted_.all())
             parse_texts();
         else
-            value_ = named_properties(std::move(value_), types_, wanted_).release();
+            value_ = named_properties(std::move(value_), types_, wanted_, quota_).release();
         json_texts_.clear();
+        members_ = 0;
         plain_names_ = true;
     }
 
@@ -263,7 +291,7 @@ private:
         for (const std::size_t i : json_texts_) {
             auto& member = value_.begin()[static_cast<std::ptrdiff_t>(i)];
             if (!member.value().is_string() || has_type(types_, member.key())) continue;
-            if (auto v = value_in_text(member.value().get_string())) member.value() = std::move(*v);
+            if (auto v = value_in_text(member.value().get_string(), &quota_)) member.value() = std::move(*v);
         }
     }
 
@@ -273,6 +301,10 @@ private:
     std::vector<std::size_t> json_texts_; // which members may be the text of a value
     bool plain_names_ = true;
     std::size_t expected_ = 0; // members: as many as the entity before
+    std::size_t members_ = 0;  // that arrived, with annotations
+    value_quota quota_;
+    bool has_partition_key_ = false;
+    bool has_key_ = false;
     std::string partition_key_, key_, etag_, timestamp_;
 };
 
@@ -303,12 +335,16 @@ public:
     }
 
     bool on_object_end(std::size_t, error_code&) {
-        if (level_ == 3 && in_entity()) entries.push_back(builder.release_entry());
+        if (level_ == 3 && in_entity()) {
+            if (entries.size() == max_rows) refuse_more_than(max_rows, "rows");
+            entries.push_back(builder.release_entry());
+        }
         --level_;
         return true;
     }
 
-    bool on_array_begin(error_code&) {
+    bool on_array_begin(error_code& ec) {
+        if (in_page()) return refuse_row(ec);
         ++level_;
         if (level_ == 2 && entity_level_ == 3 && key_ == "value") found = among_entities_ = true;
         return true;
@@ -333,10 +369,10 @@ public:
         return true;
     }
 
-    bool on_string(json::string_view s, std::size_t n, error_code&) {
-        if (n == s.size()) return add(std::string_view(s));
+    bool on_string(json::string_view s, std::size_t n, error_code& ec) {
+        if (n == s.size()) return add(std::string_view(s), ec);
         text_.append(s.data(), s.size());
-        const bool more = add(std::string_view(text_));
+        const bool more = add(std::string_view(text_), ec);
         text_.clear();
         return more;
     }
@@ -346,26 +382,26 @@ public:
         return true;
     }
 
-    bool on_int64(std::int64_t i, json::string_view, error_code&) {
+    bool on_int64(std::int64_t i, json::string_view, error_code& ec) {
         text_.clear();
-        return add(i);
+        return add(i, ec);
     }
 
-    bool on_uint64(std::uint64_t u, json::string_view, error_code&) {
+    bool on_uint64(std::uint64_t u, json::string_view, error_code& ec) {
         text_.clear();
-        return add(u);
+        return add(u, ec);
     }
 
-    bool on_double(double, json::string_view s, error_code&) {
+    bool on_double(double, json::string_view s, error_code& ec) {
         text_.append(s.data(), s.size());
         const double d = exact_double(text_);
         text_.clear();
-        return add(d);
+        return add(d, ec);
     }
 
-    bool on_bool(bool b, error_code&) { return add(b); }
+    bool on_bool(bool b, error_code& ec) { return add(b, ec); }
 
-    bool on_null(error_code&) { return true; } // no property
+    bool on_null(error_code& ec) { return !in_page() || refuse_row(ec); } // no property
 
     bool on_comment_part(json::string_view, error_code&) { return true; }
 
@@ -374,8 +410,17 @@ public:
 private:
     bool in_entity() const { return among_entities_ && level_ == entity_level_; }
 
+    // Where only objects may stand.
+    bool in_page() const { return among_entities_ && entity_level_ == 3 && level_ == 2; }
+
+    static bool refuse_row(error_code& ec) {
+        ec = json::error::syntax;
+        return false;
+    }
+
     template <class Value>
-    bool add(Value v) {
+    bool add(Value v, error_code& ec) {
+        if (in_page()) return refuse_row(ec);
         if (in_entity()) builder.add(key_, v);
         return true;
     }

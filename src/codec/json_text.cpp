@@ -2,6 +2,8 @@
 
 #include "codec/utf.hpp"
 
+#include <azkv/error.hpp>
+
 #include <boost/algorithm/string/case_conv.hpp>
 #include <boost/container/small_vector.hpp>
 #include <boost/json/basic_parser_impl.hpp>
@@ -14,6 +16,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace azkv::codec {
@@ -76,7 +79,7 @@ public:
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
 
-    explicit dom_handler(bool words) : words_(words) {}
+    dom_handler(bool words, value_quota* quota) : words_(words), quota_(quota) {}
 
     json::value release() { return stack_.release(); }
 
@@ -87,9 +90,9 @@ public:
 
     bool on_document_end(error_code&) { return true; }
 
-    bool on_object_begin(error_code&) { return true; }
+    bool on_object_begin(error_code&) { return count(); }
 
-    bool on_array_begin(error_code&) { return true; }
+    bool on_array_begin(error_code&) { return count(); }
 
     bool on_object_end(std::size_t n, error_code&) {
         stack_.push_object(n);
@@ -118,7 +121,7 @@ public:
 
     bool on_string(json::string_view s, std::size_t, error_code&) {
         stack_.push_string(s);
-        return true;
+        return count();
     }
 
     bool on_number_part(json::string_view s, error_code&) {
@@ -129,13 +132,13 @@ public:
     bool on_int64(std::int64_t i, json::string_view, error_code&) {
         number_.clear();
         stack_.push_int64(i);
-        return true;
+        return count();
     }
 
     bool on_uint64(std::uint64_t u, json::string_view, error_code&) {
         number_.clear();
         stack_.push_uint64(u);
-        return true;
+        return count();
     }
 
     bool on_double(double, json::string_view s, error_code& ec) {
@@ -147,17 +150,17 @@ public:
         }
         stack_.push_double(*d);
         number_.clear();
-        return true;
+        return count();
     }
 
     bool on_bool(bool b, error_code&) {
         stack_.push_bool(b);
-        return true;
+        return count();
     }
 
     bool on_null(error_code&) {
         stack_.push_null();
-        return true;
+        return count();
     }
 
     bool on_comment_part(json::string_view, error_code&) { return true; }
@@ -165,7 +168,13 @@ public:
     bool on_comment(json::string_view, error_code&) { return true; }
 
 private:
+    bool count() {
+        if (quota_) quota_->take();
+        return true;
+    }
+
     bool words_;
+    value_quota* quota_;
     alignas(json::value) unsigned char buffer_[1024]; // enough for the stack of most texts
     json::value_stack stack_{json::storage_ptr(), buffer_, sizeof buffer_};
     std::string number_;
@@ -211,10 +220,11 @@ double exact_double(std::string_view text) {
 
 namespace {
 
-std::optional<json::value> parse(std::string_view text, std::size_t levels, bool words, error_code& ec) {
+std::optional<json::value> parse(std::string_view text, std::size_t levels, bool words, value_quota* quota,
+                                 error_code& ec) {
     json::parse_options options;
     options.max_depth = levels;
-    json::basic_parser<dom_handler> parser(options, words);
+    json::basic_parser<dom_handler> parser(options, words, quota);
     const std::size_t n = parser.write_some(false, text.data(), text.size(), ec);
     if (!ec && n != text.size()) ec = json::error::extra_data;
     if (ec) return std::nullopt;
@@ -223,22 +233,26 @@ std::optional<json::value> parse(std::string_view text, std::size_t levels, bool
 
 } // namespace
 
-std::optional<json::value> parse_json(std::string_view text, std::size_t levels, error_code& ec) {
-    return parse(text, levels, false, ec);
+void value_quota::refuse() {
+    throw error(errc::bad_response, "the answer holds more than " + std::to_string(whole) + " values");
 }
 
-std::optional<json::value> parse_member(std::string_view text) {
+std::optional<json::value> parse_json(std::string_view text, std::size_t levels, error_code& ec) {
+    return parse(text, levels, false, nullptr, ec);
+}
+
+std::optional<json::value> parse_member(std::string_view text, value_quota* quota) {
     error_code ec;
-    if (auto v = parse(text, max_depth, false, ec)) return v;
+    if (auto v = parse(text, max_depth, false, quota, ec)) return v;
     // Python writes words for NaN and infinities, and halves of surrogate pairs.
     std::string repaired;
     if (text.find("\\u") != text.npos) text = repaired = without_lone_surrogates(text);
-    if (const auto replaced = replace_words(text)) return parse(*replaced, max_depth, true, ec);
-    return repaired.empty() ? std::nullopt : parse(repaired, max_depth, false, ec);
+    if (const auto replaced = replace_words(text)) return parse(*replaced, max_depth, true, quota, ec);
+    return repaired.empty() ? std::nullopt : parse(repaired, max_depth, false, quota, ec);
 }
 
-std::optional<json::value> value_in_text(std::string_view text) {
-    return may_be_json(text) ? parse_member(text) : std::nullopt;
+std::optional<json::value> value_in_text(std::string_view text, value_quota* quota) {
+    return may_be_json(text) ? parse_member(text, quota) : std::nullopt;
 }
 
 std::size_t depth(const json::value& root) {

@@ -24,13 +24,33 @@ enum class nonfinite {
 /// off by some units in the last place for a tenth of all doubles, as of Boost 1.81.)
 double exact_double(std::string_view text);
 
+/// Bounds what an answer becomes in memory, where two bytes can become a hundred. The service's own limits
+/// are far below, with an entity of at most 2 MB.
+class value_quota {
+public:
+    static constexpr std::size_t whole = 4'000'000;
+
+    /// Takes one value: an array, an object, or a scalar. Throws `azkv::error` (errc::bad_response) if none
+    /// is left.
+    void take() {
+        if (left_ == 0) refuse();
+        --left_;
+    }
+
+private:
+    [[noreturn]] static void refuse();
+
+    std::size_t left_ = whole;
+};
+
 /// Parses one JSON text; nullopt if it is none, nested deeper than `levels`, or has a number that no 64-bit
 /// integer and no finite double can hold (`json::error::not_exact`).
 std::optional<boost::json::value> parse_json(std::string_view text, std::size_t levels,
                                              boost::system::error_code& ec);
 
 /// Parses the JSON text of one member, in which NaN and the infinities may stand as words; nullopt as above.
-std::optional<boost::json::value> parse_member(std::string_view text);
+/// What it becomes is taken from the quota, if there is one.
+std::optional<boost::json::value> parse_member(std::string_view text, value_quota* quota = nullptr);
 
 /// Whether a reader looks if a text is JSON: `null`, and what begins like an object, an array or a string.
 inline bool may_be_json(std::string_view text) {
@@ -40,7 +60,7 @@ inline bool may_be_json(std::string_view text) {
 
 /// The value that a string property stands for, if its text may be JSON and is. Writers ask the same
 /// question, to quote the strings that it is true of.
-std::optional<boost::json::value> value_in_text(std::string_view text);
+std::optional<boost::json::value> value_in_text(std::string_view text, value_quota* quota = nullptr);
 
 /// The number of levels of arrays and objects; 0 for a scalar.
 std::size_t depth(const boost::json::value&);

@@ -25,11 +25,12 @@ constexpr std::string_view operation_headers = " HTTP/1.1\r\n"
                                                "\r\n";
 
 // The parts of a multipart answer. The boundaries are passed over: an operation's answer begins at its status
-// line and its body, JSON on one line, ends before the next boundary.
-std::vector<response> split(std::string_view text) {
+// line and its body, JSON on one line, ends before the next boundary. Not more than `limit` of them: a part
+// takes more memory than its text.
+std::vector<response> split(std::string_view text, std::size_t limit) {
     constexpr std::string_view status_line = "HTTP/1.1 ";
     std::vector<response> parts;
-    while (!text.empty()) {
+    while (!text.empty() && parts.size() < limit) {
         const std::string_view line = take_line(text);
         if (!line.starts_with(status_line)) continue;
         response& part = parts.emplace_back();
@@ -89,9 +90,11 @@ void batch_builder::add(std::string_view path, std::string_view entity) {
 
 request batch_builder::release() {
     request r;
+    r.name = "batch";
     r.method = "POST";
     r.path = "/$batch";
     r.content_type = "multipart/mixed; boundary=batch_" + id_;
+    r.changes_entities = true;
     r.batch_size = operations_;
     body_.append("--changeset_").append(id_).append("--\r\n--batch_").append(id_).append("--\r\n");
     r.body = std::move(body_);
@@ -100,13 +103,14 @@ request batch_builder::release() {
 
 response unwrap_batch(response r, std::size_t operations) {
     if (r.status != 202) return r; // the envelope itself was refused
-    std::vector<response> parts = split(r.body);
+    std::vector<response> parts = split(r.body, operations + 1);
     std::size_t succeeded = 0;
     for (const response& part : parts) succeeded += part.ok();
     if (succeeded == parts.size() && parts.size() == operations) return r;
     if (parts.size() != 1 || succeeded != 0)
-        throw error(errc::bad_response, "the answer to a batch of " + std::to_string(operations)
-                                            + " operations tells of " + std::to_string(parts.size()));
+        throw error(errc::bad_response,
+                    "the answer to a batch of " + std::to_string(operations) + " operations tells of "
+                        + (parts.size() > operations ? "more" : std::to_string(parts.size())));
     response& part = parts.front();
     part.failed_operation = failed_operation(part, operations);
     if (part.request_id.empty()) part.request_id = r.request_id;

@@ -1,0 +1,159 @@
+#include "net/response_reader.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/beast/http/error.hpp>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <utility>
+
+namespace azkv::net {
+
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+std::string_view text_of(const boost::beast::flat_buffer& buffer) {
+    const auto bytes = buffer.data();
+    return {static_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Whether `text`, of which Beast wants more, begins with the whole line before a chunk: it looks for the end
+// of a quoted extension beyond the line, and counts the chunk each time.
+bool is_broken_line(std::string_view text) {
+    if (text.starts_with("\r\n")) text.remove_prefix(2); // behind the chunk before
+    const auto first = text.find_first_not_of('0');
+    if (first == text.npos || !std::isxdigit(static_cast<unsigned char>(text[first]))) return false;
+    return text.find("\r\n") != text.npos; // but for the last chunk, which needs the trailers
+}
+
+} // namespace
+
+// Answers, of which some hold tokens.
+response_reader::~response_reader() {
+    buffer_.clear();
+    const auto memory = buffer_.prepare(buffer_.capacity());
+    OPENSSL_cleanse(memory.data(), memory.size());
+}
+
+void response_reader::start(protocol::response& into, bool with_body) {
+    response_ = &into;
+    with_body_ = with_body;
+    interim_ = 0;
+    received_ = 0;
+    error_ = {};
+    detail_.clear();
+    expect_head();
+}
+
+void response_reader::expect_head() {
+    parser_.emplace(*response_, limits_.head);
+    parser_->header_limit(static_cast<std::uint32_t>(limits_.head));
+    parser_->body_limit(limits_.body);
+    parser_->skip(!with_body_);
+    scanned_ = 0;
+}
+
+response_reader::progress response_reader::commit(std::size_t n) {
+    buffer_.commit(n);
+    received_ += n;
+    return read(false);
+}
+
+response_reader::progress response_reader::end_of_stream() {
+    const progress so_far = read(true);
+    if (so_far != progress::need_more) return so_far;
+    error_code ec;
+    if (parser_->is_header_done() && unread() == 0) {
+        parser_->put_eof(ec); // the end of a body without a length
+        if (!ec) return progress::done;
+    }
+    return fail(asio::error::eof, {});
+}
+
+response_reader::progress response_reader::read(bool ended) {
+    while (!parser_->is_header_done()) {
+        const progress head = find_head();
+        if (head == progress::need_more && ended && unread() > 0) return read_head(unread());
+        if (head != progress::done) return head;
+        const progress read = read_head(scanned_);
+        if (read != progress::done) return read;
+    }
+    return parser_->is_done() ? progress::done : read_body(ended);
+}
+
+// Beast's parser, given a head in parts, finds a fault now sooner, now later. It gets heads whole, and what
+// no later byte can mend is found here.
+response_reader::progress response_reader::find_head() {
+    constexpr std::string_view beginning = "HTTP/1.";
+    const std::string_view text = text_of(buffer_).substr(0, limits_.head);
+    const std::size_t compared = std::min(text.size(), beginning.size());
+    if (text.substr(0, compared) != beginning.substr(0, compared))
+        return fail(errc::bad_response, "not HTTP/1.1");
+    for (; scanned_ < text.size(); ++scanned_) {
+        const char c = text[scanned_];
+        const char before = scanned_ > 0 ? text[scanned_ - 1] : ' ';
+        const bool control =
+            (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F;
+        if (control || (before == '\r') != (c == '\n'))
+            return fail(errc::bad_response, "control characters in the head");
+        if (c == '\n' && text.substr(0, scanned_ + 1).ends_with("\r\n\r\n")) {
+            ++scanned_;
+            return progress::done;
+        }
+    }
+    if (text.size() == limits_.head) return fail(http::error::header_limit);
+    return progress::need_more;
+}
+
+response_reader::progress response_reader::read_head(std::size_t size) {
+    error_code ec;
+    parser_->eager(false); // it stops behind the head
+    parser_->put(asio::buffer(buffer_.data(), size), ec);
+    if (ec == http::error::need_more) return progress::need_more; // the stream ended within the head
+    if (ec) return fail(ec);
+    buffer_.consume(size);
+    if (response_->status / 100 != 1) return progress::done;
+    if (response_->status == 101) return fail(errc::bad_response, "another protocol that nobody asked for");
+    if (++interim_ == limits_.interim) return fail(errc::bad_response, "too many interim answers");
+    expect_head();
+    return progress::done;
+}
+
+response_reader::progress response_reader::read_body(bool ended) {
+    // Debug builds of Beast abort when an empty chunked body comes in pieces smaller than this.
+    constexpr std::size_t last_chunk = sizeof "0\r\n\r\n" - 1;
+    const bool wait = parser_->chunked() && unread() < last_chunk && !ended;
+    if (unread() == 0 || wait) return progress::need_more;
+    error_code ec;
+    parser_->eager(true);
+    const std::size_t n = parser_->read_body(text_of(buffer_), ec);
+    buffer_.consume(n);
+    if (ec && ec != http::error::need_more) return fail(ec);
+    if (parser_->is_done()) return progress::done;
+    // What is left is the line before a chunk, or trailers.
+    if (unread() > limits_.head + line_end || is_broken_line(text_of(buffer_)))
+        return fail(http::error::bad_chunk_extension);
+    return progress::need_more;
+}
+
+response_reader::progress response_reader::fail(error_code ec, std::string detail) {
+    error_ = ec;
+    detail_ = std::move(detail);
+    return progress::failed;
+}
+
+response_reader::progress response_reader::fail(error_code parsing) {
+    if (const char* const refusal = parser_->refusal()) return fail(errc::bad_response, refusal);
+    if (parsing == http::error::body_limit) return fail(errc::bad_response, "larger than max_response_size");
+    // Which of the two is found depends on how the bytes come.
+    if (parsing == http::error::bad_chunk_extension) parsing = http::error::bad_chunk;
+    return fail(errc::bad_response, parsing.message());
+}
+
+} // namespace azkv::net
