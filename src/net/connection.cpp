@@ -3,14 +3,16 @@
 #include "async/on_strand.hpp"
 #include "net/address.hpp"
 #include "net/lookup.hpp"
-#include "net/response_parser.hpp"
+#include "net/response_reader.hpp"
 #include "net/tls.hpp"
+#include "net/vanished_peer.hpp"
 #include "protocol/proxy.hpp"
 
 #include <azkv/error.hpp>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -18,8 +20,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <openssl/crypto.h>
 
 #include <array>
 #include <optional>
@@ -34,33 +34,34 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t read_size = 64 * 1024;
-constexpr std::size_t header_limit = 32 * 1024;
-constexpr int max_interim_responses = 8; // 1xx answers before the one that counts
-
 auto into(error_code& ec) {
     return asio::redirect_error(asio::use_awaitable, ec);
 }
 
-/// All of its members are touched on its strand only, but for `used` and `usable_until`, which the holder
-/// asks for between two exchanges.
+/// All of its members are touched on its strand only, but for `used`, `usable_until` and `close`, which the
+/// holder calls between two exchanges.
 class tcp_connection final : public connection, public std::enable_shared_from_this<tcp_connection> {
 public:
-    // Answers, of which some hold tokens.
-    ~tcp_connection() override {
-        buffer_.clear();
-        const auto memory = buffer_.prepare(buffer_.capacity());
-        OPENSSL_cleanse(memory.data(), memory.size());
-    }
-
     tcp_connection(const asio::any_io_executor& executor, const protocol::authority& to,
                    const connector::settings& s)
-        : strand_(asio::make_strand(executor)), to_(to), settings_(s), socket_(strand_), timer_(strand_) {}
+        : strand_(asio::make_strand(executor)), to_(to), settings_(s), socket_(strand_), reader_(limits(s)),
+          timer_(strand_) {}
 
-    asio::awaitable<void> run(exchange& x) override {
-        return async::on_strand(strand_, carry(x), [self = shared_from_this(), id = exchange_id_ + 1] {
-            if (self->exchange_id_ == id) self->abort(asio::error::operation_aborted);
-        });
+    asio::awaitable<void> run(exchange& x, steady_clock::time_point deadline) override {
+        return async::on_strand(strand_, carry(x, deadline),
+                                [self = shared_from_this(), id = exchange_id_ + 1] {
+                                    if (self->exchange_id_ == id) self->abort(asio::error::operation_aborted);
+                                });
+    }
+
+    void interrupt(error_code why) override {
+        asio::post(strand_, [self = shared_from_this(), why] { self->abort(why); });
+    }
+
+    void close() override {
+        error_code ignored;
+        socket_.close(ignored);
+        usable_until_ = {};
     }
 
     const protocol::authority& to() const override { return to_; }
@@ -70,17 +71,24 @@ public:
     steady_clock::time_point usable_until() const override { return usable_until_; }
 
 private:
-    asio::awaitable<void> carry(exchange& x) {
+    static response_reader::limits limits(const connector::settings& s) {
+        response_reader::limits l;
+        l.body = s.max_response_size;
+        return l;
+    }
+
+    asio::awaitable<void> carry(exchange& x, steady_clock::time_point deadline) {
         ++exchange_id_;
-        error_code ec;
-        if (!socket_.is_open()) {
-            arm(std::min(x.deadline, steady_clock::now() + settings_.connect_timeout));
+        under_way_ = true;
+        error_code ec = aborted_; // before it began
+        if (!ec && !socket_.is_open()) {
+            arm(std::min(deadline, steady_clock::now() + settings_.connect_timeout));
             ec = co_await connect(x);
-        } else if (peer_has_left()) {
+        } else if (!ec && peer_has_left()) {
             ec = asio::error::eof;
         }
         if (!ec) {
-            arm(x.deadline);
+            arm(deadline);
             ec = co_await transfer(x);
         }
         disarm();
@@ -88,10 +96,9 @@ private:
         if (ec) {
             x.error = aborted_ ? aborted_ : ec;
             if (peer_ && !aborted_ && x.detail.empty()) x.detail = peer_->explain(tls_->native_handle(), ec);
-            error_code ignored;
-            socket_.close(ignored);
         }
-        if (!socket_.is_open()) usable_until_ = {};
+        const bool usable = !ec && socket_.is_open() && usable_until_ > steady_clock::now();
+        if (!usable) close(); // by now, not when the last handler lets go of this
     }
 
     // The deadline: one timer, which closes the socket and so ends whatever is under way. It stops with the
@@ -107,12 +114,14 @@ private:
     void disarm() {
         ++timer_id_;
         ++exchange_id_; // a cancellation that arrives now comes too late
+        under_way_ = false;
         timer_.cancel();
     }
 
     void abort(error_code why) {
         if (aborted_) return;
         aborted_ = why;
+        if (!under_way_) return; // somebody may be closing it
         error_code ignored;
         socket_.close(ignored);
         if (lookup_) lookup_->cancel();
@@ -148,6 +157,7 @@ private:
         x.doing = tunnelled ? "connecting to the proxy for" : "connecting to";
         co_await asio::async_connect(socket_, endpoints, into(ec));
         if (!ec) socket_.set_option(tcp::no_delay(true), ec);
+        if (!ec) notice_vanished_peer(socket_);
         if (!ec) socket_.non_blocking(true, ec); // for `peer_has_left`
         if (!ec && tunnelled) ec = co_await open_tunnel(x);
         if (ec && tunnelled && x.detail.empty()) x.detail = "the proxy is " + next.host + ':' + next.port;
@@ -169,27 +179,21 @@ private:
         const secret request = settings_.proxy->connect_request(to_);
         const std::string_view text = request.reveal();
         co_await asio::async_write(socket_, asio::buffer(text), into(ec));
-        for (int interim = 0; !ec && interim < max_interim_responses; ++interim) {
-            protocol::response answer;
-            response_parser parser(answer);
-            parser.header_limit(header_limit);
-            parser.skip(true); // what follows the head is no body
-            ec = co_await read(socket_, parser, x);
-            x.doing = doing;
-            x.answer_begun = false; // not that of the service
-            if (ec == errc::bad_response) {
-                ec = errc::proxy_failed;
-                x.detail = "its answer was not understood";
-            }
-            if (ec || answer.status / 100 == 1) continue;
-            ec = settings_.proxy->judge(answer.status, x.detail);
-            if (!ec && buffer_.size() > 0) {
-                ec = errc::proxy_failed; // the service says nothing before it is spoken to
-                x.detail = "it said more than was asked";
-            }
-            co_return ec;
+        if (ec) co_return ec;
+        protocol::response answer;
+        reader_.start(answer, false); // what follows the head is no body
+        ec = co_await read(socket_, x);
+        x.doing = doing;
+        if (ec == errc::bad_response) {
+            ec = errc::proxy_failed;
+            x.detail = "its answer was not understood";
         }
-        co_return ec ? ec : errc::proxy_failed;
+        if (!ec) ec = settings_.proxy->judge(answer.status, x.detail);
+        if (!ec && reader_.unread() > 0) {
+            ec = errc::proxy_failed; // the service says nothing before it is spoken to
+            x.detail = "it said more than was asked";
+        }
+        co_return ec;
     }
 
     asio::awaitable<error_code> agree_on_tls(exchange& x) {
@@ -213,59 +217,49 @@ private:
         x.doing = "sending the request to";
         x.maybe_applied = true;
         const std::array<asio::const_buffer, 2> request{asio::buffer(x.head), asio::buffer(x.body)};
-        co_await asio::async_write(stream, request, into(ec));
+        const std::size_t sent = co_await asio::async_write(stream, request, into(ec));
+        x.bytes_sent += sent;
         if (aborted_) co_return aborted_;
         // A peer that does not take the whole request may have said why before it closed.
         const error_code unsent = ec;
         if (!unsent) x.doing = "waiting for the answer of";
-        for (int interim = 0; interim < max_interim_responses; ++interim) {
-            response_parser parser(x.response);
-            parser.header_limit(header_limit);
-            parser.body_limit(settings_.max_response_size);
-            parser.eager(true);
-            ec = co_await read(stream, parser, x);
-            if (ec) {
-                const bool alert = ec.category() == asio::error::get_ssl_category(); // the better reason
-                co_return unsent && !alert ? unsent : ec;
-            }
-            if (x.response.status / 100 != 1) {
-                finish(parser, !unsent);
-                co_return ec;
-            }
+        reader_.start(x.response);
+        ec = co_await read(stream, x);
+        x.bytes_received += reader_.received();
+        x.answer_begun = reader_.received() > 0;
+        if (ec) {
+            const bool alert = ec.category() == asio::error::get_ssl_category(); // the better reason
+            co_return unsent && !alert ? unsent : ec;
         }
-        co_return errc::bad_response;
+        finish(!unsent);
+        co_return ec;
     }
 
     template <class Stream>
-    asio::awaitable<error_code> read(Stream& stream, response_parser& parser, exchange& x) {
+    asio::awaitable<error_code> read(Stream& stream, exchange& x) {
+        using progress = response_reader::progress;
         error_code ec;
-        for (;;) {
-            if (buffer_.size() > 0) {
+        progress p = progress::need_more;
+        while (p == progress::need_more) {
+            const std::size_t n = co_await stream.async_read_some(reader_.prepare(), into(ec));
+            if (n > 0) {
                 x.doing = "reading the answer of";
-                buffer_.consume(parser.put(buffer_.data(), ec));
-                if (ec == boost::beast::http::error::need_more) ec = {};
-                if (ec == boost::beast::http::error::body_limit) x.detail = "larger than max_response_size";
-                if (ec) co_return errc::bad_response;
-                if (parser.is_done()) co_return ec;
+                p = reader_.commit(n);
             }
-            const std::size_t n = co_await stream.async_read_some(buffer_.prepare(read_size), into(ec));
-            buffer_.commit(n);
-            x.answer_begun = x.answer_begun || n > 0;
-            if (ec == asio::error::eof && parser.got_some() && buffer_.size() == 0) {
-                parser.put_eof(ec); // the end of a body without a length
-                if (!ec) co_return ec;
-                ec = asio::error::eof;
-            }
-            if (ec) co_return ec;
+            if (p == progress::need_more && ec == asio::error::eof) p = reader_.end_of_stream();
+            if (p == progress::need_more && ec) co_return ec;
         }
+        if (p == progress::done) co_return error_code();
+        x.detail = reader_.detail();
+        co_return reader_.error();
     }
 
-    void finish(const response_parser& parser, bool sent) {
+    void finish(bool sent) {
         const auto now = steady_clock::now();
-        const bool reusable = sent && parser.keep_alive() && buffer_.size() == 0;
+        const bool reusable = sent && reader_.keep_alive();
         std::chrono::milliseconds idle = settings_.idle_timeout;
         // A second early, so as not to meet the peer's closing half-way.
-        if (const auto announced = parser.keep_alive_timeout())
+        if (const auto announced = reader_.keep_alive_timeout())
             idle = std::min<std::chrono::milliseconds>(idle, *announced - std::chrono::seconds(1));
         usable_until_ = reusable && idle.count() > 0 ? now + idle : steady_clock::time_point{};
     }
@@ -276,12 +270,13 @@ private:
     tcp::socket socket_;
     std::optional<tls_peer> peer_; // before `tls_`, which calls it
     std::optional<ssl::stream<tcp::socket&>> tls_;
-    boost::beast::flat_buffer buffer_;
+    response_reader reader_;
     asio::steady_timer timer_;
     std::shared_ptr<lookup> lookup_;
     error_code aborted_;
     unsigned long exchange_id_ = 0;
     unsigned long timer_id_ = 0;
+    bool under_way_ = false;
     bool used_ = false;
     steady_clock::time_point usable_until_;
 };

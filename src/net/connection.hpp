@@ -22,8 +22,14 @@ class connection {
 public:
     virtual ~connection() = default;
 
-    /// Carries one exchange; no second one at the same time.
-    virtual asio::awaitable<void> run(exchange& x) = 0;
+    /// Carries one exchange, by `deadline`; no second one at the same time.
+    virtual asio::awaitable<void> run(exchange& x, std::chrono::steady_clock::time_point deadline) = 0;
+
+    /// Ends the exchange that is under way, or else the next one, with `why`. May be called by any thread.
+    virtual void interrupt(boost::system::error_code why) = 0;
+
+    /// Closes it. Between two exchanges, and by who holds it.
+    virtual void close() = 0;
 
     virtual const protocol::authority& to() const = 0;
 

@@ -4,7 +4,11 @@
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
+
 namespace azkv::net {
+
+using std::chrono::steady_clock;
 
 http_transport::http_transport(asio::any_io_executor executor, std::size_t max_connections,
                                const connector::settings& s)
@@ -14,25 +18,33 @@ http_transport::http_transport(asio::any_io_executor executor, std::size_t max_c
 
 asio::awaitable<void> http_transport::run(exchange& x) {
     const auto connections = pool_; // the transport may go before its last exchange
-    bool fresh = false;
+    const auto asked = steady_clock::now();
+    x.doing = "waiting for a connection to";
+    lease connection = co_await connections->acquire(*x.to, x.deadline);
+    const auto begun = steady_clock::now();
+    x.waited = begun - asked;
+    if (!connection) {
+        x.error = connections->closed() ? errc::closed : errc::timed_out;
+        co_return;
+    }
+    const auto deadline = std::min(x.deadline, begun + x.attempt_timeout);
     for (;;) {
-        x.doing = "waiting for a connection to";
-        lease connection = co_await connections->acquire(*x.to, x.deadline, fresh);
-        if (!connection) {
-            x.error = errc::timed_out;
-            co_return;
-        }
-        const bool kept_alive = connection->used();
-        co_await connection->run(x);
+        x.connection_reused = connection->used();
+        co_await connection->run(x, deadline);
         if (!x.error) {
             connection.keep();
             co_return;
         }
         // A connection that rested may have been closed by the peer meanwhile. Once, and on a new one, the
         // request is repeated; anything else is for the retry policy to decide.
-        const bool interrupted = x.error == errc::timed_out || x.error == asio::error::operation_aborted;
-        if (!kept_alive || fresh || x.answer_begun || interrupted) co_return;
-        fresh = true;
+        const bool interrupted = x.error == errc::timed_out || x.error == errc::closed
+                                 || x.error == asio::error::operation_aborted;
+        if (!x.connection_reused || x.answer_begun || interrupted) co_return;
+        const bool renewed = connection.renew(*x.to);
+        if (!renewed) {
+            x.error = errc::closed;
+            co_return;
+        }
         x.maybe_applied_before = x.maybe_applied;
         x.error = {};
         x.detail.clear();

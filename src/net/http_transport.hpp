@@ -16,6 +16,10 @@ public:
 
     asio::awaitable<void> run(exchange& x) override;
 
+    void close() override { pool_->close(); }
+
+    const pool& connections() const { return *pool_; }
+
 private:
     std::shared_ptr<pool> pool_;
 };

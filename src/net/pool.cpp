@@ -2,71 +2,72 @@
 
 #include "async/event.hpp"
 
+#include <azkv/error.hpp>
+
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace azkv::net {
 
 using std::chrono::steady_clock;
 
 lease::~lease() {
-    if (owner_) owner_->release(std::move(held_), keep_);
+    if (owner_) owner_->release(place_, keep_);
 }
 
-/// A caller that waits for a connection.
+/// A caller that waits for a place: in line until it is given one, the pool is closed, or it goes.
 class pool::waiter {
 public:
-    waiter(const asio::any_io_executor& executor, const protocol::authority& to, bool fresh)
-        : to(to), fresh(fresh), turn(std::make_shared<async::event>(executor)) {}
+    /// Precondition: locked.
+    waiter(std::shared_ptr<pool> owner, const protocol::authority& to)
+        : to(to), turn(std::make_shared<async::event>(owner->executor_)), owner_(std::move(owner)),
+          position_(owner_->line_.insert(owner_->line_.end(), this)) {}
 
-    const protocol::authority to;
-    const bool fresh;
-    std::shared_ptr<connection> granted; // guarded by the pool's mutex
-    bool served = false;                 // likewise; null with `served` is the right to make a connection
-    const std::shared_ptr<async::event> turn; // set when it is served
-};
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
 
-/// Keeps a waiter in line, and takes it out, or passes on what it was granted, however the wait ends.
-class pool::place_in_line {
-public:
-    place_in_line(std::shared_ptr<pool> owner, std::shared_ptr<waiter> w)
-        : owner_(std::move(owner)), waiter_(std::move(w)) {}
-
-    place_in_line(const place_in_line&) = delete;
-    place_in_line& operator=(const place_in_line&) = delete;
-
-    ~place_in_line() {
-        bool served = false;
-        std::shared_ptr<connection> granted;
-        {
-            const std::lock_guard lock(owner_->mutex_);
-            served = waiter_->served;
-            granted = std::move(waiter_->granted);
-            if (!served) std::erase(owner_->line_, waiter_);
-        }
-        if (served && !taken_) owner_->release(std::move(granted), true);
+    ~waiter() {
+        if (const auto unused = take()) owner_->release(*unused, true);
     }
 
-    bool served() const {
+    /// Takes it out of the line. Precondition: locked, and it is in line.
+    void serve(std::optional<place> p) {
+        leave();
+        given_ = p;
+    }
+
+    /// The place that it was given, if any. It waits no longer.
+    std::optional<place> take() {
         const std::lock_guard lock(owner_->mutex_);
-        return waiter_->served;
+        if (waits_) leave();
+        return std::exchange(given_, std::nullopt);
     }
 
-    /// Precondition: it was served.
-    std::shared_ptr<connection> take() {
-        const std::lock_guard lock(owner_->mutex_);
-        taken_ = true;
-        return std::move(waiter_->granted);
-    }
+    const protocol::authority& to;
+    const std::shared_ptr<async::event> turn; // to be set when it was served
 
 private:
-    std::shared_ptr<pool> owner_;
-    std::shared_ptr<waiter> waiter_;
-    bool taken_ = false;
+    void leave() {
+        owner_->line_.erase(position_);
+        waits_ = false;
+    }
+
+    const std::shared_ptr<pool> owner_;
+    const std::list<waiter*>::iterator position_;
+    bool waits_ = true; // guarded by the pool's mutex, as is the next
+    std::optional<place> given_;
 };
 
 pool::pool(asio::any_io_executor executor, std::size_t max_connections, factory make)
     : executor_(std::move(executor)), max_connections_(max_connections), make_(std::move(make)) {}
+
+bool pool::closed() const {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+}
 
 std::size_t pool::idle() const {
     const std::lock_guard lock(mutex_);
@@ -75,76 +76,108 @@ std::size_t pool::idle() const {
 
 std::size_t pool::in_use() const {
     const std::lock_guard lock(mutex_);
-    return in_use_;
+    return in_use_.size();
 }
 
-// A connection that rests, or null with a place for a new one; `in_use_` counts it. Precondition: locked, and
-// fewer than the allowed number are in use.
-std::shared_ptr<connection> pool::take(const protocol::authority& to, bool fresh, connections& dropped) {
+std::size_t pool::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return line_.size();
+}
+
+// With a connection that rests, if there is one. Precondition: locked, and fewer than the allowed number are
+// in use. What has to go is closed under the lock, lest somebody else opens a connection too many meanwhile.
+pool::place pool::take(const protocol::authority& to) {
     const auto now = steady_clock::now();
-    std::erase_if(idle_, [&](std::shared_ptr<connection>& c) {
+    std::erase_if(idle_, [&](const std::shared_ptr<connection>& c) {
         const bool expired = c->usable_until() <= now;
-        if (expired) dropped.push_back(std::move(c));
+        if (expired) c->close();
         return expired;
     });
-    ++in_use_;
-    if (!fresh) {
-        const auto last =
-            std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& c) { return c->to() == to; });
-        if (last != idle_.rend()) {
-            auto held = std::move(*last);
-            idle_.erase(std::prev(last.base()));
-            return held;
+    const auto last =
+        std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& c) { return c->to() == to; });
+    if (last != idle_.rend()) {
+        in_use_.splice(in_use_.end(), idle_, std::prev(last.base()));
+    } else {
+        in_use_.emplace_back();
+        if (in_use_.size() + idle_.size() > max_connections_) {
+            idle_.front()->close();
+            idle_.pop_front();
         }
     }
-    if (in_use_ + idle_.size() > max_connections_) {
-        dropped.push_back(std::move(idle_.front()));
-        idle_.erase(idle_.begin());
-    }
-    return nullptr;
+    return std::prev(in_use_.end());
 }
 
-asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point deadline, bool fresh) {
+asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point deadline) {
     const auto self = shared_from_this();
-    connections dropped; // closed when the mutex is free again
     lease got;
-    std::shared_ptr<waiter> waiting;
+    std::optional<waiter> waiting;
     {
         const std::lock_guard lock(mutex_);
-        if (in_use_ < max_connections_) {
-            got = lease(self, take(to, fresh, dropped));
-        } else {
-            waiting = std::make_shared<waiter>(executor_, to, fresh);
-            line_.push_back(waiting);
-        }
+        if (closed_) co_return got;
+        if (in_use_.size() < max_connections_)
+            got = lease(self, take(to));
+        else
+            waiting.emplace(self, to);
     }
     if (waiting) {
-        place_in_line place(self, waiting);
         const std::shared_ptr<async::event> turn = waiting->turn;
         co_await turn->wait(deadline);
-        if (!place.served()) co_return got; // the deadline passed
-        got = lease(self, place.take());
+        const std::optional<place> given = waiting->take();
+        if (!given) co_return got;
+        got = lease(self, *given);
     }
-    if (!got) got.hold(make_(to));
+    const bool complete = got.operator->() || got.renew(to);
+    if (!complete) got = lease();
     co_return got;
 }
 
-void pool::release(std::shared_ptr<connection> held, bool keep) {
-    if (held && (!keep || held->usable_until() <= steady_clock::now())) held.reset();
-    std::shared_ptr<waiter> next;
+// A new connection for a place, unless the pool was closed.
+bool pool::fill(place p, const protocol::authority& to) {
+    std::shared_ptr<connection> made = make_(to);
+    const std::lock_guard lock(mutex_);
+    if (!closed_) p->swap(made);
+    return !closed_;
+}
+
+// The place passes on to whoever is next, and the connection with it if it is the right one. Any other is
+// closed before.
+void pool::release(place p, bool keep) {
+    std::shared_ptr<async::event> turn;
     {
         const std::lock_guard lock(mutex_);
-        if (!line_.empty()) { // the place passes on, and the connection with it if it is the right one
-            next = std::move(line_.front());
-            line_.pop_front();
-            next->served = true;
-            if (held && !next->fresh && held->to() == next->to) next->granted = std::move(held);
+        std::shared_ptr<connection>& held = *p;
+        waiter* const next = line_.empty() ? nullptr : line_.front();
+        const bool usable = held && keep && !closed_ && held->usable_until() > steady_clock::now();
+        if (held && (!usable || (next && !(next->to == held->to())))) {
+            held->close();
+            held.reset();
+        }
+        if (next) {
+            next->serve(p);
+            turn = next->turn;
+        } else if (held) {
+            idle_.splice(idle_.end(), in_use_, p);
         } else {
-            --in_use_;
-            if (held) idle_.push_back(std::move(held));
+            in_use_.erase(p);
         }
     }
-    if (next) next->turn->set();
+    if (turn) turn->set();
+}
+
+void pool::close() {
+    std::vector<std::shared_ptr<connection>> interrupted;
+    std::vector<std::shared_ptr<async::event>> turns;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        for (const auto& c : idle_) c->close();
+        idle_.clear();
+        for (const auto& c : in_use_)
+            if (c) interrupted.push_back(c);
+        for (; !line_.empty(); line_.front()->serve(std::nullopt)) turns.push_back(line_.front()->turn);
+    }
+    for (const auto& c : interrupted) c->interrupt(errc::closed);
+    for (const auto& turn : turns) turn->set();
 }
 
 } // namespace azkv::net

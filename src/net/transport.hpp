@@ -29,7 +29,8 @@ public:
     const protocol::authority* to = nullptr;
     std::string head; // request line and headers, with the empty line
     std::string_view body;
-    std::chrono::steady_clock::time_point deadline;
+    std::chrono::steady_clock::time_point deadline; // also of the wait for a connection
+    std::chrono::milliseconds attempt_timeout = std::chrono::hours(24 * 365); // from having a connection
 
     // What came of it: a complete response, or an error.
     protocol::response response;
@@ -40,6 +41,11 @@ public:
     bool maybe_applied_before = false;
     const char* doing = ""; // what was under way, for messages: "connecting to"
     std::string detail;     // what else is known of the error: why a certificate was refused
+    // For those who watch.
+    std::chrono::steady_clock::duration waited{0}; // for a connection
+    bool connection_reused = false;                // in the last sending
+    std::size_t bytes_sent = 0;                    // of HTTP, before TLS
+    std::size_t bytes_received = 0;
 };
 
 /// What went wrong with an exchange: `connecting to example.com: Connection refused`.
@@ -55,9 +61,14 @@ class transport {
 public:
     virtual ~transport() = default;
 
-    /// Completes `x` by its deadline. Reports failures in `x.error`: errc::timed_out, errc::bad_response, or
-    /// the network's own; `asio::error::operation_aborted` when the awaiting coroutine was cancelled.
+    /// Completes `x` by its deadline. Reports failures in `x.error`: errc::timed_out, errc::bad_response,
+    /// errc::closed, or the network's own; `asio::error::operation_aborted` when the awaiting coroutine was
+    /// cancelled.
     virtual asio::awaitable<void> run(exchange& x) = 0;
+
+    /// Ends the exchanges that are under way, and those that may still come, with errc::closed; closes the
+    /// connections that rest. May be called by any thread.
+    virtual void close() = 0;
 };
 
 } // namespace azkv::net
