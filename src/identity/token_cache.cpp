@@ -229,13 +229,16 @@ asio::awaitable<secret> token_cache::token(token_request request, secret rejecte
         const bool leads = b.starts_on != nullptr;
         const seat place(self, b.flight, b.landed, leads);
         if (leads) start(b.flight, std::move(b.starts_on));
+        const async::gate::notice cleared(caller.gate, [landed = b.landed] { landed->set(); });
         const auto deadline = b.token.empty() ? caller.deadline : patience(caller.deadline);
         co_await b.landed->wait(deadline);
 
+        const bool closed = caller.gate && caller.gate->is_cleared();
         const std::lock_guard lock(mutex_);
         if (b.flight->token) co_return b.flight->token->token();
         if (!b.token.empty()) co_return b.token;
         if (b.flight->failure) std::rethrow_exception(b.flight->failure);
+        if (closed) throw error(errc::closed, make_error_code(errc::closed).message());
         if (!b.flight->ended) throw error(errc::timed_out, "no token came in time");
     }
 }

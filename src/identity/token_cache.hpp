@@ -1,5 +1,7 @@
 #pragma once
 
+#include "async/gate.hpp"
+
 #include <azkv/secret.hpp>
 #include <azkv/token_credential.hpp>
 
@@ -34,12 +36,14 @@ token_state judge(const access_token& t, access_token::time_point received, acce
 class token_caller {
 public:
     token_caller(asio::any_io_executor executor, bool executor_outlives_call,
-                 std::chrono::steady_clock::time_point deadline)
-        : executor(std::move(executor)), executor_outlives_call(executor_outlives_call), deadline(deadline) {}
+                 std::chrono::steady_clock::time_point deadline, std::shared_ptr<async::gate> gate = {})
+        : executor(std::move(executor)), executor_outlives_call(executor_outlives_call), deadline(deadline),
+          gate(std::move(gate)) {}
 
     asio::any_io_executor executor; // for the work, and for the wait
     bool executor_outlives_call;    // whether somebody runs it when the call is over
     std::chrono::steady_clock::time_point deadline;
+    std::shared_ptr<async::gate> gate; // ends the wait when it is cleared; null: nothing does
 };
 
 /// Keeps the tokens of one source, by scope and tenant, until they expire, and asks for new ones: once,
