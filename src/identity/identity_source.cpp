@@ -219,10 +219,10 @@ void choose(identity_source& s, const managed_identity_id& id) {
     s.identity = {name, id.id()};
 }
 
-std::optional<milliseconds> metadata_rule(unsigned status, const protocol::retry_policy& p) {
-    if (status == 410) return seconds(6); // it is being upgraded
-    const bool transient = status == 404 || status == 429 || (status >= 500 && status < 600);
-    return transient ? std::optional(p.first) : std::nullopt;
+std::optional<protocol::retry> metadata_rule(const protocol::response& r, const protocol::retry_policy& p) {
+    if (r.status == 410) return protocol::retry(seconds(6), "it is being upgraded");
+    const bool transient = r.status == 404 || r.status == 429 || (r.status >= 500 && r.status < 600);
+    return transient ? std::optional(protocol::retry(p.first, "not now")) : std::nullopt;
 }
 
 } // namespace
@@ -257,7 +257,7 @@ protocol::retry_policy metadata_retries() {
     p.max_attempts = 6;
     p.first = milliseconds(800);
     p.longest = seconds(50);
-    p.first_pause = &metadata_rule;
+    p.judge = &metadata_rule;
     return p;
 }
 

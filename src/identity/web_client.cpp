@@ -95,7 +95,8 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
         x.to = &request.at.at;
         x.head = request.head.text;
         x.body = r.form.reveal();
-        x.deadline = std::min(deadline_, steady_clock::now() + attempt_timeout);
+        x.deadline = deadline_;
+        x.attempt_timeout = attempt_timeout;
         co_await transport_->run(x);
         if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
 

@@ -1,6 +1,7 @@
 #include "protocol/call_state.hpp"
 
 #include "protocol/http_date.hpp"
+#include "protocol/service_error.hpp"
 
 #include <azkv/error.hpp>
 
@@ -37,37 +38,95 @@ std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
 
 } // namespace
 
-std::optional<milliseconds> retry_policy::common_rule(unsigned status, const retry_policy& p) {
-    const bool transient =
-        status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-    return transient ? std::optional(p.first) : std::nullopt;
+std::optional<retry> retry_policy::common_rule(const response& r, const retry_policy& p) {
+    switch (r.status) {
+    case 408: return retry(p.first, "the service timed out");
+    case 429: return retry(p.first, "throttled");
+    case 500:
+    case 502:
+    case 504: return retry(p.first, "the service failed");
+    case 503: return retry(p.first, "the service is busy");
+    default: return std::nullopt;
+    }
+}
+
+std::optional<retry> retry_policy::write_rule(const response& r, const retry_policy& p) {
+    if (r.status != 409 || read_error(r).code != "TableBeingDeleted") return common_rule(r, p);
+    // https://learn.microsoft.com/rest/api/storageservices/delete-table
+    retry slow(std::chrono::seconds(1), "the table is being deleted");
+    slow.until_deadline = true;
+    return slow;
 }
 
 call_state::action call_state::on_response(const response& r, bool maybe_applied, const clocks& now) {
-    remember(maybe_applied);
-    const auto first = policy_.first_pause(r.status, policy_);
-    if (!first) return action::done;
-    // A throttled request was refused. The others may have been carried out all the same:
+    // Requests that were refused were not carried out. Those that the service, or somebody on the way to it,
+    // failed at may have been all the same, and so may those whose success the caller does not understand:
     // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
-    if (r.status != 429) maybe_applied_ = true;
-    return again(retry_hint(r, now), *first, action::done, now);
+    remember(maybe_applied || r.status >= 500 || r.status == 408 || r.ok());
+    const auto why = policy_.judge(r, policy_);
+    if (!why) {
+        // What the secondary has not got, or does not allow, the primary may.
+        // And a listing goes on where it began.
+        if (at_secondary_ && (!r.ok() || r.next_partition_key || r.next_row_key)) return back_to_primary();
+        reason_ = "";
+        return action::done;
+    }
+    return again(*why, retry_hint(r, now), action::done, now);
 }
 
 call_state::action call_state::on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now) {
     remember(maybe_applied);
-    if (ec != condition::transient) return action::fail;
-    return again(std::nullopt, policy_.first, action::fail, now);
+    if (ec != condition::transient) {
+        if (at_secondary_ && ec != errc::closed) return back_to_primary();
+        reason_ = "";
+        return action::fail;
+    }
+    const bool late = ec == condition::timed_out;
+    return again(retry(policy_.first, late ? "timed out" : "the connection failed"), std::nullopt,
+                 action::fail, now);
 }
 
-call_state::action call_state::again(std::optional<milliseconds> hint, milliseconds first, action otherwise,
+call_state::action call_state::again(const retry& why, std::optional<milliseconds> hint, action otherwise,
                                      const clocks& now) {
-    if (attempt_ >= policy_.max_attempts) return otherwise;
-    milliseconds ceiling = first;
+    const int counted = attempt_ - uncounted_;
+    const bool is_last = why.until_deadline ? policy_.max_attempts == 1 : counted >= policy_.max_attempts;
+    if (is_last) {
+        reason_ = no_attempt_left;
+        return otherwise;
+    }
+    milliseconds ceiling = why.first_pause;
     for (int i = 1; i < attempt_ && ceiling < policy_.longest; ++i) ceiling *= 2;
     ceiling = std::min(ceiling, policy_.longest);
-    std::uniform_int_distribution<milliseconds::rep> jitter(ceiling.count() / 2, ceiling.count());
-    delay_ = hint ? *hint : milliseconds(jitter(random_));
-    if (delay_ >= deadline_ - now.steady) return otherwise; // no time left for another attempt
+    const auto by_chance = [this](milliseconds least, milliseconds most) {
+        return milliseconds(
+            std::uniform_int_distribution<milliseconds::rep>(least.count(), most.count())(random_));
+    };
+    const milliseconds own = by_chance(ceiling / 2, ceiling);
+    // No earlier than that, and not all at the same moment.
+    delay_ = hint ? *hint + by_chance(milliseconds(0), *hint / 10) : own;
+    if (why.until_deadline) delay_ = std::max(delay_, own);
+    if (delay_ >= deadline_ - now.steady) {
+        reason_ = "no time is left for another attempt";
+        return otherwise;
+    }
+    if (!why.until_deadline && budget_ && !budget_->spend(now.steady)) {
+        reason_ = "the retry budget is used up";
+        return otherwise;
+    }
+    reason_ = why.reason;
+    if (why.until_deadline) ++uncounted_;
+    at_secondary_ = policy_.secondary && !at_secondary_;
+    ++attempt_;
+    return action::wait;
+}
+
+// At once, and for good. It is the primary's answer that was asked for, so this counts as no attempt.
+call_state::action call_state::back_to_primary() {
+    policy_.secondary = false;
+    at_secondary_ = false;
+    reason_ = "the secondary has no answer";
+    delay_ = milliseconds(0);
+    ++uncounted_;
     ++attempt_;
     return action::wait;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/message.hpp"
+#include "protocol/retry_budget.hpp"
 
 #include <boost/system/error_code.hpp>
 
@@ -8,8 +9,20 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <string_view>
 
 namespace azkv::protocol {
+
+/// Why another attempt is worth it, and how long to wait for it.
+class retry {
+public:
+    retry(std::chrono::milliseconds first_pause, std::string_view reason)
+        : first_pause(first_pause), reason(reason) {}
+
+    std::chrono::milliseconds first_pause;
+    std::string_view reason;     // a literal
+    bool until_deadline = false; // however many attempts it takes; the service is in no trouble
+};
 
 /// When to try again.
 class retry_policy {
@@ -19,13 +32,17 @@ public:
     int max_attempts = 4;
     std::chrono::milliseconds first{100};
     std::chrono::milliseconds longest{10'000};
+    bool secondary = false; // every other attempt may go to the secondary endpoint
 
-    /// The first pause after an answer with this status; nullopt if another attempt is of no use.
-    using rule = std::optional<std::chrono::milliseconds> (*)(unsigned status, const retry_policy&);
-    rule first_pause = &common_rule;
+    /// Whether an answer is worth another attempt.
+    using rule = std::optional<retry> (*)(const response&, const retry_policy&);
+    rule judge = &common_rule;
 
-    /// `first` after 408, 429, 500, 502, 503 and 504.
-    static std::optional<std::chrono::milliseconds> common_rule(unsigned status, const retry_policy&);
+    /// 408, 429, 500, 502, 503 and 504 are.
+    static std::optional<retry> common_rule(const response&, const retry_policy&);
+
+    /// So is a table that is being deleted, which may take a minute, to those who want to write to it.
+    static std::optional<retry> write_rule(const response&, const retry_policy&);
 };
 
 /// The two clocks, read at one moment.
@@ -53,8 +70,10 @@ public:
         fail, ///< the network error is the answer
     };
 
-    call_state(const retry_policy& policy, std::chrono::steady_clock::time_point deadline, std::uint32_t seed)
-        : policy_(policy), deadline_(deadline), random_(seed) {}
+    /// `budget`: what retries are taken out of; null: unlimited.
+    call_state(const retry_policy& policy, std::chrono::steady_clock::time_point deadline, std::uint32_t seed,
+               retry_budget* budget = nullptr)
+        : policy_(policy), deadline_(deadline), random_(seed), budget_(budget) {}
 
     /// A response arrived. `maybe_applied`: a first sending in the same attempt may have been applied.
     action on_response(const response& r, bool maybe_applied, const clocks& now);
@@ -67,22 +86,35 @@ public:
 
     std::chrono::milliseconds delay() const { return delay_; }
 
+    static constexpr std::string_view no_attempt_left = "no attempt is left";
+
+    /// Why there is another attempt, or why there is none although it was worth one; empty for other answers.
+    std::string_view reason() const { return reason_; }
+
     /// How many requests were, or are now to be, sent.
     int attempt() const { return attempt_; }
 
-    /// An earlier attempt may have been applied although it was not seen to be.
+    /// Where the next request goes.
+    bool at_secondary() const { return at_secondary_; }
+
+    /// An earlier attempt, or the one that was judged last, may have been applied.
     bool maybe_applied() const { return maybe_applied_; }
 
 private:
-    action again(std::optional<std::chrono::milliseconds> hint, std::chrono::milliseconds first,
-                 action otherwise, const clocks& now);
+    action again(const retry& why, std::optional<std::chrono::milliseconds> hint, action otherwise,
+                 const clocks& now);
+    action back_to_primary();
 
     retry_policy policy_;
     std::chrono::steady_clock::time_point deadline_;
     std::minstd_rand random_;
+    retry_budget* budget_;
     int attempt_ = 1;
+    int uncounted_ = 0; // attempts that the policy does not limit
+    bool at_secondary_ = false;
     bool maybe_applied_ = false;
     std::chrono::milliseconds delay_{0};
+    std::string_view reason_;
 };
 
 } // namespace azkv::protocol

@@ -40,7 +40,7 @@ bool is_known(std::string_view name) {
 using settings = std::map<std::string_view, std::string_view, case_insensitive>;
 
 // `Name=Text;Name=Text;...`; each pair is cut at its first `=`, since keys end in `=`.
-settings split(std::string_view text) {
+settings split_settings(std::string_view text) {
     settings all;
     if (text.starts_with('"') || text.starts_with('\''))
         refuse("begins with a quotation mark, which is not part of it");
@@ -75,7 +75,7 @@ connection_settings development_account() {
 }
 
 connection_settings parse_connection_string(std::string_view text) {
-    const settings all = split(text);
+    const settings all = split_settings(text);
     const auto find = [&](std::string_view name) {
         const auto it = all.find(name);
         if (it == all.end()) return std::string();
@@ -107,6 +107,7 @@ connection_settings parse_connection_string(std::string_view text) {
     s.key = find("AccountKey");
     s.sas = find("SharedAccessSignature");
     s.endpoint = find("TableEndpoint");
+    s.secondary_endpoint = find("TableSecondaryEndpoint");
     if (s.endpoint.empty() && all.contains("TableSecondaryEndpoint"))
         refuse("has a TableSecondaryEndpoint without a TableEndpoint");
     if (!s.key.empty() && !s.sas.empty())

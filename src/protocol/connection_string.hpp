@@ -10,9 +10,10 @@ class connection_settings {
 public:
     connection_settings() {}
 
-    std::string endpoint; // base URL
-    std::string account;  // with `key`
-    std::string key;      // base64; empty if there is a `sas`
+    std::string endpoint;           // base URL
+    std::string secondary_endpoint; // likewise; empty: it follows from the first
+    std::string account;            // with `key`
+    std::string key;                // base64; empty if there is a `sas`
     std::string sas;
 };
 

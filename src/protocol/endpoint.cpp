@@ -15,7 +15,7 @@ namespace urls = boost::urls;
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& why) {
+[[noreturn]] void refuse_endpoint(const std::string& why) {
     throw error(errc::invalid_argument, "the endpoint " + why); // never the text itself: it may hold a SAS
 }
 
@@ -29,24 +29,24 @@ bool is_port(std::string_view text) {
 
 endpoint parse_endpoint(std::string_view text) {
     const auto parsed = urls::parse_uri(text);
-    if (!parsed) refuse("is not a URL");
+    if (!parsed) refuse_endpoint("is not a URL");
     const urls::url_view url = *parsed;
     // Boost 1.81 takes the host `127.0.0.1.example.com` for an address with a path behind it.
     if (!url.encoded_path().empty() && !url.encoded_path().starts_with('/'))
-        refuse("has a host that is not understood");
+        refuse_endpoint("has a host that is not understood");
     endpoint e;
     if (url.scheme_id() == urls::scheme::https)
         e.at.tls = true;
     else if (url.scheme_id() != urls::scheme::http)
-        refuse("must begin with https:// or http://");
-    if (url.encoded_host().empty()) refuse("has no host");
+        refuse_endpoint("must begin with https:// or http://");
+    if (url.encoded_host().empty()) refuse_endpoint("has no host");
     // What stands behind it would be another host to whoever takes the name for a C string.
-    if (url.encoded_host().find('%') != std::string_view::npos) refuse("has a host with a %");
-    if (url.has_userinfo()) refuse("must not hold a user name or a password");
+    if (url.encoded_host().find('%') != std::string_view::npos) refuse_endpoint("has a host with a %");
+    if (url.has_userinfo()) refuse_endpoint("must not hold a user name or a password");
     if (url.has_query() || url.has_fragment())
-        refuse("must not hold a query; pass a shared access signature as a credential");
+        refuse_endpoint("must not hold a query; pass a shared access signature as a credential");
     if (url.has_port() && !url.port().empty() && !is_port(std::string_view(url.port())))
-        refuse("has a port that there is none of");
+        refuse_endpoint("has a port that there is none of");
     e.at.host = boost::algorithm::to_lower_copy(std::string(url.host_address()));
     e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";
     e.host_header = std::string(url.encoded_host());
@@ -69,6 +69,22 @@ bool is_this_machine(const endpoint& e) {
 }
 
 } // namespace
+
+endpoint secondary_of(const endpoint& primary) {
+    constexpr std::string_view suffix = "-secondary";
+    endpoint e = primary;
+    if (!e.base_path.empty()) { // the account is its first segment
+        e.base_path.insert(std::min(e.base_path.find('/', 1), e.base_path.size()), suffix);
+        return e;
+    }
+    const auto label = e.at.host.find('.');
+    const bool is_name = label != e.at.host.npos && !urls::parse_ipv4_address(e.at.host)
+                         && !urls::parse_ipv6_address(e.at.host);
+    if (!is_name) refuse_endpoint("has no account in it, so that the secondary one is not known");
+    e.at.host.insert(label, suffix);
+    e.host_header.insert(label, suffix);
+    return e;
+}
 
 bool is_host_label(std::string_view account) {
     const auto allowed = [](char c) {

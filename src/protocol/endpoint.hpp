@@ -36,6 +36,10 @@ public:
 /// Reads `https://host[:port][/path]`. Throws `azkv::error` (errc::invalid_argument).
 endpoint parse_endpoint(std::string_view url);
 
+/// The read-only twin of an account in its second region: `-secondary` stands behind the account's name.
+/// Throws `azkv::error` (errc::invalid_argument) for a URL that has none.
+endpoint secondary_of(const endpoint& primary);
+
 /// Whether this is the number of a port. (Boost.URL 1.81 takes 65537 for 1.)
 bool is_port(std::string_view text);
 

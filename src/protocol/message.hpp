@@ -13,6 +13,7 @@ class request {
 public:
     request() {}
 
+    std::string_view name;     // a literal, for those who watch: "put entity"
     std::string_view method;   // a literal
     std::string path;          // behind the base path, percent-encoded: `/T(PartitionKey='p',RowKey='r')`
     std::string query;         // percent-encoded, without the `?`
@@ -20,6 +21,8 @@ public:
     std::string_view if_match; // a literal; empty: none
     std::string_view prefer;   // a literal; empty: none
     std::string body;
+    bool changes_entities = false;
+    bool continues = false;     // a listing
     std::size_t batch_size = 0; // operations in a `$batch`; 0 for every other request
 };
 

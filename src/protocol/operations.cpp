@@ -25,11 +25,13 @@ void add_parameter(std::string& query, std::string_view name, std::string_view t
     query.append(percent_encode(text));
 }
 
-request entity_request(std::string_view method, std::string_view table, std::string_view partition_key,
-                       std::string_view row_key) {
+request entity_request(std::string_view name, std::string_view method, std::string_view table,
+                       std::string_view partition_key, std::string_view row_key) {
     request r;
+    r.name = name;
     r.method = method;
     r.path = entity_path(table, partition_key, row_key);
+    r.changes_entities = method != "GET";
     return r;
 }
 
@@ -52,6 +54,7 @@ std::string string_literal(std::string_view text) {
 
 request create_table(std::string_view table) {
     request r;
+    r.name = "create table";
     r.method = "POST";
     r.path = "/Tables";
     r.prefer = "return-no-content";
@@ -62,7 +65,7 @@ request create_table(std::string_view table) {
 
 request upsert_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
                       std::string body) {
-    request r = entity_request("PUT", table, partition_key, row_key);
+    request r = entity_request("put entity", "PUT", table, partition_key, row_key);
     r.content_type = json_type;
     r.body = std::move(body);
     return r;
@@ -70,13 +73,13 @@ request upsert_entity(std::string_view table, std::string_view partition_key, st
 
 request get_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
                    std::string_view select) {
-    request r = entity_request("GET", table, partition_key, row_key);
+    request r = entity_request("get entity", "GET", table, partition_key, row_key);
     if (!select.empty()) add_parameter(r.query, "$select", select);
     return r;
 }
 
 request delete_entity(std::string_view table, std::string_view partition_key, std::string_view row_key) {
-    request r = entity_request("DELETE", table, partition_key, row_key);
+    request r = entity_request("delete entity", "DELETE", table, partition_key, row_key);
     r.if_match = "*"; // the service insists on the header
     return r;
 }
@@ -84,10 +87,12 @@ request delete_entity(std::string_view table, std::string_view partition_key, st
 request query_entities(std::string_view table, std::string_view filter, std::string_view select,
                        const continuation& from) {
     request r;
+    r.name = "query entities";
     r.method = "GET";
     r.path = '/' + std::string(table) + "()";
     if (!filter.empty()) add_parameter(r.query, "$filter", filter);
     if (!select.empty()) add_parameter(r.query, "$select", select);
+    r.continues = !from.empty();
     if (from.next_partition_key) add_parameter(r.query, "NextPartitionKey", *from.next_partition_key);
     if (from.next_row_key) add_parameter(r.query, "NextRowKey", *from.next_row_key);
     return r;

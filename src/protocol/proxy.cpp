@@ -25,7 +25,7 @@ namespace urls = boost::urls;
 
 namespace {
 
-[[noreturn]] void refuse(const char* why) {
+[[noreturn]] void refuse_proxy(const char* why) {
     throw error(errc::invalid_argument, std::string("the proxy's URL ") + why); // never the text itself
 }
 
@@ -79,20 +79,20 @@ proxy_settings::proxy_settings(const secret& url) {
     if (given.find("://") == given.npos) with_scheme.text.append("http://");
     with_scheme.text.append(given);
     const auto parsed = urls::parse_uri(with_scheme.text);
-    if (!parsed) refuse("is none");
+    if (!parsed) refuse_proxy("is none");
     const urls::url_view u = *parsed;
     if (u.scheme_id() != urls::scheme::http)
-        refuse("must begin with http://: no other proxies are supported");
+        refuse_proxy("must begin with http://: no other proxies are supported");
     const bool has_path = !u.encoded_path().empty() && std::string_view(u.encoded_path()) != "/";
-    if (has_path || u.has_query() || u.has_fragment()) refuse("must end behind the port");
-    if (u.encoded_host().empty()) refuse("has no host");
+    if (has_path || u.has_query() || u.has_fragment()) refuse_proxy("must end behind the port");
+    if (u.encoded_host().empty()) refuse_proxy("has no host");
     if (u.has_port() && !u.port().empty() && !is_port(std::string_view(u.port())))
-        refuse("has a port that there is none of");
+        refuse_proxy("has a port that there is none of");
     at_.host = boost::algorithm::to_lower_copy(std::string(u.host_address()));
     at_.port = u.has_port() && !u.port().empty() ? std::string(u.port()) : "80";
     if (!u.has_userinfo()) return;
     wiped_string credentials(u.user());
-    if (credentials.text.find(':') != std::string::npos) refuse("has a user name with a colon");
+    if (credentials.text.find(':') != std::string::npos) refuse_proxy("has a user name with a colon");
     const wiped_string password(u.password());
     credentials.text.reserve(credentials.text.size() + 1 + password.text.size());
     credentials.text.append(":").append(password.text);
