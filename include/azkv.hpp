@@ -6,6 +6,7 @@
 #include <azkv/credential.hpp>
 #include <azkv/entry.hpp>
 #include <azkv/error.hpp>
+#include <azkv/event.hpp>
 #include <azkv/filter.hpp>
 #include <azkv/identity.hpp>
 #include <azkv/options.hpp>

@@ -14,23 +14,42 @@
 
 namespace azkv {
 
-account::account(std::string_view url, const credential& credential, store_options o)
+namespace {
+
+void require_protection(const protocol::endpoint& e, bool tokens, bool allow_plain_http) {
+    if (e.at.tls) return;
+    const bool here = protocol::is_loopback(e);
+    if (!here && !allow_plain_http)
+        throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + e.at.host
+                                                  + "; use https, or the option allow_plain_http");
+    // Who sees a token has it, whoever that is.
+    if (tokens && !(here && allow_plain_http))
+        throw error(errc::insecure_transport,
+                    "tokens would go over plain HTTP to " + e.at.host
+                        + (here ? "; use https, or the option allow_plain_http" : "; use https"));
+}
+
+} // namespace
+
+account::account(std::string_view url, const credential& credential, store_options o,
+                 std::string_view secondary_url)
     : options(std::move(o)), endpoint(protocol::parse_endpoint(url)),
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
-      authorizer(credential.authorizer_) {
-    if (endpoint.at.tls || net::are_set(options.tls()))
-        tls = std::make_shared<net::tls_client>(options.tls());
-    const bool here = protocol::is_loopback(endpoint);
-    if (!endpoint.at.tls && !here && !options.allow_plain_http())
-        throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + endpoint.at.host
-                                                  + "; use https, or the option allow_plain_http");
+      authorizer(credential.authorizer_),
+      budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
+      gate(std::make_shared<async::gate>()) {
+    require_protection(endpoint, credential.tokens_ != nullptr, options.allow_plain_http());
+    if (options.secondary_reads()) {
+        if (mode == service_mode::cosmos)
+            throw error(errc::invalid_argument, "secondary_reads: Cosmos DB has no secondary endpoint");
+        secondary = secondary_url.empty() ? protocol::secondary_of(endpoint)
+                                          : protocol::parse_endpoint(secondary_url);
+        require_protection(*secondary, credential.tokens_ != nullptr, options.allow_plain_http());
+    }
+    const bool speaks_tls = endpoint.at.tls || (secondary && secondary->at.tls);
+    if (speaks_tls || net::are_set(options.tls())) tls = std::make_shared<net::tls_client>(options.tls());
     if (!credential.tokens_) return;
-    // Who sees a token has it, whoever that is.
-    if (!endpoint.at.tls && !(here && options.allow_plain_http()))
-        throw error(errc::insecure_transport,
-                    "tokens would go over plain HTTP to " + endpoint.at.host
-                        + (here ? "; use https, or the option allow_plain_http" : "; use https"));
     std::string scope = options.token_scope();
     if (scope.empty()) scope = identity::default_scope(endpoint.at.host, mode);
     bearer =
@@ -54,7 +73,7 @@ credential credential_of(protocol::connection_settings& s) {
 std::shared_ptr<const account> account::from_connection_string(std::string_view text, store_options options) {
     protocol::connection_settings s = protocol::parse_connection_string(text);
     const credential c = credential_of(s);
-    return std::make_shared<const account>(s.endpoint, c, std::move(options));
+    return std::make_shared<const account>(s.endpoint, c, std::move(options), s.secondary_endpoint);
 }
 
 std::shared_ptr<const account> account::from_account_and_key(std::string name, secret key,

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "async/gate.hpp"
 #include "identity/authorizer.hpp"
 #include "protocol/endpoint.hpp"
+#include "protocol/retry_budget.hpp"
 
 #include <azkv/credential.hpp>
 #include <azkv/options.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,11 +23,13 @@ namespace identity {
 class bearer;
 }
 
-/// All that a store is made from, checked. Never changes.
+/// All that a store is made from, checked, and what its copies share.
 class account {
 public:
     /// Throws `azkv::error`, also if the credential would go over plain HTTP and the options do not allow it.
-    account(std::string_view endpoint, const credential& credential, store_options options);
+    /// `secondary`: where the second endpoint is, unless its URL follows from the first.
+    account(std::string_view endpoint, const credential& credential, store_options options,
+            std::string_view secondary = {});
 
     static std::shared_ptr<const account> from_connection_string(std::string_view text,
                                                                  store_options options);
@@ -44,6 +49,11 @@ public:
     std::shared_ptr<const identity::authorizer> authorizer; // null with a bearer
     std::shared_ptr<identity::bearer> bearer;               // null with an authorizer
     std::shared_ptr<net::tls_client> tls;                   // null where there is none to be spoken
+    std::optional<protocol::endpoint> secondary;            // for reads, if the options allow that
+
+    // What all stores made from it, and their operations, share. Safe between threads.
+    std::shared_ptr<protocol::retry_budget> budget;
+    std::shared_ptr<async::gate> gate; // those inside are operations under way
 };
 
 } // namespace azkv

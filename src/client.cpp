@@ -1,7 +1,6 @@
 #include "client.hpp"
 
 #include "async/cancellation.hpp"
-#include "codec/names.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/call_state.hpp"
 #include "protocol/operations.hpp"
@@ -11,10 +10,7 @@
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/uuid/uuid_io.hpp>
 
 #include <algorithm>
@@ -22,45 +18,50 @@
 
 namespace azkv {
 
+using std::chrono::steady_clock;
+
 namespace {
 
 // The oldest version whose 401 names the authority to ask for a token.
 // https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services
 constexpr std::string_view service_version = "2020-12-06";
 
+// Looks into the answer to a batch: one of its operations may have failed.
+void unwrap(operation& op, const protocol::request& r, net::exchange& x, protocol::call_state& state,
+            client::time_point began) {
+    try {
+        x.response = protocol::unwrap_batch(std::move(x.response), r.batch_size);
+    } catch (const error& e) {
+        state.remember(true);
+        op.sent(r, x, state.attempt(), began, std::nullopt, "the answer was not understood");
+        op.fail(e.code(), e.what(), e.details());
+    }
+}
+
+// `, after 3 attempts; the retry budget is used up`
+std::string tries(const protocol::call_state& state) {
+    std::string text;
+    if (state.attempt() > 1) text.append(", after " + std::to_string(state.attempt()) + " attempts");
+    const std::string_view reason = state.reason();
+    const bool tells_more = !reason.empty() && reason != protocol::call_state::no_attempt_left;
+    if (tells_more) text.append("; ").append(reason);
+    return text;
+}
+
+[[noreturn]] void fail(operation& op, const net::exchange& x, const protocol::endpoint& at,
+                       const protocol::call_state& state) {
+    // Without the place in Asio's sources that the code may carry.
+    op.fail(boost::system::error_code(x.error.value(), x.error.category()),
+            net::describe(x, at.host_header) + tries(state));
+}
+
 } // namespace
-
-std::string subject::text() const {
-    std::string text(operation);
-    if (key) text += ' ' + codec::in_quotes(*key);
-    return text + " in " + codec::in_quotes(collection);
-}
-
-void subject::fail(boost::system::error_code code, const std::string& why, diagnostics details) const {
-    if (details.key.empty() && key) details.key = *key;
-    throw error(code, text() + ": " + why, std::move(details));
-}
-
-void subject::fail(const protocol::response& r) const {
-    protocol::service_error said = protocol::read_error(r);
-    const errc code = protocol::classify(r, said);
-    diagnostics details;
-    details.status = static_cast<int>(r.status);
-    details.service_code = std::move(said.code);
-    details.server_message = std::move(said.message);
-    details.request_id = r.request_id;
-    fail(code, make_error_code(code).message() + " (HTTP " + std::to_string(r.status) + ')',
-         std::move(details));
-}
 
 client::client(asio::any_io_executor executor, bool executor_outlives_calls,
                std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport)
     : executor_(std::move(executor)), executor_outlives_calls_(executor_outlives_calls),
-      account_(std::move(account)), transport_(std::move(transport)) {}
-
-client::time_point client::deadline() const {
-    return std::chrono::steady_clock::now() + account_->options.timeout();
-}
+      account_(std::move(account)), transport_(std::move(transport)),
+      cleared_(account_->gate, [t = transport_.get()] { t->close(); }) {}
 
 std::string client::new_id() const {
     const std::lock_guard lock(ids_mutex_);
@@ -68,8 +69,8 @@ std::string client::new_id() const {
 }
 
 // All but the body. The date and the signature in it are of this moment.
-std::string client::head(const protocol::request& r, std::string_view id, const secret& token) const {
-    const protocol::endpoint& at = account_->endpoint;
+std::string client::head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
+                         const secret& token) const {
     std::string target = at.base_path + r.path;
     const auto& authorizer = account_->authorizer;
     const std::string_view credential = authorizer ? authorizer->query() : std::string_view();
@@ -77,7 +78,8 @@ std::string client::head(const protocol::request& r, std::string_view id, const 
     if (!credential.empty()) target.append(r.query.empty() ? "?" : "&").append(credential);
 
     std::string head;
-    head.reserve(target.size() + token.reveal().size() + 640); // whole: growing would leave copies
+    // Whole: growing would leave copies.
+    head.reserve(target.size() + token.reveal().size() + op.trace().size() + 640);
     head.append(r.method).append(" ").append(target).append(" HTTP/1.1\r\n");
     head.append("Host: ").append(at.host_header).append("\r\n");
     head.append("User-Agent: azkv/" AZKV_VERSION_STRING "\r\n"
@@ -85,7 +87,8 @@ std::string client::head(const protocol::request& r, std::string_view id, const 
                 "DataServiceVersion: 3.0\r\n"
                 "MaxDataServiceVersion: 3.0;NetFx\r\n");
     head.append("x-ms-version: ").append(service_version).append("\r\n");
-    head.append("x-ms-client-request-id: ").append(id).append("\r\n");
+    head.append("x-ms-client-request-id: ").append(op.id()).append("\r\n");
+    head.append(op.trace());
     if (!r.if_match.empty()) head.append("If-Match: ").append(r.if_match).append("\r\n");
     if (!r.prefer.empty()) head.append("Prefer: ").append(r.prefer).append("\r\n");
     if (!r.content_type.empty()) {
@@ -105,95 +108,122 @@ std::string client::head(const protocol::request& r, std::string_view id, const 
     return head;
 }
 
-asio::awaitable<secret> client::token(token_request request, secret rejected, subject about,
+asio::awaitable<secret> client::token(operation& op, token_request request, secret rejected,
                                       time_point deadline) const {
-    const identity::token_caller caller(executor_, executor_outlives_calls_, deadline);
+    const identity::token_caller caller(executor_, executor_outlives_calls_, deadline, account_->gate);
     try {
         co_return co_await account_->bearer->token(std::move(request), std::move(rejected), caller);
     } catch (const error& e) {
-        about.fail(e.code(), std::string("logging in: ") + e.what(), e.details());
+        op.fail(e.code(), std::string("logging in: ") + e.what(), e.details());
     }
 }
 
-asio::awaitable<answer> client::call(const protocol::request& r, subject about, time_point deadline) const {
+asio::awaitable<void> client::pause(operation& op, std::chrono::milliseconds delay) const {
+    const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
+    async::throw_if_cancelled(cancellation);
+    if (delay.count() == 0) co_return;
+    const auto over = std::make_shared<async::event>(executor_);
+    const async::gate::notice cleared(account_->gate, [over] { over->set(); });
+    co_await over->wait(steady_clock::now() + delay);
+    if (account_->gate->is_cleared()) op.fail(errc::closed, make_error_code(errc::closed).message());
+}
+
+asio::awaitable<answer> client::call(operation& op, const protocol::request& r, time_point deadline,
+                                     bool maybe_applied) const {
     using action = protocol::call_state::action;
-    const std::string id = new_id();
     const store_options& options = account_->options;
     protocol::retry_policy policy;
     policy.max_attempts = options.max_attempts();
     policy.first = options.first_backoff();
     policy.longest = options.longest_backoff();
-    protocol::call_state state(policy, deadline, static_cast<std::uint32_t>(std::hash<std::string>()(id)));
+    policy.secondary = r.method == "GET" && !r.continues && account_->secondary;
+    if (!r.content_type.empty()) policy.judge = &protocol::retry_policy::write_rule; // not an erasure
+    protocol::call_state state(policy, deadline, op.seed(), account_->budget.get());
+    state.remember(maybe_applied);
+    account_->budget->earn();
     const std::shared_ptr<identity::bearer>& bearer = account_->bearer;
     secret token;
     std::optional<token_request> answered; // what was asked for when the service challenged the first token
 
-    for (;;) {
-        if (bearer && !answered && !bearer->must_discover()) {
-            token = bearer->at_hand();
-            if (token.empty()) token = co_await this->token(bearer->request(), secret(), about, deadline);
-        }
-        answer a;
-        net::exchange x;
-        x.to = &account_->endpoint.at;
-        x.head = head(r, id, token);
-        x.body = r.body;
-        x.deadline = std::min(deadline, std::chrono::steady_clock::now() + options.attempt_timeout());
-        co_await transport_->run(x);
-        if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
-
-        if (bearer && !x.error && x.response.status == 401 && !answered) {
-            answered = bearer->answer_to(x.response);
-            if (answered) {
-                state.remember(x.maybe_applied_before);
-                token = co_await this->token(*answered, token, about, deadline);
-                continue;
+    try {
+        for (;;) {
+            if (bearer && !answered && !bearer->must_discover()) {
+                token = bearer->at_hand();
+                if (token.empty()) token = co_await this->token(op, bearer->request(), secret(), deadline);
             }
-            bearer->distrust(token);
+            const bool at_secondary = state.at_secondary();
+            const protocol::endpoint& at = at_secondary ? *account_->secondary : account_->endpoint;
+            const int attempt = state.attempt();
+            const time_point began = steady_clock::now();
+            answer a;
+            net::exchange x;
+            x.to = &at.at;
+            x.head = head(op, r, at, token);
+            x.body = r.body;
+            x.deadline = deadline;
+            x.attempt_timeout = options.attempt_timeout();
+            co_await transport_->run(x);
+            if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
+
+            if (bearer && !x.error && x.response.status == 401 && !answered && !at_secondary) {
+                answered = bearer->answer_to(x.response);
+                if (answered) {
+                    state.remember(x.maybe_applied_before);
+                    op.sent(r, x, attempt, began, std::chrono::milliseconds(0), "another token is wanted");
+                    token = co_await this->token(op, *answered, token, deadline);
+                    continue;
+                }
+                bearer->distrust(token);
+            }
+            const protocol::clocks now = protocol::clocks::now();
+            action next;
+            if (x.error) {
+                next = state.on_error(x.error, x.maybe_applied, now);
+            } else {
+                if (r.batch_size > 0) unwrap(op, r, x, state, began);
+                // Remembered before this answer is judged: it says nothing of earlier sendings.
+                a.maybe_applied_before = state.maybe_applied() || x.maybe_applied_before;
+                next = state.on_response(x.response, x.maybe_applied_before, now);
+            }
+            const bool again = next == action::wait;
+            op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
+                    state.reason());
+            if (next == action::done) {
+                a.response = std::move(x.response);
+                if (!a.response.ok()) a.tries = tries(state);
+                a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
+                if (answered && a.response.status != 401) bearer->remember(*answered);
+                co_return a;
+            }
+            if (next == action::fail) fail(op, x, at, state);
+            co_await pause(op, state.delay());
         }
-        const protocol::clocks now = protocol::clocks::now();
-        action next;
-        if (x.error) {
-            next = state.on_error(x.error, x.maybe_applied, now);
-        } else {
-            if (r.batch_size > 0)
-                x.response =
-                    about.check([&] { return protocol::unwrap_batch(std::move(x.response), r.batch_size); });
-            // Remembered before this answer is judged: it says nothing of earlier sendings.
-            a.maybe_applied_before = state.maybe_applied() || x.maybe_applied_before;
-            next = state.on_response(x.response, x.maybe_applied_before, now);
-        }
-        if (next == action::done) {
-            a.response = std::move(x.response);
-            if (answered && a.response.status != 401) bearer->remember(*answered);
-            co_return a;
-        }
-        if (next == action::fail) {
-            std::string why = net::describe(x, account_->endpoint.host_header);
-            if (state.attempt() > 1) why.append(", after " + std::to_string(state.attempt()) + " attempts");
-            // Without the place in Asio's sources that the code may carry.
-            about.fail(boost::system::error_code(x.error.value(), x.error.category()), why);
-        }
-        const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
-        async::throw_if_cancelled(cancellation);
-        asio::steady_timer pause(co_await asio::this_coro::executor, state.delay());
-        co_await pause.async_wait(asio::use_awaitable);
+    } catch (const error& e) {
+        const bool unknown = maybe_applied || (r.changes_entities && state.maybe_applied());
+        if (!unknown) throw;
+        diagnostics details = e.details();
+        details.outcome_unknown = true;
+        throw error(e.code(), std::string(e.what()) + maybe_applied_text, std::move(details));
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) op.abort();
+        throw;
     }
 }
 
-asio::awaitable<answer> client::write(const protocol::request& r, std::string_view table, subject about,
+asio::awaitable<answer> client::write(operation& op, const protocol::request& r, std::string_view table,
                                       time_point deadline) const {
-    answer a = co_await call(r, about, deadline);
+    answer a = co_await call(op, r, deadline);
     const bool no_table =
         a.response.status == 404 && protocol::read_error(a.response).code == "TableNotFound";
     if (no_table) {
         const protocol::request create = protocol::create_table(table);
-        const answer created = co_await call(create, about, deadline);
+        const answer created = co_await call(op, create, deadline, a.maybe_applied);
         // Someone else, or an attempt whose answer was lost, may have been faster.
         const bool exists = created.response.status == 409
                             && protocol::read_error(created.response).code == "TableAlreadyExists";
-        if (!created.response.ok() && !exists) about.fail(created.response);
-        a = co_await call(r, about, deadline);
+        if (!created.response.ok() && !exists) op.fail(created);
+        // An attempt that was given up for lost may come late, to the new table.
+        a = co_await call(op, r, deadline, a.maybe_applied);
     }
     co_return a;
 }

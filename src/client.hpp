@@ -3,6 +3,7 @@
 #include "account.hpp"
 #include "identity/bearer.hpp"
 #include "net/transport.hpp"
+#include "operation.hpp"
 #include "protocol/message.hpp"
 
 #include <azkv/error.hpp>
@@ -16,53 +17,16 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace azkv {
 
 namespace asio = boost::asio;
 
-/// Which operation a request belongs to, for messages. It refers to the operation's own arguments.
-class subject {
-public:
-    std::string_view operation;
-    std::string_view collection;
-    const std::string* key = nullptr;
-
-    /// `get "k" in "data"`
-    std::string text() const;
-
-    /// The failure of this operation for a reason found before or after the exchange.
-    [[noreturn]] void fail(boost::system::error_code code, const std::string& why,
-                           diagnostics details = {}) const;
-
-    /// The failure that a response tells of.
-    [[noreturn]] void fail(const protocol::response& r) const;
-
-    /// Calls `f`; an `azkv::error` that it throws is thrown on as a failure of this operation.
-    template <class F>
-    decltype(auto) check(F f) const {
-        try {
-            return f();
-        } catch (const error& e) {
-            fail(e.code(), e.what(), e.details());
-        }
-    }
-};
-
-/// The answer to a call.
-class answer {
-public:
-    answer() {}
-
-    protocol::response response;
-    /// An earlier attempt of the same call may have been applied without being seen to be.
-    bool maybe_applied_before = false;
-};
-
 /// Makes calls to the service of one account: signs them, sends them, and retries them. Safe to share.
 class client {
 public:
-    using time_point = std::chrono::steady_clock::time_point;
+    using time_point = operation::clock::time_point;
 
     /// `executor_outlives_calls`: somebody runs the executor also when no call is under way.
     client(asio::any_io_executor executor, bool executor_outlives_calls,
@@ -70,31 +34,50 @@ public:
 
     const azkv::account& account() const { return *account_; }
 
-    /// When a call that begins now must be done.
-    time_point deadline() const;
+    std::shared_ptr<const azkv::account> shared_account() const { return account_; }
 
     /// Sends `r` until there is an answer that is worth no further attempt. Throws `azkv::error` when there
-    /// is none; a response that tells of a failure is an answer.
-    asio::awaitable<answer> call(const protocol::request& r, subject about, time_point deadline) const;
+    /// is none; a response that tells of a failure is an answer. `maybe_applied`: the
+    /// operation may have been applied before.
+    asio::awaitable<answer> call(operation& op, const protocol::request& r, time_point deadline,
+                                 bool maybe_applied = false) const;
 
     /// A write: as `call`, but when the service says that the table does not exist it is created first.
-    asio::awaitable<answer> write(const protocol::request& r, std::string_view table, subject about,
+    asio::awaitable<answer> write(operation& op, const protocol::request& r, std::string_view table,
                                   time_point deadline) const;
 
     /// A new UUID, as text.
     std::string new_id() const;
 
 private:
-    std::string head(const protocol::request& r, std::string_view id, const secret& token) const;
-    asio::awaitable<secret> token(token_request request, secret rejected, subject about,
+    std::string head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
+                     const secret& token) const;
+    asio::awaitable<secret> token(operation& op, token_request request, secret rejected,
                                   time_point deadline) const;
+    asio::awaitable<void> pause(operation& op, std::chrono::milliseconds delay) const;
 
     asio::any_io_executor executor_;
     bool executor_outlives_calls_;
     std::shared_ptr<const azkv::account> account_;
     std::shared_ptr<net::transport> transport_;
+    async::gate::notice cleared_; // closes the transport
     mutable std::mutex ids_mutex_;
     mutable boost::uuids::random_generator_mt19937 ids_; // guarded by ids_mutex_
+};
+
+/// A client, and the trace that what is done with it belongs to.
+class traced_client {
+public:
+    traced_client(std::shared_ptr<const azkv::client> client, std::string trace)
+        : client(std::move(client)), trace(std::move(trace)) {}
+
+    /// An operation begins. `about` and this must outlive it.
+    operation begin(subject about, bool in_parts = false) const {
+        return operation(client->shared_account(), about, client->new_id(), trace, in_parts);
+    }
+
+    const std::shared_ptr<const azkv::client> client;
+    const std::string trace; // headers
 };
 
 } // namespace azkv

@@ -1,5 +1,5 @@
-#include "client.hpp"
 #include "codec/names.hpp"
+#include "subject.hpp"
 
 #include <azkv/convert.hpp>
 
@@ -94,7 +94,7 @@ value as_value(json::value v) {
 
 void fail_get_as(const error& e, const std::string& key, const std::string& collection) {
     const subject about{"get_as", collection, &key};
-    about.fail(e.code(), e.what(), e.details());
+    throw about.failure(e.code(), e.what(), e.details());
 }
 
 } // namespace detail

@@ -38,6 +38,7 @@ public:
         case errc::credential_unavailable: return "the credential is not available here";
         case errc::authentication_failed: return "no token was given";
         case errc::proxy_failed: return "the proxy does not lead there";
+        case errc::closed: return "the store was closed";
         }
         return "unknown error";
     }
@@ -108,5 +109,25 @@ error::error(error_code code, std::string what, diagnostics details)
       details_(std::make_shared<const diagnostics>(std::move(details))) {}
 
 error::~error() = default; // here, so that there is one type_info
+
+namespace {
+
+diagnostics with_outcome(diagnostics d, bool unknown) {
+    d.outcome_unknown = unknown;
+    return d;
+}
+
+} // namespace
+
+put_all_error::put_all_error(const error& first, std::string what, std::vector<std::string> not_written,
+                             std::vector<std::string> unknown)
+    : error(first.code(), std::move(what), with_outcome(first.details(), !unknown.empty())) {
+    auto all = std::make_shared<lists>();
+    all->not_written = std::move(not_written);
+    all->unknown = std::move(unknown);
+    lists_ = std::move(all);
+}
+
+put_all_error::~put_all_error() = default;
 
 } // namespace azkv

@@ -1,23 +1,9 @@
-#include <azkv/error.hpp>
+#include "require.hpp"
+
 #include <azkv/options.hpp>
 #include <azkv/token_credential.hpp>
 
 namespace azkv {
-
-namespace {
-
-void require(bool holds, const char* message) {
-    if (!holds) throw error(errc::invalid_argument, message);
-}
-
-void require_time(std::chrono::milliseconds t, const char* name) {
-    // A year keeps every deadline within the range of the clocks.
-    const bool sane = t.count() >= 1 && t <= std::chrono::hours(24 * 365);
-    if (!sane)
-        throw error(errc::invalid_argument, std::string(name) + " must be at least 1 ms and at most a year");
-}
-
-} // namespace
 
 store_options::store_options() = default;
 store_options::~store_options() = default;
@@ -74,6 +60,23 @@ store_options& store_options::backoff(milliseconds first, milliseconds longest) 
     return *this;
 }
 
+store_options& store_options::retry_budget(double share) {
+    require(share >= 0 && share <= 100, "retry_budget must be from 0 to 100");
+    retry_budget_ = share;
+    return *this;
+}
+
+store_options& store_options::secondary_reads(bool allow) {
+    secondary_reads_ = allow;
+    return *this;
+}
+
+store_options& store_options::max_transactions(std::size_t n) {
+    require(n >= 1 && n <= 1'000, "max_transactions must be from 1 to 1000");
+    max_transactions_ = n;
+    return *this;
+}
+
 store_options& store_options::max_connections(std::size_t n) {
     require(n >= 1 && n <= 65'535, "max_connections must be from 1 to 65535");
     max_connections_ = n;
@@ -110,6 +113,17 @@ store_options& store_options::token_scope(std::string scope) {
 
 store_options& store_options::tenant_discovery(bool discover) {
     tenant_discovery_ = discover;
+    return *this;
+}
+
+store_options& store_options::observer(observer_function f) {
+    observer_ = std::move(f);
+    return *this;
+}
+
+store_options& store_options::logger(azkv::log_level most, logger_function f) {
+    log_level_ = most;
+    logger_ = std::move(f);
     return *this;
 }
 

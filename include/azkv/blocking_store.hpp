@@ -3,6 +3,7 @@
 #include <azkv/config.hpp>
 #include <azkv/store.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <map>
@@ -72,8 +73,9 @@ private:
 /// each of which blocks the calling thread until it is done.
 ///
 /// A call runs an `io_context` of its own on the calling thread; there is no thread behind it. Thread safety:
-/// any number of threads may call one object at once, each over a connection of its own; between calls the
-/// connections are kept for reuse. A call from inside a running coroutine blocks that thread, and no more.
+/// any number of threads may call one object at once, each over a connection of its own, a `put_all` over
+/// several; between calls the connections are kept for reuse. A call from inside a running coroutine blocks
+/// that thread, and no more.
 class AZKV_DECL blocking_store {
 public:
     /// As `store::from_connection_string`.
@@ -100,8 +102,10 @@ public:
 
     void put(std::string key, value v, std::string collection = default_collection);
 
+    /// `progress` is called on the calling thread.
     void put_all(std::vector<std::pair<std::string, value>> pairs,
-                 std::string collection = default_collection, std::size_t batch_size = 100);
+                 std::string collection = default_collection, std::size_t batch_size = 100,
+                 put_all_progress progress = {});
 
     std::optional<value> get(std::string key, std::string collection = default_collection,
                              projection select = {});
@@ -124,12 +128,20 @@ public:
     blocking_query query(std::string filter, std::string collection = default_collection,
                          projection select = {});
 
+    /// As `store::with_traceparent`. Shares the connections, and may outlive this.
+    blocking_store with_traceparent(std::string_view traceparent, std::string_view tracestate = {}) const;
+
+    /// As `store::close`: also for calls on other threads, and for the objects that `with_traceparent` made.
+    bool close(std::chrono::milliseconds limit = std::chrono::seconds(30));
+
 private:
     friend class blocking_query;
     class implementation;
     explicit blocking_store(std::shared_ptr<const account>);
+    blocking_store(std::shared_ptr<implementation>, std::string trace);
 
     std::shared_ptr<implementation> impl_;
+    std::string trace_; // headers
 };
 
 } // namespace azkv

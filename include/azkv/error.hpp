@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace azkv {
 
@@ -29,11 +30,12 @@ enum class errc {
     throttled,                 ///< 429, or 503 `ServerBusy`: still so after the retries
     server_error,              ///< 5xx: still so after the retries
     bad_response,              ///< the answer was not understood
-    timed_out,                 ///< a deadline passed; a write may or may not have been applied
+    timed_out,                 ///< a deadline passed; see `error::outcome_unknown`
     type_mismatch,             ///< a value does not fit the type that was asked for
     credential_unavailable,    ///< a source of tokens is not set up here; a chain goes on to its next
     authentication_failed,     ///< no token: the authority, or the tool that should give one, refused
     proxy_failed,              ///< the proxy does not lead to the service
+    closed,                    ///< the store was closed; what was under way may or may not have been applied
 };
 
 /// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.
@@ -67,11 +69,12 @@ class AZKV_DECL diagnostics {
 public:
     diagnostics() {}
 
-    int status = 0;             ///< HTTP status; 0 when no response arrived
-    std::string service_code;   ///< such as `TableNotFound`; may be empty
-    std::string server_message; ///< may be empty
-    std::string request_id;     ///< the service's `x-ms-request-id`, to quote to its support; may be empty
-    std::string key;            ///< the caller's key that the failure belongs to; may be empty
+    int status = 0;               ///< HTTP status; 0 when no response arrived
+    std::string service_code;     ///< such as `TableNotFound`; may be empty
+    std::string server_message;   ///< may be empty
+    std::string request_id;       ///< the service's `x-ms-request-id`, to quote to its support; may be empty
+    std::string key;              ///< the caller's key that the failure belongs to; may be empty
+    bool outcome_unknown = false; ///< a write that may have been applied all the same, or may yet be
 };
 
 /// Every failure of the library. `what()` says which operation on which key failed and why, in one line,
@@ -101,9 +104,42 @@ public:
     /// The key that failed, also when it was one of many in `put_all`.
     const std::string& key() const noexcept { return details_->key; }
 
+    /// Whether a write failed in such a way that it may have been applied all the same: the answer was lost,
+    /// or was one after which the service may have gone on (408, 5xx, also `ServerBusy`). False: it was
+    /// certainly not applied, or it was a read.
+    /// (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations)
+    bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
+
 private:
     std::shared_ptr<const std::string> what_; // shared: copying an exception must not throw
     std::shared_ptr<const diagnostics> details_;
+};
+
+/// What `put_all` could not do. All pairs whose keys are in neither list are written. `code()` and the
+/// diagnostics are those of the first transaction that failed; `outcome_unknown()` tells whether there are
+/// keys of the second kind.
+class AZKV_DECL put_all_error : public error {
+public:
+    put_all_error(const error& first, std::string what, std::vector<std::string> not_written,
+                  std::vector<std::string> unknown);
+    ~put_all_error() override;
+
+    /// The keys that were certainly not written, in the order of the pairs.
+    const std::vector<std::string>& not_written() const noexcept { return lists_->not_written; }
+
+    /// The keys that may or may not have been written: those of one transaction all or none.
+    const std::vector<std::string>& unknown() const noexcept { return lists_->unknown; }
+
+private:
+    class lists {
+    public:
+        lists() {}
+
+        std::vector<std::string> not_written;
+        std::vector<std::string> unknown;
+    };
+
+    std::shared_ptr<const lists> lists_;
 };
 
 } // namespace azkv

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <azkv/config.hpp>
+#include <azkv/event.hpp>
 #include <azkv/proxy.hpp>
 #include <azkv/tls_options.hpp>
 #include <azkv/value.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace azkv {
@@ -49,8 +52,8 @@ public:
 
     milliseconds timeout() const noexcept { return timeout_; }
 
-    /// The longest time for one attempt, from asking for a connection to the last byte of the answer.
-    /// Default: 40 s, above the service's own limit of 30 s.
+    /// The longest time for one attempt, from having a connection, which may have to be made first, to the
+    /// last byte of the answer. Default: 40 s, above the service's own limit of 30 s.
     store_options& attempt_timeout(milliseconds);
 
     milliseconds attempt_timeout() const noexcept { return attempt_timeout_; }
@@ -62,18 +65,47 @@ public:
 
     /// How many attempts a request gets at most, the first included. Default: 4; 1 never retries. Not
     /// counted: the quiet repeat, once an attempt, when a kept connection turns out to have been closed by
-    /// the peer. A write that had to make its table first begins anew.
+    /// the peer; what is asked of the primary because the secondary has no answer; and, unless it is 1, a
+    /// write to a table that is being deleted, which is repeated until the deadline. A write that had to make
+    /// its table first begins anew.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }
 
     /// The pause before the first retry, doubled for each further one up to `longest`, each with jitter.
-    /// A pause that the service asks for is used instead. Default: 100 ms and 10 s.
+    /// A pause that the service asks for is used instead, with up to a tenth of it added, so that not all
+    /// come back at the same moment. Default: 100 ms and 10 s.
     store_options& backoff(milliseconds first, milliseconds longest);
 
     milliseconds first_backoff() const noexcept { return first_backoff_; }
 
     milliseconds longest_backoff() const noexcept { return longest_backoff_; }
+
+    /// How many retries all calls of the store may add to its traffic, as a share of its requests. Beyond 40
+    /// that are held in reserve (40 times the share, if that is more than 1), and 6 more each second, each
+    /// request that is sent for the first time earns this share of a retry; a call that finds none left fails
+    /// with what it has. So a service in trouble is not given the rest. Default: 0.15. From 0, which leaves
+    /// the reserve and what time adds, to 100, as good as no limit. (For no retries: `max_attempts(1)`.)
+    store_options& retry_budget(double share);
+
+    double retry_budget() const noexcept { return retry_budget_; }
+
+    /// Whether reads that fail at the primary endpoint are tried at the secondary one, every other attempt:
+    /// for accounts with read access to their second region (RA-GRS, RA-GZRS). What is read there may be
+    /// older than what was written, and a listing may lack rows. That a key or a table is absent is believed
+    /// of the primary only, and listings of more than a page are read there. Default: false. Not in cosmos
+    /// mode (errc::invalid_argument when the store is made). Its URL is that of the primary with `-secondary`
+    /// behind the account, or the connection string's `TableSecondaryEndpoint`.
+    /// (https://learn.microsoft.com/azure/storage/common/storage-redundancy)
+    store_options& secondary_reads(bool allow);
+
+    bool secondary_reads() const noexcept { return secondary_reads_; }
+
+    /// How many transactions a `put_all` has under way at the same time. Each takes a connection and up to 4
+    /// MiB. Default: 8. From 1 to 1,000.
+    store_options& max_transactions(std::size_t);
+
+    std::size_t max_transactions() const noexcept { return max_transactions_; }
 
     /// How many connections the store opens at most; further calls wait their turn. Default: 64. From 1
     /// to 65,535. (A `blocking_store` has one for each thread that calls it at the same time, whatever is
@@ -88,7 +120,9 @@ public:
 
     milliseconds idle_timeout() const noexcept { return idle_timeout_; }
 
-    /// The largest response body that is accepted, in bytes. Default: 64 MiB. At least 64 KiB.
+    /// The largest response body that is accepted, in bytes. Default: 64 MiB. At least 64 KiB. (So that what
+    /// it becomes in memory is bounded as well: a page may have 10,000 rows, an entity 2,048 properties with
+    /// their annotations, and all of an answer 4,000,000 JSON values.)
     store_options& max_response_size(std::size_t);
 
     std::size_t max_response_size() const noexcept { return max_response_size_; }
@@ -123,6 +157,25 @@ public:
 
     bool tenant_discovery() const noexcept { return tenant_discovery_; }
 
+    using observer_function = std::function<void(const event&)>;
+
+    /// Is called after each attempt and after each operation, for metrics and traces. On the thread that the
+    /// operation runs on, so by several at once if there are several; it must not block. What it throws is
+    /// dropped. Default: none.
+    store_options& observer(observer_function);
+
+    const observer_function& observer() const noexcept { return observer_; }
+
+    using logger_function = std::function<void(log_level, std::string_view line)>;
+
+    /// Gets the same as lines of text, those of the level `most` and above. A line has no line end, and is
+    /// valid during the call. As for threads and exceptions it is like the observer. Default: none.
+    store_options& logger(log_level most, logger_function);
+
+    const logger_function& logger() const noexcept { return logger_; }
+
+    azkv::log_level log_level() const noexcept { return log_level_; }
+
 private:
     std::optional<service_mode> mode_;
     std::string partition_ = default_partition;
@@ -133,6 +186,9 @@ private:
     int max_attempts_ = 4;
     milliseconds first_backoff_{100};
     milliseconds longest_backoff_{10'000};
+    double retry_budget_ = 0.15;
+    bool secondary_reads_ = false;
+    std::size_t max_transactions_ = 8;
     std::size_t max_connections_ = 64;
     milliseconds idle_timeout_{60'000};
     std::size_t max_response_size_ = std::size_t{64} << 20;
@@ -141,6 +197,9 @@ private:
     bool allow_plain_http_ = false;
     std::string token_scope_;
     bool tenant_discovery_ = false;
+    observer_function observer_;
+    logger_function logger_;
+    azkv::log_level log_level_ = azkv::log_level::warning;
 };
 
 } // namespace azkv

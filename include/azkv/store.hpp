@@ -12,7 +12,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +35,10 @@ template <class T>
 class converted_to {};
 } // namespace detail
 
+/// Is told how far a `put_all` is: how many of its keys are written, of how many. With g++ 12 a lambda with
+/// captures must be named before the statement that awaits.
+using put_all_progress = std::function<void(std::size_t done, std::size_t total)>;
+
 /// A key-value store over Azure Table Storage or Azure Cosmos DB for Table.
 ///
 /// A *collection* is a table. A *key* is a row of the store's partition (`store_options::partition`). A
@@ -48,8 +54,10 @@ class converted_to {};
 /// - Cancellation: terminal, through Asio's cancellation slots. It completes within milliseconds with
 ///   `asio::error::operation_aborted` and closes the connection in use. A write that was under way may or
 ///   may not have been applied.
-/// - Retries: 408, 429, 500, 502, 503, 504 and lost connections, as the options say. All operations may be
-///   repeated without harm.
+/// - Retries: 408, 429, 500, 502, 503, 504 and lost connections, as the options say, also when the service
+///   hides them in its answer to a transaction; a write to a table that is being deleted, until it is gone.
+///   All operations may be repeated without harm. A write that was given up for lost may reach the service
+///   late, even after the next write of the same key: `error::outcome_unknown` tells of such.
 /// - Thread safety: any number of threads and coroutines may use one store, and copies of it, at once.
 /// - Lifetimes: an operation keeps what it needs; the store may be moved or destroyed meanwhile. (A store
 ///   that was moved from can only be assigned to or destroyed.) Like any
@@ -98,14 +106,21 @@ public:
     asio::awaitable<void> put(std::string key, value v, std::string collection = default_collection);
 
     /// Stores many pairs, in entity group transactions of at most `batch_size` (1 to 100) operations and
-    /// 4 MiB (2 MB in cosmos mode). Each transaction is atomic; all of them together are not. Of several
-    /// pairs with one key the last wins. All pairs are checked before the first is sent.
+    /// 4 MiB (2 MB in cosmos mode), several at the same time (`store_options::max_transactions`). Each
+    /// transaction is atomic; all of them together are not. Of several pairs with one key the last wins. All
+    /// pairs are checked before the first is sent. `progress` is called after each transaction, on the
+    /// caller's executor, by one thread at a time; what it throws ends the call, when the transactions that
+    /// are under way have ended.
     ///
-    /// Errors: the transactions are sent in the order of the pairs; the first that fails ends the call, and
-    /// `error::key()` is the key that made it fail. Earlier transactions stay written.
+    /// Errors: when a transaction fails the others go on, unless the credentials are at fault. At the end
+    /// `azkv::put_all_error` names each key that was not written; `error::key()` is one that made its
+    /// transaction fail, if the service told. What is wrong with an argument is an `azkv::error`, and nothing
+    /// was sent. Cancellation: transactions that are under way may or may not be applied, no other is begun;
+    /// which ones is not told, nor when `progress` throws.
     /// (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions)
     asio::awaitable<void> put_all(std::vector<std::pair<std::string, value>> pairs,
-                                  std::string collection = default_collection, std::size_t batch_size = 100);
+                                  std::string collection = default_collection, std::size_t batch_size = 100,
+                                  put_all_progress progress = {});
 
     /// The value of `key`, or those members of it that `select` names. Absent key, absent table: nullopt.
     asio::awaitable<std::optional<value>> get(std::string key, std::string collection = default_collection,
@@ -139,6 +154,24 @@ public:
     /// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
     async_generator<entry> query(std::string filter, std::string collection = default_collection,
                                  projection select = {});
+
+    /// The same store, whose operations are part of a trace of the caller's: their requests carry these
+    /// headers. Throws `azkv::error` (errc::invalid_argument) for what is no `traceparent`, or one longer
+    /// than 256 characters. A `tracestate` that is none, or longer than 2,048, is left out.
+    /// (https://www.w3.org/TR/trace-context/)
+    store with_traceparent(std::string_view traceparent, std::string_view tracestate = {}) const;
+
+    /// Closes the store and all its copies: from now on operations fail with errc::closed. Those that are
+    /// under way, generators only inside `next()`, may go on until `limit` has passed; then they end with
+    /// errc::closed, too, for which another second is allowed. Zero ends them at once. Result: whether none
+    /// had to be ended. When it is done the connections are closed, and the observer is told no more but of
+    /// operations that are refused. May be called more than once, but not from inside one of the store's
+    /// operations, which it would wait for. Without it a store is closed when its last copy and the last
+    /// operation go.
+    ///
+    /// Errors: errc::invalid_argument if the limit is not from 0 to a year. Cancellation: the wait ends; the
+    /// store takes no operations any more.
+    asio::awaitable<bool> close(std::chrono::milliseconds limit = std::chrono::seconds(30));
 
 private:
     friend class detail::store_access;

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <azkv/config.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace azkv {
+
+enum class event_kind {
+    attempt,   ///< one request was sent, and answered or lost
+    operation, ///< an operation has ended: its caller has the result, or the error
+};
+
+/// What a store tells of its work: after each attempt to send a request, and after each operation, but for a
+/// query that is left before its last page, and an operation that is cancelled before or between its
+/// requests. Neither keys nor values, filters or credentials are in it. Valid during the call of the
+/// observer; copy what is to be kept.
+class AZKV_DECL event {
+public:
+    using duration = std::chrono::steady_clock::duration;
+
+    event() {}
+
+    event(const event&) = delete;
+    event& operator=(const event&) = delete;
+
+    event_kind kind = event_kind::attempt;
+    std::string_view operation;         ///< "put", "put_all", "get", "get_all", "query", "erase"
+    std::string_view collection;        ///< as the caller named it
+    std::string_view client_request_id; ///< one for each operation, sent with all of its requests
+    std::string_view traceparent;       ///< that of `store::with_traceparent`; may be empty
+    /// Of an attempt that of the network: success if an answer came, whatever its status. Of an operation
+    /// what its caller got; `boost::asio::error::operation_aborted` if it was cancelled.
+    boost::system::error_code error;
+    duration elapsed{0};            ///< with all waiting; of a query what its caller did between pages, too
+    std::size_t bytes_sent = 0;     ///< of HTTP, before TLS
+    std::size_t bytes_received = 0; ///< likewise
+    /// Counted from 1 for each request; one that is repeated with another token keeps its number. Of an
+    /// operation: how many attempts it made in all.
+    int attempt = 0;
+
+    // Of attempts, and of operations that failed.
+    unsigned status = 0;           ///< HTTP status; of a batch that of the part that failed; 0: no answer
+    std::string_view service_code; ///< such as `TableNotFound`; printable ASCII
+    std::string_view request_id;   ///< the service's; printable ASCII
+
+    // Of attempts only.
+    std::string_view
+        request; ///< "put entity", "get entity", "delete entity", "query entities", "batch", "create table"
+    std::string_view host;          ///< whom it was sent to, without the port
+    bool secondary = false;         ///< it went to the secondary endpoint
+    bool connection_reused = false; ///< a kept one that turns out to be closed is replaced, without an event
+    duration waited{0};             ///< for one of the connections to be free; not for a new one to be opened
+    bool retried = false;           ///< another attempt follows
+    duration retry_delay{0};        ///< after this pause
+    std::string_view retry_reason;  ///< why, or why none follows although it might help: "no attempt is left"
+};
+
+/// How important a line of the log is.
+enum class log_level {
+    error,   ///< an operation failed
+    warning, ///< an attempt failed and is repeated
+    info,    ///< a store was closed
+    debug,   ///< every attempt and every operation
+};
+
+} // namespace azkv

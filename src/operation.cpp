@@ -1,0 +1,137 @@
+#include "operation.hpp"
+
+#include "net/transport.hpp"
+#include "protocol/service_error.hpp"
+#include "watch.hpp"
+
+#include <azkv/event.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace azkv {
+
+namespace {
+
+// Texts of the network, which are shown to people.
+std::string printable(std::string_view text) {
+    constexpr std::size_t longest = 100;
+    std::string shown(text.substr(0, longest));
+    std::ranges::replace_if(
+        shown, [](char c) { return c <= ' ' || c > '~'; }, '?');
+    return shown;
+}
+
+} // namespace
+
+operation::clock::time_point operation::deadline() const {
+    return clock::now() + account_->options.timeout();
+}
+
+std::uint32_t operation::seed() {
+    constexpr std::uint32_t apart = 0x9E37'79B9; // wherever the first one lies
+    return static_cast<std::uint32_t>(std::hash<std::string>()(id_)) + apart * calls_++;
+}
+
+void operation::sent(const protocol::request& r, const net::exchange& x, int attempt, clock::time_point began,
+                     std::optional<std::chrono::milliseconds> next_after, std::string_view reason) {
+    ++attempts_;
+    bytes_sent_ += x.bytes_sent;
+    bytes_received_ += x.bytes_received;
+    // That a first token is asked for another is no trouble.
+    const bool trouble = next_after && x.response.status != 401;
+    const log_level level = trouble ? log_level::warning : log_level::debug;
+    if (!is_watched(account_->options, level)) return;
+    const std::string code =
+        x.error || x.response.ok() ? std::string() : printable(protocol::read_error(x.response).code);
+    const std::string request_id = printable(x.response.request_id);
+    event e;
+    e.kind = event_kind::attempt;
+    e.operation = about_.operation;
+    e.collection = about_.collection;
+    e.client_request_id = id_;
+    e.error = x.error;
+    e.elapsed = clock::now() - began;
+    e.bytes_sent = x.bytes_sent;
+    e.bytes_received = x.bytes_received;
+    e.attempt = attempt;
+    e.request = r.name;
+    e.host = x.to->host;
+    e.secondary = x.to != &account_->endpoint.at;
+    e.traceparent = traceparent();
+    e.status = x.error ? 0 : x.response.status;
+    e.service_code = code;
+    e.request_id = request_id;
+    e.connection_reused = x.connection_reused;
+    e.waited = x.waited;
+    e.retried = next_after.has_value();
+    e.retry_delay = next_after.value_or(std::chrono::milliseconds(0));
+    e.retry_reason = reason;
+    tell(account_->options, level, e);
+}
+
+void operation::end(boost::system::error_code ec, const diagnostics& details) {
+    const bool failed = ec && ec != boost::asio::error::operation_aborted;
+    const log_level level = failed ? log_level::error : log_level::debug;
+    if (!is_watched(account_->options, level)) return;
+    event e;
+    e.kind = event_kind::operation;
+    e.operation = about_.operation;
+    e.collection = about_.collection;
+    e.client_request_id = id_;
+    e.error = ec;
+    e.elapsed = clock::now() - began_;
+    e.bytes_sent = bytes_sent_;
+    e.bytes_received = bytes_received_;
+    e.attempt = attempts_;
+    e.traceparent = traceparent();
+    const std::string code = printable(details.service_code);
+    const std::string request_id = printable(details.request_id);
+    e.status = static_cast<unsigned>(details.status);
+    e.service_code = code;
+    e.request_id = request_id;
+    tell(account_->options, level, e);
+}
+
+void operation::abort() {
+    if (!in_parts_) end(boost::asio::error::operation_aborted);
+}
+
+void operation::fail(boost::system::error_code code, const std::string& why, diagnostics details) {
+    fail(about_, code, why, std::move(details));
+}
+
+void operation::fail(const answer& a, const std::string* key) {
+    const protocol::response& r = a.response;
+    protocol::service_error said = protocol::read_error(r);
+    const errc code = protocol::classify(r, said);
+    diagnostics details;
+    details.status = static_cast<int>(r.status);
+    details.service_code = std::move(said.code);
+    details.server_message = std::move(said.message);
+    details.request_id = r.request_id;
+    details.outcome_unknown = a.maybe_applied;
+    subject about = about_;
+    if (key) about.key = key;
+    fail(about, code,
+         make_error_code(code).message() + " (HTTP " + std::to_string(r.status) + ')' + a.tries
+             + (a.maybe_applied ? maybe_applied_text : ""),
+         std::move(details));
+}
+
+void operation::fail(const subject& about, boost::system::error_code code, const std::string& why,
+                     diagnostics details) {
+    if (!in_parts_) end(code, details);
+    throw about.failure(code, why, std::move(details));
+}
+
+// Of `traceparent: ..`, the first of the headers.
+std::string_view operation::traceparent() const {
+    const auto line = trace_.substr(0, trace_.find('\r'));
+    return line.substr(std::min(line.find(' ') + 1, line.size()));
+}
+
+} // namespace azkv

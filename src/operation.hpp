@@ -1,0 +1,128 @@
+#pragma once
+
+#include "account.hpp"
+#include "async/gate.hpp"
+#include "protocol/message.hpp"
+#include "subject.hpp"
+
+#include <azkv/error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace azkv {
+
+namespace net {
+class exchange;
+}
+
+inline constexpr char maybe_applied_text[] = "; it may have been applied all the same";
+
+/// The answer to a call.
+class answer {
+public:
+    answer() {}
+
+    protocol::response response;
+    /// An earlier attempt of the same call may have been applied without being seen to be.
+    bool maybe_applied_before = false;
+    /// Should the response tell of a failure: the request may have been applied all the same.
+    bool maybe_applied = false;
+    std::string tries; // how often it was tried, and why no more, if there is something to tell
+};
+
+/// One operation of a caller: what its requests have in common, and what is told of it to those who watch.
+/// One thread at a time uses it.
+class operation {
+public:
+    using clock = std::chrono::steady_clock;
+
+    /// `about` refers to texts that live as long as this does; so does `trace`, the headers of the caller's.
+    /// `in_parts`: the failure of one of its calls is not yet its own.
+    operation(std::shared_ptr<const azkv::account> account, subject about, std::string id,
+              std::string_view trace, bool in_parts = false)
+        : account_(std::move(account)), about_(about), id_(std::move(id)), trace_(trace),
+          in_parts_(in_parts) {}
+
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+
+    const azkv::account& account() const { return *account_; }
+
+    const subject& about() const { return about_; }
+
+    /// The client request id.
+    const std::string& id() const { return id_; }
+
+    /// What the jitter of its next call comes from.
+    std::uint32_t seed();
+
+    /// Headers, or empty.
+    std::string_view trace() const { return trace_; }
+
+    /// When a call that begins now must be done.
+    clock::time_point deadline() const;
+
+    /// To be held while work is done for it. Fails with errc::closed if the store takes no more.
+    class turn {
+    public:
+        explicit turn(operation& op) : pass_(*op.account().gate) {
+            if (!pass_) op.fail(errc::closed, make_error_code(errc::closed).message());
+        }
+
+    private:
+        async::gate::pass pass_;
+    };
+
+    /// A request was sent and judged. `reason`: why another attempt follows, or does not.
+    void sent(const protocol::request& r, const net::exchange& x, int attempt, clock::time_point began,
+              std::optional<std::chrono::milliseconds> next_after, std::string_view reason);
+
+    /// It ends with its result.
+    void succeed() { end({}); }
+
+    /// It ends because it was cancelled.
+    void abort();
+
+    /// It ends with an error, which this throws.
+    [[noreturn]] void fail(boost::system::error_code code, const std::string& why, diagnostics details = {});
+
+    /// The response tells of a failure. `key`: whose it is, if the operation has several.
+    [[noreturn]] void fail(const answer& a, const std::string* key = nullptr);
+
+    /// It ends like this.
+    void end(boost::system::error_code ec, const diagnostics& details = {});
+
+    /// Calls `f`; what it throws ends the operation.
+    template <class F>
+    decltype(auto) check(F f) {
+        try {
+            return f();
+        } catch (const error& e) {
+            fail(e.code(), e.what(), e.details());
+        }
+    }
+
+private:
+    std::string_view traceparent() const;
+    [[noreturn]] void fail(const subject& about, boost::system::error_code code, const std::string& why,
+                           diagnostics details);
+
+    std::shared_ptr<const azkv::account> account_;
+    const subject about_;
+    const std::string id_;
+    const std::string_view trace_;
+    const bool in_parts_;
+    const clock::time_point began_ = clock::now();
+    std::uint32_t calls_ = 0;
+    int attempts_ = 0;
+    std::size_t bytes_sent_ = 0;
+    std::size_t bytes_received_ = 0;
+};
+
+} // namespace azkv
