@@ -1,4 +1,5 @@
 #include "account.hpp"
+#include "protocol/trace_context.hpp"
 #include "store_implementation.hpp"
 
 #include <azkv/blocking_store.hpp>
@@ -93,7 +94,7 @@ public:
     }
 
     template <class Operation>
-    auto run(Operation operation) {
+    auto run(const std::string& trace, Operation operation) {
         class borrowed {
         public:
             explicit borrowed(implementation& owner) : owner_(owner), session(owner.borrow()) {}
@@ -105,7 +106,16 @@ public:
         };
 
         const borrowed b(*this);
-        return b.session->run(operation(b.session->store));
+        if (trace.empty()) return b.session->run(operation(b.session->store));
+        store traced = detail::store_access::traced(b.session->store, trace);
+        return b.session->run(operation(traced));
+    }
+
+    /// Drops what no call uses.
+    void drop_free() {
+        std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> dropped;
+        const std::lock_guard lock(mutex_);
+        dropped.swap(free_);
     }
 
 private:
@@ -117,10 +127,11 @@ private:
 /// A query, with the context that it runs on.
 class [[gnu::visibility("hidden")]] blocking_query::state {
 public:
-    state(std::shared_ptr<blocking_store::implementation> owner, std::string filter, std::string collection,
-          projection select)
+    state(std::shared_ptr<blocking_store::implementation> owner, const std::string& trace, std::string filter,
+          std::string collection, projection select)
         : owner_(std::move(owner)), session_(owner_->borrow()),
-          rows_(session_->store.query(std::move(filter), std::move(collection), std::move(select))) {}
+          rows_(detail::store_access::traced(session_->store, trace)
+                    .query(std::move(filter), std::move(collection), std::move(select))) {}
 
     ~state() {
         finish();
@@ -164,6 +175,9 @@ entry* blocking_query::advance() {
 blocking_store::blocking_store(std::shared_ptr<const account> a)
     : impl_(std::make_shared<implementation>(std::move(a))) {}
 
+blocking_store::blocking_store(std::shared_ptr<implementation> i, std::string trace)
+    : impl_(std::move(i)), trace_(std::move(trace)) {}
+
 blocking_store::blocking_store(std::string endpoint, credential credential, store_options options)
     : blocking_store(std::make_shared<const account>(endpoint, credential, std::move(options))) {}
 
@@ -194,30 +208,43 @@ blocking_store& blocking_store::operator=(blocking_store&&) noexcept = default;
 blocking_store::~blocking_store() = default;
 
 void blocking_store::put(std::string key, value v, std::string collection) {
-    impl_->run([&](store& s) { return s.put(std::move(key), std::move(v), std::move(collection)); });
+    impl_->run(trace_, [&](store& s) { return s.put(std::move(key), std::move(v), std::move(collection)); });
 }
 
 void blocking_store::put_all(std::vector<std::pair<std::string, value>> pairs, std::string collection,
-                             std::size_t batch_size) {
-    impl_->run([&](store& s) { return s.put_all(std::move(pairs), std::move(collection), batch_size); });
+                             std::size_t batch_size, put_all_progress progress) {
+    impl_->run(trace_, [&](store& s) {
+        return s.put_all(std::move(pairs), std::move(collection), batch_size, std::move(progress));
+    });
 }
 
 std::optional<value> blocking_store::get(std::string key, std::string collection, projection select) {
     return impl_->run(
-        [&](store& s) { return s.get(std::move(key), std::move(collection), std::move(select)); });
+        trace_, [&](store& s) { return s.get(std::move(key), std::move(collection), std::move(select)); });
 }
 
 std::map<std::string, value> blocking_store::get_all(std::string collection, projection select) {
-    return impl_->run([&](store& s) { return s.get_all(std::move(collection), std::move(select)); });
+    return impl_->run(trace_, [&](store& s) { return s.get_all(std::move(collection), std::move(select)); });
 }
 
 bool blocking_store::erase(std::string key, std::string collection) {
-    return impl_->run([&](store& s) { return s.erase(std::move(key), std::move(collection)); });
+    return impl_->run(trace_, [&](store& s) { return s.erase(std::move(key), std::move(collection)); });
 }
 
 blocking_query blocking_store::query(std::string filter, std::string collection, projection select) {
-    return blocking_query(std::make_unique<blocking_query::state>(impl_, std::move(filter),
+    return blocking_query(std::make_unique<blocking_query::state>(impl_, trace_, std::move(filter),
                                                                   std::move(collection), std::move(select)));
+}
+
+blocking_store blocking_store::with_traceparent(std::string_view traceparent,
+                                                std::string_view tracestate) const {
+    return blocking_store(impl_, protocol::trace_headers(traceparent, tracestate));
+}
+
+bool blocking_store::close(std::chrono::milliseconds limit) {
+    const bool finished = impl_->run(trace_, [&](store& s) { return s.close(limit); });
+    impl_->drop_free();
+    return finished;
 }
 
 } // namespace azkv

@@ -3,30 +3,36 @@
 #include "codec/names.hpp"
 #include "net/http_transport.hpp"
 #include "net/proxy_access.hpp"
-#include "protocol/batch.hpp"
 #include "protocol/operations.hpp"
 #include "protocol/service_error.hpp"
+#include "protocol/trace_context.hpp"
+#include "put_all.hpp"
 #include "store_implementation.hpp"
+#include "watch.hpp"
 
 #include <azkv/error.hpp>
 #include <azkv/store.hpp>
 
-#include <unordered_set>
+#include <chrono>
 #include <utility>
 
 namespace azkv {
 
 namespace {
 
-using shared_client = std::shared_ptr<const client>;
+// How long operations that were told to end are waited for.
+constexpr std::chrono::seconds longest_farewell{1};
+
+using shared_client = std::shared_ptr<const traced_client>;
 
 enum class absence { none, entity, table };
 
-// Absence is an answer; a 404 that some proxy made up is not.
+// Absence is an answer; a 404 that some proxy made up is not. A table on its way out is gone to all but those
+// who want to make it anew.
 absence absence_in(const protocol::response& r) {
-    if (r.status != 404) return absence::none;
+    if (r.status != 404 && r.status != 409) return absence::none;
     const std::string code = protocol::read_error(r).code;
-    if (code == "TableNotFound") return absence::table;
+    if (code == "TableNotFound" || code == "TableBeingDeleted") return absence::table;
     return code == "ResourceNotFound" || code == "EntityNotFound" ? absence::entity : absence::none;
 }
 
@@ -34,160 +40,157 @@ absence absence_in(const protocol::response& r) {
 // may go while it runs.
 
 asio::awaitable<void> put(shared_client c, std::string key, value v, std::string collection) {
-    const subject about{"put", collection, &key};
-    const auto deadline = c->deadline();
-    const account& account = c->account();
+    operation op = c->begin({"put", collection, &key});
+    const operation::turn turn(op);
+    const auto deadline = op.deadline();
+    const account& account = op.account();
     std::string table;
-    const protocol::request r = about.check([&] {
+    const protocol::request r = op.check([&] {
         table = codec::table_name(collection, account.options.naming());
         const std::string row = codec::escape_key(key, account.mode);
         return protocol::upsert_entity(table, account.partition, row,
                                        codec::encode_entity(account.partition, row, v, account.mode));
     });
-    const answer a = co_await c->write(r, table, about, deadline);
-    if (!a.response.ok()) about.fail(a.response);
-}
-
-/// One operation of a batch.
-class batched {
-public:
-    batched(std::string key, std::string path, std::string entity)
-        : key(std::move(key)), path(std::move(path)), entity(std::move(entity)) {}
-
-    std::string key;
-    std::string path;
-    std::string entity;
-};
-
-// Checks and encodes the pairs, without those that a later one replaces.
-std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs, std::string_view collection,
-                                std::string_view table, const account& account) {
-    std::vector<batched> all;
-    all.reserve(pairs.size());
-    std::unordered_set<std::string> seen;
-    for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair) {
-        std::string& key = pair->first;
-        const subject about{"put_all", collection, &key};
-        about.check([&] {
-            const std::string row = codec::escape_key(key, account.mode);
-            std::string entity = codec::encode_entity(account.partition, row, pair->second, account.mode);
-            if (seen.insert(key).second)
-                all.emplace_back(key, protocol::entity_path(table, account.partition, row),
-                                 std::move(entity));
-        });
-        pair->second = value(); // its memory is not needed twice
-    }
-    std::ranges::reverse(all);
-    return all;
-}
-
-asio::awaitable<void> put_all(shared_client c, std::vector<std::pair<std::string, value>> pairs,
-                              std::string collection, std::size_t batch_size) {
-    const subject about{"put_all", collection, nullptr};
-    const account& account = c->account();
-    if (batch_size < 1 || batch_size > protocol::max_batch_operations)
-        about.fail(errc::invalid_argument, "batch_size is " + std::to_string(batch_size)
-                                               + "; it must be from 1 to "
-                                               + std::to_string(protocol::max_batch_operations));
-    const std::string table =
-        about.check([&] { return codec::table_name(collection, account.options.naming()); });
-    const std::vector<batched> all = encode_all(std::move(pairs), collection, table, account);
-
-    for (std::size_t done = 0; done < all.size();) {
-        const auto deadline = c->deadline();
-        protocol::batch_builder batch(account.endpoint, c->new_id());
-        const std::size_t first = done;
-        do {
-            batch.add(all[done].path, all[done].entity);
-            ++done;
-        } while (done < all.size() && done - first < batch_size
-                 && batch.size_with(all[done].path, all[done].entity)
-                        <= protocol::max_batch_bytes(account.mode));
-        const protocol::request r = batch.release();
-        const answer a = co_await c->write(r, table, about, deadline);
-        if (a.response.status == 202) continue;
-        const std::size_t failed = a.response.failed_operation.value_or(0);
-        const bool known = a.response.failed_operation.has_value() || r.batch_size == 1;
-        const subject culprit{"put_all", collection, known ? &all[first + failed].key : nullptr};
-        culprit.fail(a.response);
-    }
+    const answer a = co_await c->client->write(op, r, table, deadline);
+    if (!a.response.ok()) op.fail(a);
+    op.succeed();
 }
 
 asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std::string collection,
                                           projection select) {
-    const subject about{"get", collection, &key};
-    const auto deadline = c->deadline();
-    const account& account = c->account();
+    operation op = c->begin({"get", collection, &key});
+    const operation::turn turn(op);
+    const auto deadline = op.deadline();
+    const account& account = op.account();
     codec::columns columns = codec::columns::all;
-    const protocol::request r = about.check([&] {
+    const protocol::request r = op.check([&] {
         const std::string list = codec::select_list(select, account.mode, false);
         if (!list.empty()) columns = codec::columns::selected;
         return protocol::get_entity(codec::table_name(collection, account.options.naming()),
                                     account.partition, codec::escape_key(key, account.mode), list);
     });
-    const answer a = co_await c->call(r, about, deadline);
+    const answer a = co_await c->client->call(op, r, deadline);
     std::optional<value> found;
     if (a.response.status == 200)
-        found = about.check([&] { return codec::decode_entity(a.response.body, select, columns); });
+        found = op.check([&] { return codec::decode_entity(a.response.body, select, columns); });
     else if (absence_in(a.response) == absence::none)
-        about.fail(a.response);
+        op.fail(a);
+    op.succeed();
     co_return found;
 }
 
 asio::awaitable<bool> erase(shared_client c, std::string key, std::string collection) {
-    const subject about{"erase", collection, &key};
-    const auto deadline = c->deadline();
-    const account& account = c->account();
-    const protocol::request r = about.check([&] {
+    operation op = c->begin({"erase", collection, &key});
+    const operation::turn turn(op);
+    const auto deadline = op.deadline();
+    const account& account = op.account();
+    const protocol::request r = op.check([&] {
         return protocol::delete_entity(codec::table_name(collection, account.options.naming()),
                                        account.partition, codec::escape_key(key, account.mode));
     });
-    const answer a = co_await c->call(r, about, deadline);
+    const answer a = co_await c->client->call(op, r, deadline);
     const absence absent = absence_in(a.response);
-    if (!a.response.ok() && absent == absence::none) about.fail(a.response);
+    if (!a.response.ok() && absent == absence::none) op.fail(a);
+    op.succeed();
     // An attempt whose answer was lost may be the reason why the key is gone.
     co_return a.response.ok() || (absent == absence::entity && a.maybe_applied_before);
 }
 
-async_generator<entry> query(shared_client c, std::string_view operation, std::string filter,
-                             std::string collection, projection select) {
-    const subject about{operation, collection, nullptr};
-    const account& account = c->account();
-    std::string table;
-    std::string columns;
-    about.check([&] {
-        table = codec::table_name(collection, account.options.naming());
-        columns = codec::select_list(select, account.mode, true);
-    });
-    const auto which = columns.empty() ? codec::columns::all : codec::columns::selected;
-    protocol::continuation from;
-    do {
-        const protocol::request r = protocol::query_entities(table, filter, columns, from);
-        const answer a = co_await c->call(r, about, c->deadline());
-        if (absence_in(a.response) != absence::none) co_return;
-        if (a.response.status != 200) about.fail(a.response);
+/// What a query asks for, page after page.
+class page_query {
+public:
+    /// What is wrong with the arguments ends the operation.
+    page_query(operation& op, std::string filter, const std::string& collection, projection select)
+        : filter_(std::move(filter)), select_(std::move(select)) {
+        op.check([&] {
+            const account& account = op.account();
+            table_ = codec::table_name(collection, account.options.naming());
+            columns_ = codec::select_list(select_, account.mode, true);
+        });
+    }
+
+    /// Whether there is, or may be, another page.
+    bool more() const { return more_; }
+
+    protocol::request request() const { return protocol::query_entities(table_, filter_, columns_, from_); }
+
+    std::vector<entry> read(operation& op, const answer& a) {
+        more_ = false;
+        std::vector<entry> page;
+        if (absence_in(a.response) != absence::none) return page;
+        if (a.response.status != 200) op.fail(a);
         protocol::continuation next(a.response);
-        if (!next.empty() && next == from)
-            about.fail(errc::bad_response, "the service sends the same page again and again");
-        from = std::move(next);
-        std::vector<entry> page =
-            about.check([&] { return codec::decode_page(a.response.body, select, which); });
+        if (!next.empty() && (next == from_ || next == before_))
+            op.fail(errc::bad_response, "the service sends the same pages again and again");
+        ++pages_;
+        if ((pages_ & (pages_ - 1)) == 0) before_ = next;
+        from_ = std::move(next);
+        more_ = !from_.empty();
+        const auto which = columns_.empty() ? codec::columns::all : codec::columns::selected;
+        page = op.check([&] { return codec::decode_page(a.response.body, select_, which); });
+        return page;
+    }
+
+private:
+    std::string filter_;
+    projection select_;
+    std::string table_;
+    std::string columns_;
+    protocol::continuation from_;
+    protocol::continuation before_; // the place after page 1, 2, 4, 8, ..: a circle of any length comes by it
+    std::size_t pages_ = 0;
+    bool more_ = true;
+};
+
+asio::awaitable<std::vector<entry>> next_page(shared_client c, operation& op, page_query& q) {
+    const operation::turn turn(op); // between two pages a query is nobody's operation
+    const protocol::request r = q.request();
+    const answer a = co_await c->client->call(op, r, op.deadline());
+    std::vector<entry> page = q.read(op, a);
+    if (!q.more()) op.succeed();
+    co_return page;
+}
+
+async_generator<entry> query(shared_client c, std::string filter, std::string collection, projection select) {
+    operation op = c->begin({"query", collection, nullptr});
+    page_query q(op, std::move(filter), collection, std::move(select));
+    while (q.more()) {
+        std::vector<entry> page = co_await next_page(c, op, q);
         co_yield std::move(page);
-    } while (!from.empty());
+    }
 }
 
 asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::string collection,
                                                       projection select) {
+    operation op = c->begin({"get_all", collection, nullptr});
+    const operation::turn turn(op);
+    std::string filter = "PartitionKey eq " + protocol::string_literal(op.account().partition);
+    page_query q(op, std::move(filter), collection, std::move(select));
     std::map<std::string, value> all;
-    std::string filter = "PartitionKey eq " + protocol::string_literal(c->account().partition);
-    async_generator<entry> rows =
-        query(std::move(c), "get_all", std::move(filter), std::move(collection), std::move(select));
-    for (;;) {
-        std::vector<entry> page = co_await rows.next_page();
-        if (page.empty()) break;
-        for (entry& e : page) all.insert_or_assign(e.key(), std::move(e).value());
+    while (q.more()) {
+        const protocol::request r = q.request();
+        const answer a = co_await c->client->call(op, r, op.deadline());
+        for (entry& e : q.read(op, a)) all.insert_or_assign(e.key(), std::move(e).value());
     }
+    op.succeed();
     co_return all;
+}
+
+asio::awaitable<bool> close(asio::any_io_executor executor, std::shared_ptr<const account> a,
+                            std::chrono::milliseconds limit) {
+    using std::chrono::steady_clock;
+    if (limit.count() < 0 || limit > std::chrono::hours(24 * 365))
+        throw error(errc::invalid_argument, "close: the limit must be from 0 to a year");
+    const std::shared_ptr<async::gate> gate = a->gate;
+    gate->shut();
+    const bool cut_off_before = gate->has_cut_off();
+    const bool finished = co_await async::gate::empty(gate, executor, steady_clock::now() + limit);
+    gate->clear(); // closes the connections, too
+    // Unless nobody runs them they end at once.
+    if (!finished) co_await async::gate::empty(gate, executor, steady_clock::now() + longest_farewell);
+    note(a->options, log_level::info,
+         finished ? "the store was closed" : "the store was closed, and operations were cut off");
+    co_return finished && !cut_off_before;
 }
 
 std::shared_ptr<net::transport> make_transport(const asio::any_io_executor& executor,
@@ -203,23 +206,22 @@ std::shared_ptr<net::transport> make_transport(const asio::any_io_executor& exec
 
 } // namespace
 
-store::implementation::implementation(asio::any_io_executor e, bool executor_outlives_calls,
-                                      std::shared_ptr<const azkv::account> account,
-                                      std::shared_ptr<net::transport> transport)
-    : executor(std::move(e)),
-      client(std::make_shared<const azkv::client>(executor, executor_outlives_calls, std::move(account),
-                                                  std::move(transport))) {}
-
 store detail::store_access::make(asio::any_io_executor executor, std::shared_ptr<const account> account,
                                  std::shared_ptr<net::transport> transport, bool executor_outlives_calls) {
-    return store(std::make_shared<store::implementation>(std::move(executor), executor_outlives_calls,
-                                                         std::move(account), std::move(transport)));
+    auto c = std::make_shared<const client>(executor, executor_outlives_calls, std::move(account),
+                                            std::move(transport));
+    return store(std::make_shared<store::implementation>(std::move(executor), std::move(c)));
 }
 
 store detail::store_access::make(asio::any_io_executor executor, std::shared_ptr<const account> account,
                                  bool executor_outlives_calls) {
     auto transport = make_transport(executor, *account);
     return make(std::move(executor), std::move(account), std::move(transport), executor_outlives_calls);
+}
+
+store detail::store_access::traced(const store& s, std::string trace) {
+    return store(std::make_shared<store::implementation>(s.impl_->executor, s.impl_->origin->client,
+                                                         std::move(trace)));
 }
 
 store::store(std::shared_ptr<implementation> impl) : impl_(std::move(impl)) {}
@@ -263,28 +265,37 @@ store::executor_type store::get_executor() const {
 }
 
 asio::awaitable<void> store::put(std::string key, value v, std::string collection) {
-    return azkv::put(impl_->client, std::move(key), std::move(v), std::move(collection));
+    return azkv::put(impl_->origin, std::move(key), std::move(v), std::move(collection));
 }
 
 asio::awaitable<void> store::put_all(std::vector<std::pair<std::string, value>> pairs, std::string collection,
-                                     std::size_t batch_size) {
-    return azkv::put_all(impl_->client, std::move(pairs), std::move(collection), batch_size);
+                                     std::size_t batch_size, put_all_progress progress) {
+    return azkv::put_all(impl_->origin, std::move(pairs), std::move(collection), batch_size,
+                         std::move(progress));
 }
 
 asio::awaitable<std::optional<value>> store::get(std::string key, std::string collection, projection select) {
-    return azkv::get(impl_->client, std::move(key), std::move(collection), std::move(select));
+    return azkv::get(impl_->origin, std::move(key), std::move(collection), std::move(select));
 }
 
 asio::awaitable<std::map<std::string, value>> store::get_all(std::string collection, projection select) {
-    return azkv::get_all(impl_->client, std::move(collection), std::move(select));
+    return azkv::get_all(impl_->origin, std::move(collection), std::move(select));
 }
 
 asio::awaitable<bool> store::erase(std::string key, std::string collection) {
-    return azkv::erase(impl_->client, std::move(key), std::move(collection));
+    return azkv::erase(impl_->origin, std::move(key), std::move(collection));
 }
 
 async_generator<entry> store::query(std::string filter, std::string collection, projection select) {
-    return azkv::query(impl_->client, "query", std::move(filter), std::move(collection), std::move(select));
+    return azkv::query(impl_->origin, std::move(filter), std::move(collection), std::move(select));
+}
+
+store store::with_traceparent(std::string_view traceparent, std::string_view tracestate) const {
+    return detail::store_access::traced(*this, protocol::trace_headers(traceparent, tracestate));
+}
+
+asio::awaitable<bool> store::close(std::chrono::milliseconds limit) {
+    return azkv::close(impl_->executor, impl_->origin->client->shared_account(), limit);
 }
 
 } // namespace azkv

@@ -1,0 +1,258 @@
+#include "put_all.hpp"
+
+#include "async/event.hpp"
+#include "async/on_strand.hpp"
+#include "codec/entity.hpp"
+#include "codec/names.hpp"
+#include "protocol/batch.hpp"
+#include "protocol/operations.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <unordered_set>
+
+namespace azkv {
+
+namespace {
+
+/// One of the pairs, as an operation of a transaction.
+class batched {
+public:
+    enum class outcome { not_written, written, unknown };
+
+    batched(std::string key, std::string path, std::string entity)
+        : key(std::move(key)), path(std::move(path)), entity(std::move(entity)) {}
+
+    std::string key;
+    std::string path;   // empty when it is in a transaction
+    std::string entity; // likewise
+    enum outcome outcome = outcome::not_written;
+};
+
+// Checks and encodes the pairs, without those that a later one replaces.
+std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs, operation& op,
+                                std::string_view table) {
+    const account& account = op.account();
+    std::vector<batched> all;
+    all.reserve(pairs.size());
+    std::unordered_set<std::string> seen;
+    for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair) {
+        std::string& key = pair->first;
+        try {
+            const std::string row = codec::escape_key(key, account.mode);
+            std::string entity = codec::encode_entity(account.partition, row, pair->second, account.mode);
+            if (seen.insert(key).second)
+                all.emplace_back(key, protocol::entity_path(table, account.partition, row),
+                                 std::move(entity));
+        } catch (const error& e) {
+            const subject about{op.about().operation, op.about().collection, &key};
+            throw about.failure(e.code(), e.what(), e.details());
+        }
+        pair->second = value(); // its memory is not needed twice
+    }
+    std::ranges::reverse(all);
+    return all;
+}
+
+/// Some of the pairs, in one request.
+class transaction {
+public:
+    transaction(std::size_t first, protocol::request r) : first(first), request(std::move(r)) {}
+
+    std::size_t first;
+    protocol::request request;
+};
+
+/// A `put_all` under way. Its transactions are made when their turn comes, so that no more of them are in
+/// memory than are under way. One thread at a time uses it.
+class job {
+public:
+    job(std::shared_ptr<const traced_client> c, std::string collection, std::size_t batch_size,
+        put_all_progress progress)
+        : origin_(std::move(c)), collection_(std::move(collection)), batch_size_(batch_size),
+          progress_(std::move(progress)), op_(origin_->begin({"put_all", collection_, nullptr}, true)) {}
+
+    operation& op() { return op_; }
+
+    /// Whatever is wrong with an argument is found before anything is sent.
+    void prepare(std::vector<std::pair<std::string, value>> pairs) {
+        if (batch_size_ < 1 || batch_size_ > protocol::max_batch_operations)
+            op_.fail(errc::invalid_argument, "batch_size is " + std::to_string(batch_size_)
+                                                 + "; it must be from 1 to "
+                                                 + std::to_string(protocol::max_batch_operations));
+        table_ = op_.check([&] { return codec::table_name(collection_, op_.account().options.naming()); });
+        all_ = encode_all(std::move(pairs), op_, table_);
+    }
+
+    static asio::awaitable<void> run(std::shared_ptr<job> self) {
+        if (self->left() == 0) co_return;
+        transaction first = self->take();
+        if (self->left() == 0) {
+            co_await perform(self, std::move(first));
+            co_return;
+        }
+        const asio::any_io_executor strand = asio::make_strand(co_await asio::this_coro::executor);
+        const auto cancel = [self] { self->cancel(); };
+        co_await async::on_strand(strand, perform_all(self, std::move(first)), cancel);
+    }
+
+    /// Throws what there is to be thrown.
+    void finish() {
+        if (broken_) std::rethrow_exception(broken_);
+        // It may come when those under way have just succeeded.
+        const bool cut_short = cancelled_ && next_ < all_.size();
+        if (cut_short) throw boost::system::system_error(asio::error::operation_aborted);
+        if (!first_failure_) return;
+        std::vector<std::string> not_written, unknown;
+        for (batched& b : all_) {
+            if (b.outcome == batched::outcome::not_written) not_written.push_back(std::move(b.key));
+            if (b.outcome == batched::outcome::unknown) unknown.push_back(std::move(b.key));
+        }
+        std::string what = first_failure_->what();
+        const std::size_t written = all_.size() - not_written.size() - unknown.size();
+        what.append("; of " + std::to_string(all_.size()) + " keys " + std::to_string(written)
+                    + " are written, " + std::to_string(not_written.size()) + " are not");
+        if (!unknown.empty()) what.append(", " + std::to_string(unknown.size()) + " may or may not be");
+        throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
+    }
+
+private:
+    /// How many transactions there may still be, at most.
+    std::size_t left() const { return stopped_ ? 0 : all_.size() - next_; }
+
+    /// Precondition: some are left.
+    transaction take() {
+        const account& account = op_.account();
+        protocol::batch_builder batch(account.endpoint, origin_->client->new_id());
+        const std::size_t first = next_;
+        do {
+            batch.add(all_[next_].path, all_[next_].entity);
+            all_[next_].path = std::string();
+            all_[next_].entity = std::string();
+            ++next_;
+        } while (next_ < all_.size() && next_ - first < batch_size_
+                 && batch.size_with(all_[next_].path, all_[next_].entity)
+                        <= protocol::max_batch_bytes(account.mode));
+        return transaction(first, batch.release());
+    }
+
+    static asio::awaitable<void> perform(std::shared_ptr<job> self, transaction t) {
+        try {
+            const answer a = co_await self->origin_->client->write(self->op_, t.request, self->table_,
+                                                                   self->op_.deadline());
+            if (a.response.status != 202) self->fail(t, a);
+            self->note(t, batched::outcome::written);
+        } catch (const error& e) {
+            self->note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
+            if (!self->first_failure_) self->first_failure_ = e;
+            // The others would fare no better.
+            if (e.code() == condition::unauthorized || e.code() == errc::closed) self->stopped_ = true;
+            co_return;
+        }
+        self->written_ += t.request.batch_size;
+        if (self->progress_) self->progress_(self->written_, self->all_.size());
+    }
+
+    /// Several at a time, on a strand. Ends when all have ended.
+    static asio::awaitable<void> perform_all(std::shared_ptr<job> self, transaction first) {
+        const asio::any_io_executor strand = co_await asio::this_coro::executor;
+        const std::size_t most = self->op_.account().options.max_transactions();
+        const std::size_t workers = std::min(most, 1 + self->left());
+        self->cancellations_ = std::vector<asio::cancellation_signal>(workers);
+        self->running_ = workers;
+        self->ended_ = std::make_shared<async::event>(strand);
+        std::optional<transaction> begun(std::move(first));
+        for (asio::cancellation_signal& cancellation : self->cancellations_) {
+            asio::co_spawn(strand, work(self, std::exchange(begun, std::nullopt)),
+                           asio::bind_cancellation_slot(cancellation.slot(), [self](std::exception_ptr e) {
+                               self->end_worker(std::move(e));
+                           }));
+        }
+        co_await self->ended_->wait(operation::clock::time_point::max());
+    }
+
+    void cancel() {
+        stopped_ = cancelled_ = true;
+        for (asio::cancellation_signal& c : cancellations_) c.emit(asio::cancellation_type::terminal);
+    }
+
+    static asio::awaitable<void> work(std::shared_ptr<job> self, std::optional<transaction> begun) {
+        if (begun) co_await perform(self, std::move(*begun));
+        while (self->left() > 0) {
+            transaction next = self->take();
+            co_await perform(self, std::move(next));
+        }
+    }
+
+    void end_worker(std::exception_ptr e) {
+        if (e) {
+            stopped_ = true;
+            if (!broken_) broken_ = std::move(e);
+        }
+        if (--running_ == 0) ended_->set();
+    }
+
+    // A transaction fails as a whole, but the service may tell which of its operations is the reason.
+    [[noreturn]] void fail(const transaction& t, const answer& a) {
+        const std::size_t failed = a.response.failed_operation.value_or(0);
+        const bool known = a.response.failed_operation.has_value() || t.request.batch_size == 1;
+        op_.fail(a, known ? &all_[t.first + failed].key : nullptr);
+    }
+
+    void note(const transaction& t, enum batched::outcome outcome) {
+        for (std::size_t i = 0; i < t.request.batch_size; ++i) all_[t.first + i].outcome = outcome;
+    }
+
+    const std::shared_ptr<const traced_client> origin_;
+    const std::string collection_;
+    const std::size_t batch_size_;
+    const put_all_progress progress_;
+    operation op_;
+    std::string table_;
+    std::vector<batched> all_;
+    std::size_t next_ = 0; // the first of `all_` that is in no transaction
+    std::size_t written_ = 0;
+    std::optional<error> first_failure_;
+    bool stopped_ = false; // no further transaction begins
+    bool cancelled_ = false;
+    std::exception_ptr broken_; // what ended it: a cancellation, or something of the progress function's
+    std::vector<asio::cancellation_signal> cancellations_;
+    std::size_t running_ = 0;
+    std::shared_ptr<async::event> ended_; // all workers have
+};
+
+} // namespace
+
+asio::awaitable<void> put_all(std::shared_ptr<const traced_client> c,
+                              std::vector<std::pair<std::string, value>> pairs, std::string collection,
+                              std::size_t batch_size, put_all_progress progress) {
+    const auto j =
+        std::make_shared<job>(std::move(c), std::move(collection), batch_size, std::move(progress));
+    std::optional<operation::turn> turn; // until the end was told
+    try {
+        turn.emplace(j->op());
+        j->prepare(std::move(pairs));
+        co_await job::run(j);
+        j->finish();
+    } catch (const boost::system::system_error& e) {
+        const auto* const failure = dynamic_cast<const error*>(&e);
+        j->op().end(e.code(), failure ? failure->details() : diagnostics());
+        throw;
+    } catch (...) {
+        j->op().end(asio::error::operation_aborted);
+        throw;
+    }
+    j->op().end({});
+}
+
+} // namespace azkv
