@@ -10,8 +10,8 @@
 #include "net/http_transport.hpp"
 #include "net/proxy_access.hpp"
 #include "net/tls.hpp"
+#include "require.hpp"
 
-#include <azkv/error.hpp>
 #include <azkv/identity.hpp>
 
 #include <utility>
@@ -22,12 +22,6 @@ using identity::entra_settings;
 using identity::surroundings;
 
 namespace {
-
-void require_time(std::chrono::milliseconds t, const char* name) {
-    const bool sane = t.count() >= 1 && t <= std::chrono::hours(24 * 365);
-    if (!sane)
-        throw error(errc::invalid_argument, std::string(name) + " must be at least 1 ms and at most a year");
-}
 
 void require_tenant(const std::string& tenant) {
     token_request any("any");

@@ -1,6 +1,6 @@
 #include "identity/shared_key.hpp"
+#include "require.hpp"
 
-#include <azkv/error.hpp>
 #include <azkv/sas.hpp>
 
 #include <boost/algorithm/string/case_conv.hpp>
@@ -20,10 +20,6 @@ namespace {
 constexpr std::string_view permissions_in_order = "rwdlacu";
 constexpr std::string_view resource_types_in_order = "sco";
 constexpr std::string_view table_permissions_in_order = "raud";
-
-void require(bool holds, const std::string& message) {
-    if (!holds) throw error(errc::invalid_argument, message);
-}
 
 // The letters of `given` in the order of `all`, each once.
 std::string in_order(std::string_view given, std::string_view all, const char* name) {

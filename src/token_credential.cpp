@@ -1,4 +1,5 @@
-#include <azkv/error.hpp>
+#include "require.hpp"
+
 #include <azkv/token_credential.hpp>
 
 #include <boost/algorithm/string/predicate.hpp>
@@ -9,10 +10,6 @@
 namespace azkv {
 
 namespace {
-
-void require(bool holds, const char* message) {
-    if (!holds) throw error(errc::invalid_argument, message);
-}
 
 bool is_visible(char c) {
     return c > 0x20 && c < 0x7F;

@@ -26,10 +26,6 @@ constexpr std::chrono::sys_days day_after_last = std::chrono::year(10000) / 1 / 
 
 constexpr std::size_t fraction_digits = 7;
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 bool take(std::string_view& text, char c) {
     if (!text.starts_with(c)) return false;
     text.remove_prefix(1);

@@ -8,6 +8,10 @@
 
 namespace azkv::emulation {
 
+inline bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 /// The types of the service's data model.
 /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
 enum class edm { string, int32, int64, real, boolean, date_time, guid, binary };

@@ -2,9 +2,9 @@
 #include "identity/shared_key.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/endpoint.hpp"
+#include "require.hpp"
 
 #include <azkv/emulator.hpp>
-#include <azkv/error.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -19,14 +19,6 @@
 namespace azkv {
 
 namespace asio = boost::asio;
-
-namespace {
-
-void require(bool holds, const char* message) {
-    if (!holds) throw error(errc::invalid_argument, message);
-}
-
-} // namespace
 
 emulator_options::emulator_options() : key_(protocol::development_account().key) {}
 

@@ -1,6 +1,6 @@
 #include "emulator/fault_view.hpp"
+#include "require.hpp"
 
-#include <azkv/error.hpp>
 #include <azkv/faults.hpp>
 
 namespace azkv {
@@ -8,10 +8,6 @@ namespace azkv {
 using emulation::fault_kind;
 
 namespace {
-
-void require(bool holds, const char* message) {
-    if (!holds) throw error(errc::invalid_argument, message);
-}
 
 void require_time(std::chrono::milliseconds t) {
     require(t.count() >= 0 && t <= std::chrono::hours(24), "the times of a fault must be from 0 to a day");

@@ -2,6 +2,7 @@
 
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
+#include "emulator/edm.hpp"
 #include "emulator/failure.hpp"
 
 #include <algorithm>
@@ -99,10 +100,6 @@ std::optional<std::partial_ordering> compare(const edm_value& a, const edm_value
     case edm::real: return a.number <=> b.number;
     default: return a.integer <=> b.integer;
     }
-}
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 bool begins_name(char c) {
@@ -252,7 +249,7 @@ bool is_key(std::string_view name) {
 }
 
 // Bounds that are tightened by one comparison after the other; inclusive.
-class bounds {
+class key_bounds {
 public:
     void add(comparator c, const std::string& text) {
         if (c == comparator::eq && !only_) only_ = text;
@@ -304,7 +301,7 @@ public:
     }
 
     // Every match fulfils what it adds.
-    void add_to(bounds& partitions, bounds& rows) const {
+    void add_to(key_bounds& partitions, key_bounds& rows) const {
         if (what == kind::conjunction)
             for (const node& child : children) child.add_to(partitions, rows);
         if (what != kind::comparison || literal.type != edm::string) return;
@@ -440,7 +437,7 @@ bool filter::matches(const entity& e) const {
 key_range filter::keys() const {
     key_range range;
     if (!root_) return range;
-    bounds partitions, rows;
+    key_bounds partitions, rows;
     root_->add_to(partitions, rows);
     if (partitions.only()) {
         range.partition_key = partitions.only();

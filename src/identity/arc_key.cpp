@@ -32,16 +32,16 @@ constexpr std::size_t largest = 4096;
     refuse(why);
 }
 
-class descriptor {
+class opened_file {
 public:
-    explicit descriptor(int d) : d_(d) {
+    explicit opened_file(int d) : d_(d) {
         if (d_ < 0) unreadable(errno);
     }
 
-    descriptor(const descriptor&) = delete;
-    descriptor& operator=(const descriptor&) = delete;
+    opened_file(const opened_file&) = delete;
+    opened_file& operator=(const opened_file&) = delete;
 
-    ~descriptor() { ::close(d_); }
+    ~opened_file() { ::close(d_); }
 
     operator int() const { return d_; }
 
@@ -76,8 +76,8 @@ std::string key_name(std::string_view path, std::string_view directory) {
 // Looks at what it has opened, not at a name that may come to mean something else; follows no symbolic link,
 // and waits for nobody at the other end of a pipe.
 void read_key(const std::string& name, const std::string& directory, std::string& into) {
-    const descriptor keys(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    const descriptor file(::openat(keys, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const opened_file keys(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const opened_file file(::openat(keys, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
 
     struct stat about {};
 

@@ -74,7 +74,7 @@ std::optional<wall_time> expiry_of(const json::value& v) {
     return at ? at : parse_local_time(text);
 }
 
-std::string_view text_of(const json::object& o, std::string_view name) {
+std::string_view text_at(const json::object& o, std::string_view name) {
     const json::value* const v = o.if_contains(name);
     return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view();
 }
@@ -180,7 +180,7 @@ private:
         const json::value answer = ec ? json::value() : parser.release();
         if (!answer.is_object()) not_understood("it is no JSON object", said);
         const json::object& o = answer.get_object();
-        const std::string_view token = text_of(o, about_.token);
+        const std::string_view token = text_at(o, about_.token);
         if (token.empty()) not_understood("it has no token", said);
         check(o, tenant);
         for (const char* const name : about_.expiry) {
@@ -258,7 +258,7 @@ private:
         // It gives a tenant's identifier, never its name.
         const bool comparable = tenant.size() == 36 && std::ranges::count(tenant, '-') == 4;
         if (subscription_.empty() || !comparable) return;
-        const std::string_view got = text_of(answer, "tenant");
+        const std::string_view got = text_at(answer, "tenant");
         if (!got.empty() && !boost::algorithm::iequals(got, tenant))
             fail(errc::authentication_failed,
                  "gave a token of another tenant than " + tenant + ", which the subscription belongs to");
