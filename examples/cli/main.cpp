@@ -119,7 +119,7 @@ std::pair<std::string, azkv::value> parse_pair(const std::string& line, std::siz
 
 // Lines are sent as they are read, so that the input may be of any length.
 int put_all(const arguments& a) {
-    constexpr std::size_t lines_at_once = 1000;
+    constexpr std::size_t lines_at_once = 4000;
     constexpr std::size_t bytes_at_once = std::size_t{8} << 20;
     std::ifstream file;
     if (a.text != "-") {
@@ -134,10 +134,13 @@ int put_all(const arguments& a) {
     std::size_t written = 0;
     const auto send = [&] {
         const std::size_t n = pairs.size();
-        db.put_all(std::exchange(pairs, {}), a.collection);
+        std::size_t seen = 0;
+        const auto count = [&](std::size_t done, std::size_t) {
+            shown.add(done - std::exchange(seen, done));
+        };
+        db.put_all(std::exchange(pairs, {}), a.collection, 100, count);
         bytes = 0;
         written += n;
-        shown.add(n);
     };
     std::size_t number = 0;
     try {
@@ -153,6 +156,14 @@ int put_all(const arguments& a) {
         if (!pairs.empty()) send();
     } catch (const input_error& e) {
         throw input_error(e.what() + ("; " + std::to_string(written)) + " pairs were written before");
+    } catch (const azkv::put_all_error& e) {
+        for (const std::string& key : e.not_written())
+            std::cerr << "azkv: not written: " << json::serialize(json::string(key)) << '\n';
+        for (const std::string& key : e.unknown())
+            std::cerr << "azkv: perhaps not written: " << json::serialize(json::string(key)) << '\n';
+        std::cerr << "azkv: " << written << " pairs before these were written, nothing behind line " << number
+                  << " was read\n";
+        throw;
     }
     return success;
 }
