@@ -419,7 +419,9 @@ TEST_CASE("an authority that asks for patience gets it") {
     a.server.answer(with_header(http_reply(429, "{}"), "Retry-After", "7"));
     a.server.answer(http_reply(200, token_body()));
     CHECK(is_the_token(a.token(a.by_secret())));
-    CHECK(a.around.pauses() == std::vector<std::chrono::milliseconds>{7s});
+    REQUIRE(a.around.pauses().size() == 1);
+    CHECK(a.around.pauses()[0] >= 7s);
+    CHECK(a.around.pauses()[0] <= 7700ms);
     CHECK(a.server.requests().size() == 2);
 }
 
@@ -456,7 +458,8 @@ TEST_CASE("an authority that throttles for ever") {
     const error e = failure_of([&] { a.token(a.by_secret()); });
     CHECK(e.code() == errc::throttled);
     CHECK(e.code() == condition::throttled);
-    CHECK(a.around.pauses() == std::vector<std::chrono::milliseconds>(3, 1s));
+    CHECK(a.around.pauses().size() == 3);
+    for (const auto pause : a.around.pauses()) CHECK((pause >= 1s && pause <= 1100ms));
 }
 
 TEST_CASE("an authority that is not there") {

@@ -35,7 +35,8 @@ bool table_exists(const std::string& name) {
     const client c(context.get_executor(), true, account, transport);
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";
-    const answer a = run(context, c.call(tables, subject{"list", name, nullptr}, c.deadline()));
+    operation op(c.shared_account(), {"list", name, nullptr}, c.new_id(), {});
+    const answer a = run(context, c.call(op, tables, op.deadline()));
     REQUIRE(a.response.status == 200);
     return contains(a.response.body, "\"TableName\":\"" + name + "\"");
 }

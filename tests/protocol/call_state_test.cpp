@@ -7,6 +7,10 @@
 #include <boost/asio/ssl/error.hpp>
 #include <doctest/doctest.h>
 
+#include <set>
+#include <string>
+#include <utility>
+
 using namespace azkv;
 using namespace azkv::protocol;
 using namespace std::chrono_literals;
@@ -79,9 +83,13 @@ TEST_CASE("what the service asks for is done") {
         REQUIRE(state.on_response(r, false, moment()) == action::wait);
         return state.delay();
     };
-    CHECK(delay([](response& r) { r.retry_after_ms = "1234"; }) == 1234ms);
-    CHECK(delay([](response& r) { r.retry_after = "7"; }) == 7s);
-    CHECK(delay([](response& r) { r.retry_after = http_date(moment().wall + 9s); }) == 9s);
+    // No earlier, and a little later by chance.
+    const auto is_about = [](std::chrono::milliseconds got, std::chrono::milliseconds asked) {
+        return got >= asked && got <= asked + asked / 10;
+    };
+    CHECK(is_about(delay([](response& r) { r.retry_after_ms = "1234"; }), 1234ms));
+    CHECK(is_about(delay([](response& r) { r.retry_after = "7"; }), 7s));
+    CHECK(is_about(delay([](response& r) { r.retry_after = http_date(moment().wall + 9s); }), 9s));
     CHECK(delay([](response& r) { r.retry_after = http_date(moment().wall - 9s); }) == 0s);
     CHECK(delay([](response& r) { r.retry_after_ms = "5", r.retry_after = "7"; }) == 5ms);
     response far = answer(503);
@@ -117,4 +125,149 @@ TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
     call_state lost = fresh();
     CHECK(lost.on_error(asio::error::eof, true, moment()) == action::wait);
     CHECK(lost.maybe_applied());
+}
+
+TEST_CASE("those who were asked to wait do not come back at the same moment") {
+    std::set<std::chrono::milliseconds> delays;
+    for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+        call_state state(retry_policy(), moment().steady + 120s, seed * 100'000'007);
+        response r = answer(429);
+        r.retry_after = "10";
+        REQUIRE(state.on_response(r, false, moment()) == action::wait);
+        delays.insert(state.delay());
+    }
+    CHECK(delays.size() > 10);
+}
+
+TEST_CASE("a table on its way out is waited for by writes, as long as there is time") {
+    retry_policy policy;
+    policy.judge = &retry_policy::write_rule;
+    policy.max_attempts = 2;
+    response r = answer(409);
+    r.body = R"({"odata.error":{"code":"TableBeingDeleted","message":{"lang":"en-US","value":"x"}}})";
+    retry_budget none(0);
+    while (none.spend(moment().steady)) {
+    }
+    call_state state(policy, moment().steady + 60s, 1, &none);
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(state.on_response(r, false, moment()) == action::wait);
+        CHECK(state.delay() >= 500ms);
+        CHECK(state.delay() <= 10s);
+        CHECK(std::string(state.reason()) == "the table is being deleted");
+    }
+    CHECK_FALSE(state.maybe_applied()); // each was refused
+    clocks late = moment();
+    late.steady += 60s;
+    CHECK(state.on_response(r, false, late) == action::done);
+    CHECK(std::string(state.reason()) == "no time is left for another attempt");
+    CHECK(fresh().on_response(r, false, moment()) == action::done);                 // a read does not wait
+    CHECK(fresh(policy).on_response(answer(409), false, moment()) == action::done); // another conflict
+    // What failed otherwise has its attempts still.
+    call_state busy(policy, moment().steady + 60s, 1);
+    CHECK(busy.on_response(r, false, moment()) == action::wait);
+    CHECK(busy.on_response(answer(500), false, moment()) == action::wait);
+    CHECK(busy.on_response(answer(500), false, moment()) == action::done);
+}
+
+TEST_CASE("without budget there is no retry, and it is told why") {
+    retry_budget budget(0);
+    const auto try_again = [&] {
+        call_state state({}, moment().steady + 120s, 1, &budget);
+        const action a = state.on_response(answer(500), false, moment());
+        return std::pair(a, std::string(state.reason()));
+    };
+    for (int i = 0; i < 40; ++i) REQUIRE(try_again().first == action::wait);
+    CHECK(try_again() == std::pair(action::done, std::string("the retry budget is used up")));
+    call_state lost({}, moment().steady + 120s, 1, &budget);
+    CHECK(lost.on_error(asio::error::eof, true, moment()) == action::fail);
+    CHECK(lost.maybe_applied());
+}
+
+TEST_CASE("reads go to the secondary every other time") {
+    retry_policy policy;
+    policy.secondary = true;
+    policy.max_attempts = 5;
+    call_state state = fresh(policy);
+    for (const bool there : {false, true, false, true}) {
+        CHECK(state.at_secondary() == there);
+        REQUIRE(state.on_response(answer(503), false, moment()) == action::wait);
+    }
+    CHECK_FALSE(state.at_secondary());
+    CHECK(state.on_response(answer(404), false, moment()) == action::done); // it is the primary that says so
+}
+
+TEST_CASE("what the secondary has not got the primary is asked for, at once and for good") {
+    retry_policy policy;
+    policy.secondary = true;
+    policy.max_attempts = 2;
+    for (const unsigned status : {404u, 412u, 403u, 400u, 302u}) {
+        call_state state = fresh(policy);
+        REQUIRE(state.on_response(answer(500), false, moment()) == action::wait);
+        REQUIRE(state.at_secondary());
+        REQUIRE(state.on_response(answer(status), false, moment()) == action::wait);
+        CHECK_FALSE(state.at_secondary());
+        CHECK(state.delay() == 0ms);
+        CHECK(state.on_response(answer(500), false, moment())
+              == action::done); // the last one: no attempt left
+    }
+    call_state unknown = fresh(policy); // a name that there is none of: no such account
+    REQUIRE(unknown.on_error(asio::error::eof, false, moment()) == action::wait);
+    REQUIRE(unknown.on_error(asio::error::host_not_found, false, moment()) == action::wait);
+    CHECK_FALSE(unknown.at_secondary());
+    CHECK(unknown.on_response(answer(200), false, moment()) == action::done);
+    call_state good = fresh(policy);
+    REQUIRE(good.on_response(answer(500), false, moment()) == action::wait);
+    CHECK(good.on_response(answer(200), false, moment()) == action::done);
+}
+
+TEST_CASE("a closed store tries nothing again") {
+    retry_policy policy;
+    policy.secondary = true;
+    call_state state = fresh(policy);
+    CHECK(state.on_error(errc::closed, false, moment()) == action::fail);
+    call_state second = fresh(policy);
+    REQUIRE(second.on_response(answer(500), false, moment()) == action::wait);
+    CHECK(second.on_error(errc::closed, false, moment()) == action::fail);
+}
+
+TEST_CASE("a table on its way out is not asked for in a loop, whatever the service says") {
+    retry_policy policy;
+    policy.judge = &retry_policy::write_rule;
+    response r = answer(409);
+    r.body = R"({"odata.error":{"code":"TableBeingDeleted","message":{"lang":"en-US","value":"x"}}})";
+    r.retry_after = "0";
+    call_state state = fresh(policy);
+    REQUIRE(state.on_response(r, false, moment()) == action::wait);
+    CHECK(state.delay() >= 500ms);
+    r.retry_after = "20";
+    REQUIRE(state.on_response(r, false, moment()) == action::wait);
+    CHECK(state.delay() >= 20s);
+    policy.max_attempts = 1; // never means never
+    CHECK(fresh(policy).on_response(r, false, moment()) == action::done);
+}
+
+TEST_CASE("what failed on the way may have been carried out") {
+    for (const unsigned status : {500u, 501u, 520u, 524u, 408u, 200u}) {
+        CAPTURE(status);
+        call_state state = fresh();
+        state.on_response(answer(status), false, moment());
+        CHECK(state.maybe_applied());
+    }
+    for (const unsigned status : {302u, 400u, 403u, 404u, 409u, 412u, 429u}) {
+        CAPTURE(status);
+        call_state state = fresh();
+        state.on_response(answer(status), false, moment());
+        CHECK_FALSE(state.maybe_applied());
+    }
+}
+
+TEST_CASE("a listing of several pages is not begun at the secondary") {
+    retry_policy policy;
+    policy.secondary = true;
+    call_state state = fresh(policy);
+    REQUIRE(state.on_response(answer(500), false, moment()) == action::wait);
+    response page = answer(200);
+    page.next_row_key = "k";
+    REQUIRE(state.on_response(page, false, moment()) == action::wait);
+    CHECK_FALSE(state.at_secondary());
 }

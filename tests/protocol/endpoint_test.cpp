@@ -36,6 +36,20 @@ TEST_CASE("endpoints of all styles") {
     CHECK(parse_endpoint("http://host").at.port == "80");
 }
 
+TEST_CASE("the secondary stands beside the primary") {
+    const auto of = [](const char* url) { return secondary_of(parse_endpoint(url)); };
+    const endpoint host = of("https://Acct.table.core.windows.net");
+    CHECK(host.at.host == "acct-secondary.table.core.windows.net");
+    CHECK(host.host_header == "Acct-secondary.table.core.windows.net");
+    CHECK(host.url() == "https://Acct-secondary.table.core.windows.net");
+    CHECK(of("http://127.0.0.1:10002/devstoreaccount1").url()
+          == "http://127.0.0.1:10002/devstoreaccount1-secondary");
+    CHECK(of("http://proxy:1/acct/tables").url() == "http://proxy:1/acct-secondary/tables");
+    CHECK(of("http://acct.localhost:10002").url() == "http://acct-secondary.localhost:10002");
+    for (const char* url : {"http://127.0.0.1:8902", "http://[::1]:8902", "http://localhost:8902"})
+        CHECK(test::failure_of([&] { of(url); }).code() == errc::invalid_argument);
+}
+
 TEST_CASE("what is no endpoint is refused without being repeated") {
     for (const char* text : {"", "acct", "ftp://host/", "https://", "https://host/?sv=1&sig=secret",
                              "https://u:p@host/", "https://host/a#b", "https://ho st/",

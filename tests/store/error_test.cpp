@@ -11,6 +11,7 @@ using boost::system::error_code;
 namespace asio = boost::asio;
 
 static_assert(std::is_nothrow_copy_constructible_v<error>);
+static_assert(std::is_nothrow_copy_constructible_v<put_all_error>);
 
 TEST_CASE("codes have conditions") {
     CHECK(error_code(errc::throttled) == condition::throttled);
@@ -38,7 +39,7 @@ TEST_CASE("codes have conditions") {
 }
 
 TEST_CASE("every code and condition has words of its own") {
-    for (int i = 1; i <= static_cast<int>(errc::type_mismatch); ++i)
+    for (int i = 1; i <= static_cast<int>(errc::closed); ++i)
         CHECK(error_category().message(i) != "unknown error");
     CHECK(error_category().message(999) == "unknown error");
     for (int i = 1; i <= static_cast<int>(condition::type_mismatch); ++i)
@@ -63,4 +64,22 @@ TEST_CASE("an error says what it was told") {
     CHECK(e.request_id() == "id");
     CHECK(e.key() == "k");
     CHECK(error(errc::conflict, "x").status() == 0);
+}
+
+TEST_CASE("a put_all_error has both lists, and is an error") {
+    diagnostics d;
+    d.status = 503;
+    d.key = "b";
+    const error first(errc::server_error, "first", d);
+    const put_all_error sure(first, "what", {"a", "b"}, {});
+    CHECK(sure.not_written() == std::vector<std::string>{"a", "b"});
+    CHECK(sure.unknown().empty());
+    CHECK_FALSE(sure.outcome_unknown());
+    const put_all_error unsure(first, "what", {}, {"c"});
+    CHECK(unsure.outcome_unknown());
+    const error& base = unsure;
+    CHECK(std::string(base.what()) == "what");
+    CHECK(base.code() == errc::server_error);
+    CHECK(base.status() == 503);
+    CHECK(base.key() == "b");
 }

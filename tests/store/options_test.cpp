@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <type_traits>
 
 using namespace azkv;
@@ -19,6 +20,8 @@ static_assert(!std::is_aggregate_v<entry>);
 static_assert(!std::is_aggregate_v<diagnostics>);
 static_assert(!std::is_aggregate_v<credential>);
 static_assert(!std::is_aggregate_v<error>);
+static_assert(!std::is_aggregate_v<put_all_error>);
+static_assert(!std::is_aggregate_v<event>);
 
 TEST_CASE("options are checked where they are set") {
     const auto refused = [](auto set) {
@@ -40,6 +43,10 @@ TEST_CASE("options are checked where they are set") {
                    "max_connections"));
     CHECK(contains(refused([](store_options& o) { o.idle_timeout(-1ms); }), "idle_timeout"));
     CHECK(contains(refused([](store_options& o) { o.max_response_size(1000); }), "max_response_size"));
+    CHECK(contains(refused([](store_options& o) { o.retry_budget(-0.1); }), "retry_budget"));
+    CHECK(contains(refused([](store_options& o) { o.retry_budget(std::nan("")); }), "retry_budget"));
+    CHECK(contains(refused([](store_options& o) { o.max_transactions(0); }), "max_transactions"));
+    CHECK(contains(refused([](store_options& o) { o.max_transactions(1'001); }), "max_transactions"));
 }
 
 TEST_CASE("options keep what they were told, and the rest as it was") {

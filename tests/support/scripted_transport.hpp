@@ -16,6 +16,8 @@ namespace azkv::test {
 /// A transport that plays what it was told to, one step for each exchange, and keeps what it was sent.
 class scripted_transport final : public net::transport {
 public:
+    void close() override {}
+
     void answer(unsigned status, std::string body = {}) {
         protocol::response r;
         r.status = status;
