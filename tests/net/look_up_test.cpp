@@ -1,6 +1,7 @@
 // Host look-ups that hang. The resolver's own function stands here instead of the system's, and keeps
 // everybody waiting who asks for one certain host.
 
+#include "net/http_transport.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>
@@ -62,6 +63,24 @@ TEST_CASE("a look-up that hangs holds up nobody, and those behind it are not beg
     context.poll();
     signal.emit(asio::cancellation_type::terminal);
     while (!cancelled) REQUIRE(context.run_one() == 1);
+
+    net::connector::settings patient;
+    patient.connect_timeout = 1h;
+    net::http_transport transport(context.get_executor(), 1, patient);
+    protocol::authority to;
+    to.host = "hanging.test";
+    to.port = "80";
+    net::exchange x;
+    x.to = &to;
+    x.deadline = std::chrono::steady_clock::now() + 1h;
+    bool ended = false;
+    asio::co_spawn(context, transport.run(x), [&](std::exception_ptr) { ended = true; });
+    context.poll();
+    CHECK(std::string_view(x.doing) == "looking up");
+    transport.close();
+    while (!ended) REQUIRE(context.run_one() == 1);
+    CHECK(x.error == errc::closed);
+    CHECK(transport.connections().in_use() == 0);
 
     {
         const std::lock_guard lock(mutex);

@@ -7,7 +7,10 @@
 #include <boost/asio/thread_pool.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <optional>
+#include <vector>
 
 using namespace azkv;
 using namespace azkv::net;
@@ -22,7 +25,14 @@ class idle_connection final : public connection {
 public:
     explicit idle_connection(const protocol::authority& to) : to_(to) {}
 
-    asio::awaitable<void> run(exchange&) override { co_return; }
+    asio::awaitable<void> run(exchange&, steady_clock::time_point) override { co_return; }
+
+    void interrupt(boost::system::error_code why) override { interrupted = why; }
+
+    void close() override {
+        open = false;
+        usable_until_ = {};
+    }
 
     const protocol::authority& to() const override { return to_; }
 
@@ -31,6 +41,9 @@ public:
     steady_clock::time_point usable_until() const override { return usable_until_; }
 
     void expire() { usable_until_ = {}; }
+
+    boost::system::error_code interrupted;
+    bool open = true;
 
 private:
     protocol::authority to_;
@@ -51,8 +64,8 @@ public:
             });
     }
 
-    lease acquire(const protocol::authority& to, bool fresh = false) {
-        return run(context, connections->acquire(to, steady_clock::now() + 1h, fresh));
+    lease acquire(const protocol::authority& to) {
+        return run(context, connections->acquire(to, steady_clock::now() + 1h));
     }
 
     void keep(lease l) { l.keep(); }
@@ -122,13 +135,134 @@ TEST_CASE("what has expired is not used, and dropped") {
     CHECK(f.connections->idle() == 0);
 }
 
-TEST_CASE("a fresh connection is new, and still within the bound") {
+TEST_CASE("a connection that failed is replaced without giving up its place") {
     fixture f(1);
     f.keep(f.acquire(f.here));
-    lease l = f.acquire(f.here, true);
+    lease l = f.acquire(f.here);
+    std::optional<lease> next;
+    asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
+                   [&](std::exception_ptr, lease got) { next = std::move(got); });
+    f.context.restart();
+    f.context.poll();
+    CHECK(f.connections->waiting() == 1);
+    CHECK(l.renew(f.here));
+    f.context.poll();
+    CHECK_FALSE(next);
     CHECK(f.made == 2);
-    CHECK(f.connections->idle() == 0);
     CHECK(f.connections->in_use() == 1);
+    CHECK(l.operator->() == f.last.get());
+    f.keep(std::move(l));
+    f.context.poll();
+    REQUIRE(next);
+    CHECK(next->operator->() == f.last.get());
+}
+
+TEST_CASE("what leaves the pool is closed before its place is given on") {
+    fixture f(2);
+    f.keep(f.acquire(f.here));
+    const auto first = f.last;
+    f.keep(f.acquire(f.there));
+    const auto second = f.last;
+    first->expire();
+    lease a = f.acquire(f.there);
+    CHECK_FALSE(first->open);
+    CHECK(second->open);
+    f.keep(std::move(a));
+    const auto third = f.last;
+    lease b = f.acquire(f.here);
+    protocol::authority elsewhere;
+    elsewhere.host = "elsewhere";
+    lease c = f.acquire(elsewhere); // makes room
+    CHECK_FALSE(third->open);
+    const auto fourth = f.last;
+    lease d;
+    asio::co_spawn(f.context, f.connections->acquire(f.there, steady_clock::now() + 1h),
+                   [&](std::exception_ptr, lease got) { d = std::move(got); });
+    f.context.restart();
+    f.context.poll();
+    f.keep(std::move(c)); // to somebody who goes elsewhere
+    CHECK_FALSE(fourth->open);
+    f.context.poll();
+    CHECK(d);
+    const auto fifth = f.last;
+    d = lease(); // not told to be kept
+    CHECK_FALSE(fifth->open);
+}
+
+TEST_CASE("ten thousand who give up cost the line no search") {
+    fixture f(1);
+    lease held = f.acquire(f.here);
+    constexpr int many = 10'000;
+    std::vector<asio::cancellation_signal> signals(many);
+    int cancelled = 0;
+    std::vector<int> order;
+    for (int i = 0; i < many; ++i)
+        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
+                       asio::bind_cancellation_slot(signals[static_cast<std::size_t>(i)].slot(),
+                                                    [&, i](std::exception_ptr e, lease l) {
+                                                        cancelled += e != nullptr;
+                                                        if (!e) order.push_back(i);
+                                                        if (!e) l.keep();
+                                                    }));
+    f.context.restart();
+    f.context.poll();
+    CHECK(f.connections->waiting() == many);
+    for (int i = many - 1; i >= 0; --i) // the last first, and all but each hundredth
+        if (i % 100 != 0) signals[static_cast<std::size_t>(i)].emit(asio::cancellation_type::terminal);
+    f.context.poll();
+    CHECK(cancelled == many - many / 100);
+    CHECK(f.connections->waiting() == many / 100);
+    f.keep(std::move(held));
+    f.context.run();
+    CHECK(order.size() == many / 100);
+    CHECK(std::ranges::is_sorted(order));
+    CHECK(f.connections->in_use() == 0);
+    CHECK(f.made == 1);
+}
+
+TEST_CASE("a pool that was closed lets nobody in, and forgets what it held") {
+    fixture f(2);
+    f.keep(f.acquire(f.here));
+    const auto rests = f.last;
+    lease busy = f.acquire(f.there);
+    const auto works = f.last;
+    lease also = f.acquire(f.here);
+    CHECK(also.operator->() == rests.get());
+    f.keep(std::move(also));
+    lease other = f.acquire(f.there);
+    std::optional<lease> waiting;
+    asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
+                   [&](std::exception_ptr, lease l) { waiting = std::move(l); });
+    f.context.restart();
+    f.context.poll();
+    CHECK_FALSE(waiting);
+
+    f.connections->close();
+    f.context.poll();
+    REQUIRE(waiting);
+    CHECK_FALSE(*waiting);
+    CHECK(works->interrupted == errc::closed);
+    CHECK(f.last->interrupted == errc::closed);
+    CHECK_FALSE(f.acquire(f.here));
+    CHECK_FALSE(busy.renew(f.there));
+    CHECK(f.connections->in_use() == 2);
+    f.keep(std::move(busy)); // too late
+    CHECK_FALSE(works->open);
+    CHECK(f.connections->in_use() == 1);
+    other = lease();
+    CHECK(f.connections->in_use() == 0);
+    CHECK(f.connections->idle() == 0);
+    f.connections->close(); // once more does nothing
+}
+
+TEST_CASE("closing a pool closes what rests in it") {
+    fixture f(1);
+    f.keep(f.acquire(f.here));
+    CHECK(f.last->open);
+    f.connections->close();
+    CHECK_FALSE(f.last->open);
+    CHECK_FALSE(f.last->interrupted);
+    CHECK(f.connections->idle() == 0);
 }
 
 TEST_CASE("who comes too late waits in line") {
@@ -137,7 +271,7 @@ TEST_CASE("who comes too late waits in line") {
     std::vector<int> order;
     std::vector<lease> got;
     for (int i = 0; i < 3; ++i)
-        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
                        [&, i](std::exception_ptr, lease l) {
                            order.push_back(i);
                            got.push_back(std::move(l));
@@ -163,7 +297,7 @@ TEST_CASE("a place is handed on even when its connection is not") {
     fixture f(1);
     lease held = f.acquire(f.here);
     lease got;
-    asio::co_spawn(f.context, f.connections->acquire(f.there, steady_clock::now() + 1h, false),
+    asio::co_spawn(f.context, f.connections->acquire(f.there, steady_clock::now() + 1h),
                    [&](std::exception_ptr, lease l) { got = std::move(l); });
     f.context.restart();
     f.context.poll();
@@ -179,7 +313,7 @@ TEST_CASE("a place is handed on even when its connection is not") {
 TEST_CASE("waiting ends at the deadline") {
     fixture f(1);
     const lease held = f.acquire(f.here);
-    const lease late = run(f.context, f.connections->acquire(f.here, steady_clock::now() + 1ms, false));
+    const lease late = run(f.context, f.connections->acquire(f.here, steady_clock::now() + 1ms));
     CHECK_FALSE(late);
     CHECK(f.connections->in_use() == 1);
 }
@@ -191,9 +325,9 @@ TEST_CASE("waiting can be cancelled, and the line goes on") {
     std::exception_ptr failure;
     lease second;
     asio::co_spawn(
-        f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+        f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
         asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, lease) { failure = e; }));
-    asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+    asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
                    [&](std::exception_ptr, lease l) { second = std::move(l); });
     f.context.restart();
     f.context.poll();
@@ -218,7 +352,7 @@ TEST_CASE("a context that goes while somebody waits leaves nothing behind") {
         fixture f(1);
         connections = f.connections;
         held = f.acquire(f.here);
-        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h, false),
+        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
                        [](std::exception_ptr, lease) { FAIL("nobody is there any more"); });
         f.context.restart();
         f.context.poll();
@@ -242,7 +376,7 @@ TEST_CASE("many threads, few connections") {
             return std::make_shared<idle_connection>(to);
         });
     const auto use = [&](int i) -> asio::awaitable<void> {
-        lease l = co_await connections->acquire(here, steady_clock::now() + 1h, i % 50 == 0);
+        lease l = co_await connections->acquire(here, steady_clock::now() + 1h);
         const int now = ++busy;
         int before = most;
         while (before < now && !most.compare_exchange_weak(before, now)) {

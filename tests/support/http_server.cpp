@@ -18,6 +18,8 @@
 #include <atomic>
 #include <cctype>
 #include <optional>
+#include <poll.h>
+#include <set>
 #include <thread>
 
 namespace azkv::test {
@@ -45,6 +47,7 @@ public:
     std::atomic<std::size_t> requests{0};
     std::atomic<std::size_t> connections{0};
     std::atomic<std::size_t> open{0};
+    std::atomic<std::size_t> most_open{0};
     std::atomic<std::size_t> strays{0};
     std::atomic<std::size_t> handshakes{0};
     std::atomic<std::size_t> resumed{0};
@@ -74,22 +77,36 @@ private:
             tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
             socket.set_option(tcp::no_delay(true));
             const std::size_t number = ++connections;
+            sockets_.insert(socket.native_handle());
+            most_open = std::max<std::size_t>(most_open, connected());
             asio::co_spawn(context_, serve(std::move(socket), number), asio::detached);
         }
+    }
+
+    // How many clients have not closed their ends, whether this program has noticed or not.
+    std::size_t connected() const {
+        std::vector<pollfd> all;
+        for (const int s : sockets_) all.push_back({s, POLLRDHUP, 0});
+        ::poll(all.data(), all.size(), 0);
+        return static_cast<std::size_t>(std::ranges::count(all, 0, &pollfd::revents));
     }
 
     asio::awaitable<void> serve(tcp::socket socket, std::size_t number) {
         class counted {
         public:
-            explicit counted(std::atomic<std::size_t>& n) : n_(n) { ++n_; }
+            counted(implementation& all, int socket) : all_(all), socket_(socket) { ++all_.open; }
 
-            ~counted() { --n_; }
+            ~counted() {
+                all_.sockets_.erase(socket_);
+                --all_.open;
+            }
 
         private:
-            std::atomic<std::size_t>& n_;
+            implementation& all_;
+            int socket_;
         };
 
-        const counted guard(open);
+        const counted guard(*this, socket.native_handle());
         try {
             if (tls_) {
                 asio::ssl::stream<tcp::socket&> stream(socket, *tls_);
@@ -141,7 +158,8 @@ private:
                 asio::steady_timer timer(context_, std::min(due, std::chrono::steady_clock::now() + tick));
                 co_await timer.async_wait(asio::use_awaitable);
             }
-            if (reply.drop) co_return;
+            if (reply.reset) socket.set_option(asio::socket_base::linger(true, 0));
+            if (reply.drop || reply.reset) co_return;
             if (!reply.raw.empty()) {
                 co_await asio::async_write(stream, asio::buffer(reply.raw), asio::use_awaitable);
                 if (reply.close) co_return;
@@ -163,13 +181,15 @@ private:
     }
 
     handler handler_;
+    std::set<int> sockets_; // goes after what is in the context
     asio::io_context context_{1};
     std::optional<asio::ssl::context> tls_;
     tcp::acceptor acceptor_;
     std::thread thread_;
 };
 
-http_server::http_server(handler h) : impl_(std::make_unique<implementation>(std::move(h), nullptr, 0)) {}
+http_server::http_server(handler h, unsigned short port)
+    : impl_(std::make_unique<implementation>(std::move(h), nullptr, port)) {}
 
 http_server::http_server(handler h, const certificate& identity)
     : http_server(std::move(h), server_tls(identity)) {}
@@ -193,6 +213,10 @@ std::size_t http_server::connections() const {
 
 std::size_t http_server::open_connections() const {
     return impl_->open;
+}
+
+std::size_t http_server::most_open() const {
+    return impl_->most_open;
 }
 
 std::size_t http_server::strays() const {

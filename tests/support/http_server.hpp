@@ -33,6 +33,7 @@ public:
     std::string body;
     std::chrono::milliseconds delay{0};
     bool drop = false;      // close the connection instead of answering
+    bool reset = false;     // reset it instead of answering
     bool close = false;     // close it behind the answer, without saying so
     std::string raw;        // send just this instead
     std::string afterwards; // and this, unasked, a moment later
@@ -66,9 +67,9 @@ class http_server {
 public:
     using handler = std::function<http_reply(const http_request&)>;
 
-    explicit http_server(handler h);
-    http_server(handler h, const certificate& identity);                    // over TLS
-    http_server(handler h, const server_tls& tls, unsigned short port = 0); // 0: one that is free
+    explicit http_server(handler h, unsigned short port = 0); // 0: one that is free
+    http_server(handler h, const certificate& identity);      // over TLS
+    http_server(handler h, const server_tls& tls, unsigned short port = 0);
     ~http_server();
 
     unsigned short port() const;
@@ -80,6 +81,7 @@ public:
     std::size_t requests() const;
     std::size_t connections() const; // ever accepted
     std::size_t open_connections() const;
+    std::size_t most_open() const;  // at the same time, as the system knew it at each accept
     std::size_t strays() const;     // how often `afterwards` was sent
     std::size_t handshakes() const; // of TLS, that succeeded
     std::size_t resumed() const;    // those among them that took up a session

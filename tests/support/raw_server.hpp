@@ -1,20 +1,48 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace azkv::test {
 
-/// A server on a loopback port, with a thread of its own, that reads what comes first, sends one text, and
-/// closes: whatever it was asked.
+/// What a `raw_server` does with one request.
+class raw_answer {
+public:
+    enum class end {
+        close, ///< says so, and waits until the peer has gone: no reset overtakes the answer
+        keep,  ///< the next request may come over the same connection
+        reset,
+    };
+
+    raw_answer(std::string text, end then = end::close) : text(std::move(text)), then(then) {}
+
+    std::string text;
+    end then;
+    std::string endless;               // sent behind it again and again, until the peer has gone
+    std::chrono::milliseconds pace{0}; // not 0: byte by byte, with a pause behind each
+    bool whole_request = true;         // false: after the first bytes, whatever they are
+};
+
+/// A server on a loopback port, with a thread of its own, that answers with given bytes, whatever it was
+/// asked.
 class raw_server {
 public:
+    /// Reads what comes first, sends the text, and closes.
     explicit raw_server(std::string answer);
+
+    /// The first request gets the first answer, and so on; those behind the last get the last.
+    explicit raw_server(std::vector<raw_answer> answers);
+
     ~raw_server();
 
     unsigned short port() const;
+    std::string endpoint() const;    // for a store: the account is "acct"
     std::size_t connections() const; // ever accepted
+    std::size_t requests() const;    // ever answered
 
 private:
     class implementation;
