@@ -1,0 +1,231 @@
+// Whatever an operation waits for: it ends in time when it is cancelled, when its deadline passes, and when
+// its store is closed, and leaves nothing behind.
+
+#include "faults/places.hpp"
+#include "faults/silent_peer.hpp"
+#include "support/run.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <iostream>
+
+using namespace azkv;
+using namespace azkv::test;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto patience = AZKV_SANITIZED ? 1000ms : 50ms;
+
+store_options unhurried() {
+    return store_options().timeout(1h).connect_timeout(1h).attempt_timeout(1h).max_connections(1'000);
+}
+
+/// How much later than they should operations ended.
+class delays {
+public:
+    void add(steady_clock::duration d) { all_.push_back(d); }
+
+    std::size_t count() const { return all_.size(); }
+
+    /// The largest but for a hundredth.
+    steady_clock::duration p99() {
+        std::ranges::sort(all_);
+        return all_[all_.size() - 1 - all_.size() / 100];
+    }
+
+    void print(const char* what) {
+        using ms = std::chrono::duration<double, std::milli>;
+        const ms late = p99();
+        const ms latest = all_.back();
+        std::cout << what << ": " << count() << " times, late by " << late.count() << " ms (p99), "
+                  << latest.count() << " ms (at most)\n";
+    }
+
+private:
+    std::vector<steady_clock::duration> all_;
+};
+
+/// Several operations at one place.
+class crowd {
+public:
+    crowd(const place& p, store_options o) : place_(p), scene_(p.set(context, std::move(o))) {}
+
+    int size() const { return place_.tries; }
+
+    store& db() { return scene_.stage.db; }
+
+    std::size_t idle() const { return scene_.stage.idle(); }
+
+    /// Calls `act` so much later.
+    void later(steady_clock::duration d, std::function<void()> act) {
+        auto timer = std::make_shared<asio::steady_timer>(context, d);
+        timer->async_wait([timer, act = std::move(act)](auto) { act(); });
+    }
+
+    /// Begins one operation. `end` is told what it threw.
+    void begin(std::function<void(std::exception_ptr)> end, asio::cancellation_slot slot = {}) {
+        auto ended = [this, end = std::move(end)](std::exception_ptr f) {
+            ++ended_;
+            end(f);
+        };
+        asio::co_spawn(context, place_.run(db()), asio::bind_cancellation_slot(slot, std::move(ended)));
+    }
+
+    /// Runs until `size()` operations have ended, with nothing left of them.
+    void finish() {
+        while (ended_ < size()) REQUIRE(context.run_one() == 1);
+        CHECK(scene_.stage.in_use() == 0);
+        if (scene_.port != 0) CHECK(connections_to(scene_.port) == scene_.stage.idle());
+        release_look_ups();
+        context.run(); // returns: nothing is left to do
+        CHECK(scene_.stage.in_use() == 0);
+    }
+
+    asio::io_context context;
+
+private:
+    const place& place_;
+    scene scene_;
+    int ended_ = 0;
+};
+
+boost::system::error_code code_of(std::exception_ptr f) {
+    try {
+        if (f) std::rethrow_exception(f);
+    } catch (const boost::system::system_error& e) {
+        return e.code();
+    }
+    return {};
+}
+
+std::string text_of(std::exception_ptr f) {
+    try {
+        if (f) std::rethrow_exception(f);
+    } catch (const std::exception& e) {
+        return e.what();
+    }
+    return {};
+}
+
+bool outcome_unknown(std::exception_ptr f) {
+    try {
+        if (f) std::rethrow_exception(f);
+    } catch (const error& e) {
+        return e.outcome_unknown();
+    } catch (const boost::system::system_error&) {
+    }
+    return false;
+}
+
+/// Has `try_out` measured at every place. A machine that does something else meanwhile is late now and then:
+/// what is late three times is not in time.
+template <class F>
+void measure(const char* what, F try_out) {
+    for (int times = 1;; ++times) {
+        delays late;
+        for (const place& p : all_places()) {
+            INFO(p.name);
+            try_out(p, late);
+        }
+        late.print(what);
+        CHECK(late.count() >= 1'000);
+        if (times < 3 && late.p99() >= patience) continue;
+        CHECK(late.p99() < patience);
+        return;
+    }
+}
+
+} // namespace
+
+TEST_CASE("a cancelled operation ends at once, wherever it is") {
+    measure("cancelled", [](const place& p, delays& late) {
+        crowd c(p, unhurried());
+        std::deque<asio::cancellation_signal> signals;
+        for (int i = 0; i < c.size(); ++i) {
+            asio::cancellation_signal& signal = signals.emplace_back();
+            auto cancelled = std::make_shared<steady_clock::time_point>(steady_clock::time_point::max());
+            c.begin(
+                [&late, cancelled](std::exception_ptr f) {
+                    late.add(steady_clock::now() - *cancelled);
+                    CHECK(*cancelled != steady_clock::time_point::max());
+                    CHECK(code_of(f) == asio::error::operation_aborted);
+                },
+                signal.slot());
+            // The last first: in a line, they are cancelled while the first has what they wait for.
+            c.later(30ms + (c.size() - i) * 300us, [&signal, cancelled] {
+                *cancelled = steady_clock::now();
+                signal.emit(asio::cancellation_type::terminal);
+            });
+        }
+        c.finish();
+    });
+}
+
+TEST_CASE("an operation ends when its deadline passes, wherever it is") {
+    measure("past the deadline", [](const place& p, delays& late) {
+        const auto time = p.tries < 10 ? 250ms : 25ms; // what is large takes a while to get there
+        crowd c(p, unhurried().timeout(time));
+        int at_the_place = 0;
+        int may_be_applied = 0;
+        for (int i = 0; i < c.size(); ++i)
+            c.later(i / 10 * 3ms, [&, time] {
+                const auto deadline = steady_clock::now() + time;
+                c.begin([&, deadline](std::exception_ptr f) {
+                    late.add(steady_clock::now() - deadline);
+                    CHECK(code_of(f) == condition::transient);
+                    if (!p.gives_up) CHECK(code_of(f) == errc::timed_out);
+                    if (contains(text_of(f), p.doing)) ++at_the_place;
+                    if (outcome_unknown(f)) ++may_be_applied;
+                });
+            });
+        c.finish();
+        CHECK(at_the_place > c.size() / 2);
+        if (p.may_be_applied)
+            CHECK(may_be_applied > c.size() / 2);
+        else
+            CHECK(may_be_applied == 0);
+    });
+}
+
+TEST_CASE("a store that is closed ends its operations at once, wherever they are") {
+    measure("closed", [](const place& p, delays& late) {
+        crowd c(p, unhurried());
+        auto closed = steady_clock::time_point::max();
+        int may_be_applied = 0;
+        int closings = 0;
+        for (int i = 0; i < c.size(); ++i)
+            c.begin([&](std::exception_ptr f) {
+                late.add(steady_clock::now() - closed);
+                CHECK(closed != steady_clock::time_point::max());
+                CHECK(code_of(f) == errc::closed);
+                if (outcome_unknown(f)) ++may_be_applied;
+            });
+        c.later(60ms, [&] {
+            closed = steady_clock::now();
+            asio::co_spawn(c.context, c.db().close(0ms), [&](std::exception_ptr f, bool by_themselves) {
+                CHECK(!f);
+                CHECK_FALSE(by_themselves);
+                ++closings;
+            });
+        });
+        c.finish();
+        CHECK(closings == 1);
+        CHECK(c.idle() == 0);
+        if (p.may_be_applied)
+            CHECK(may_be_applied > c.size() / 2);
+        else
+            CHECK(may_be_applied == 0);
+        CHECK(failure_of([&] { run(c.context, p.run(c.db())); }).code() == errc::closed);
+    });
+}

@@ -1,0 +1,305 @@
+// Every step of every operation, failed in every way, over a scripted network.
+
+#include "support/http_server.hpp"
+#include "support/scripted_store.hpp"
+
+#include <azkv/identity.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+
+using namespace azkv;
+using namespace azkv::test;
+
+namespace {
+
+protocol::response response(unsigned status, std::string body = {}) {
+    protocol::response r;
+    r.status = status;
+    r.body = std::move(body);
+    return r;
+}
+
+protocol::response with_hint(protocol::response r, std::string seconds, std::string milliseconds) {
+    r.retry_after = std::move(seconds);
+    r.retry_after_ms = std::move(milliseconds);
+    return r;
+}
+
+// What Cosmos DB answers a batch with that it throttles.
+protocol::response throttled_batch() {
+    return response(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 429 x\r\n\r\n"
+                             + error_body("TooManyRequests", "0:slow down") + "\r\n--c--\r\n--b--\r\n");
+}
+
+protocol::response batch_of(int n) {
+    std::string parts;
+    for (int i = 0; i < n; ++i) parts += "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n";
+    return response(202, "--b\r\n\r\n" + parts + "--c--\r\n--b--\r\n");
+}
+
+protocol::response page(std::string rows, std::optional<std::string> next) {
+    protocol::response r = response(200, R"({"value":[)" + rows + "]}");
+    r.next_partition_key = std::move(next);
+    return r;
+}
+
+std::string row(const std::string& key) {
+    return R"({"PartitionKey":"default","RowKey":")" + key + R"(","n":1})";
+}
+
+value one() {
+    value v;
+    v["n"] = 1;
+    return v;
+}
+
+/// How a step fails.
+class failing {
+public:
+    failing(std::string name, boost::system::error_code ec, bool maybe_applied)
+        : name(std::move(name)), code(ec), maybe_applied(maybe_applied) {}
+
+    failing(std::string name, protocol::response r, boost::system::error_code code, bool maybe_applied)
+        : name(std::move(name)), answer(std::move(r)), code(code), maybe_applied(maybe_applied) {}
+
+    void play(scripted_transport& net) const {
+        if (answer)
+            net.answer(*answer);
+        else
+            net.fail(code, maybe_applied);
+    }
+
+    std::string name;
+    std::optional<protocol::response> answer; // or else a failure of the network
+    boost::system::error_code code;           // what the caller is told
+    bool maybe_applied;
+};
+
+std::vector<failing> all_failures() {
+    std::vector<failing> all;
+    all.emplace_back("refused", asio::error::connection_refused, false);
+    all.emplace_back("reset", asio::error::connection_reset, true);
+    all.emplace_back("eof", asio::error::eof, true);
+    all.emplace_back("late", errc::timed_out, true);
+    all.emplace_back("late to connect", errc::timed_out, false);
+    all.emplace_back("408", response(408), errc::timed_out, true);
+    all.emplace_back("429", response(429), errc::throttled, false);
+    all.emplace_back("429 with seconds", with_hint(response(429), "0", ""), errc::throttled, false);
+    all.emplace_back("429 with milliseconds", with_hint(response(429), "", "1"), errc::throttled, false);
+    for (const unsigned status : {500u, 502u, 503u, 504u}) {
+        const std::string name = std::to_string(status);
+        all.emplace_back(name, response(status), errc::server_error, true);
+        all.emplace_back(name + " with seconds", with_hint(response(status), "0", ""), errc::server_error,
+                         true);
+        all.emplace_back(name + " with milliseconds", with_hint(response(status), "", "1"),
+                         errc::server_error, true);
+    }
+    all.emplace_back("busy", response(503, error_body("ServerBusy")), errc::throttled, true);
+    all.emplace_back("a proxy's page", response(502, "<html>Bad gateway</html>"), errc::server_error, true);
+    return all;
+}
+
+/// An operation, and what the service answers when nothing goes wrong.
+class trial {
+public:
+    using body = std::function<asio::awaitable<void>(store)>;
+
+    trial(std::string name, body run, std::vector<protocol::response> answers)
+        : name(std::move(name)), run(std::move(run)), answers(std::move(answers)) {}
+
+    std::string name;
+    body run; // checks the result
+    std::vector<protocol::response> answers;
+    std::size_t writes_with = none; // the request from which on it writes
+    bool batches = false;
+
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+};
+
+asio::awaitable<void> get(store db) {
+    const auto v = co_await db.get("k");
+    CHECK(v == one());
+}
+
+asio::awaitable<void> get_all(store db) {
+    const auto all = co_await db.get_all();
+    CHECK(all == std::map<std::string, value>{{"a", one()}, {"b", one()}});
+}
+
+asio::awaitable<void> query(store db) {
+    std::string keys;
+    auto rows = db.query("n eq 1");
+    while (auto r = co_await rows.next()) keys += r->key();
+    CHECK(keys == "ab");
+}
+
+asio::awaitable<void> erase(store db) {
+    const bool was_there = co_await db.erase("k");
+    CHECK(was_there);
+}
+
+asio::awaitable<void> put(store db) {
+    return db.put("k", one());
+}
+
+std::vector<std::pair<std::string, value>> pairs(int n) {
+    std::vector<std::pair<std::string, value>> all;
+    for (int i = 0; i < n; ++i) all.emplace_back("k" + std::to_string(i), one());
+    return all;
+}
+
+asio::awaitable<void> put_three(store db) {
+    return db.put_all(pairs(3));
+}
+
+asio::awaitable<void> put_four_by_two(store db) {
+    return db.put_all(pairs(4), default_collection, 2);
+}
+
+std::vector<trial> all_operations() {
+    std::vector<trial> all;
+    all.emplace_back("get", &get, std::vector{response(200, row("k"))});
+    all.emplace_back("get_all", &get_all, std::vector{page(row("a"), "x"), page(row("b"), {})});
+    all.emplace_back("query", &query, std::vector{page(row("a"), "x"), page(row("b"), {})});
+    all.emplace_back("erase", &erase, std::vector{response(204)}).writes_with = 0;
+    all.emplace_back("put", &put, std::vector{response(204)}).writes_with = 0;
+    all.emplace_back("put that makes its table", &put,
+                     std::vector{response(404, error_body("TableNotFound")), response(201), response(204)})
+        .writes_with = 2;
+    trial& batch = all.emplace_back("put_all", &put_three, std::vector{batch_of(3)});
+    batch.writes_with = 0;
+    batch.batches = true;
+    trial& batches =
+        all.emplace_back("put_all by two", &put_four_by_two, std::vector{batch_of(2), batch_of(2)});
+    batches.writes_with = 0;
+    batches.batches = true;
+    return all;
+}
+
+store_options one_transaction_after_the_other() {
+    return store_options().max_transactions(1).retry_budget(100);
+}
+
+template <class F>
+void for_each_step(F f) {
+    for (const trial& op : all_operations()) {
+        std::vector<failing> failures = all_failures();
+        if (op.batches)
+            failures.emplace_back("a 429 within a batch", throttled_batch(), errc::throttled, false);
+        for (std::size_t at = 0; at < op.answers.size(); ++at) {
+            for (const failing& how : failures) {
+                INFO(op.name, ", step ", at, ": ", how.name);
+                f(op, at, how);
+            }
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE("any step may fail once, twice or three times without anybody noticing") {
+    for_each_step([](const trial& op, std::size_t at, const failing& how) {
+        for (std::size_t times = 1; times <= 3; ++times) {
+            scripted_store s(one_transaction_after_the_other());
+            for (std::size_t i = 0; i < op.answers.size(); ++i) {
+                for (std::size_t n = 0; i == at && n < times; ++n) how.play(*s.net);
+                s.net->answer(op.answers[i]);
+            }
+            test::run(s.context, op.run(s.db));
+            CHECK(s.net->sent.size() == op.answers.size() + times);
+            CHECK(s.net->finished());
+        }
+    });
+}
+
+TEST_CASE("any step that fails for good is told, with whether it may have been applied") {
+    for (const int attempts : {1, 3}) {
+        for_each_step([&](const trial& op, std::size_t at, const failing& how) {
+            scripted_store s(one_transaction_after_the_other().max_attempts(attempts));
+            for (std::size_t i = 0; i < at; ++i) s.net->answer(op.answers[i]);
+            for (int n = 0; n < attempts; ++n) how.play(*s.net);
+            const std::size_t others = op.batches ? op.answers.size() - at - 1 : 0; // which go on
+            for (std::size_t i = 0; i < others; ++i) s.net->answer(op.answers[at + 1 + i]);
+            const error e = failure_of([&] { test::run(s.context, op.run(s.db)); });
+            CHECK(e.code() == how.code);
+            CHECK(e.status()
+                  == static_cast<int>(how.answer && !op.batches ? how.answer->status : e.status()));
+            CHECK(s.net->sent.size() == at + static_cast<std::size_t>(attempts) + others);
+            CHECK(s.net->finished());
+            const bool may_be = op.writes_with <= at && how.maybe_applied;
+            if (op.writes_with <= at || op.writes_with == trial::none) CHECK(e.outcome_unknown() == may_be);
+        });
+    }
+}
+
+TEST_CASE("put_all names the keys that are not written, and those that may be") {
+    std::vector<failing> failures = all_failures();
+    failures.emplace_back("a 429 within a batch", throttled_batch(), errc::throttled, false);
+    for (const failing& how : failures) {
+        for (int at = 0; at < 3; ++at) {
+            INFO(how.name, " in transaction ", at);
+            scripted_store s(one_transaction_after_the_other().max_attempts(1));
+            for (int i = 0; i < 3; ++i) {
+                if (i == at)
+                    how.play(*s.net);
+                else
+                    s.net->answer(batch_of(2)); // also behind the one that fails: the others go on
+            }
+            std::vector<std::string> not_written;
+            std::vector<std::string> unknown;
+            try {
+                test::run(s.context, s.db.put_all(pairs(6), default_collection, 2));
+                FAIL("nothing was thrown");
+            } catch (const put_all_error& e) {
+                not_written = e.not_written();
+                unknown = e.unknown();
+            }
+            const std::vector<std::string> failed{"k" + std::to_string(2 * at),
+                                                  "k" + std::to_string(2 * at + 1)};
+            const std::vector<std::string> none;
+            CHECK(unknown == (how.maybe_applied ? failed : none));
+            CHECK(not_written == (how.maybe_applied ? none : failed));
+            CHECK(s.net->finished());
+        }
+    }
+}
+
+TEST_CASE("writes wait for a table that is being deleted, however often it takes") {
+    for (const trial& op : all_operations()) {
+        if (op.writes_with == trial::none || op.name == "erase") continue;
+        INFO(op.name);
+        for (std::size_t at = 0; at < op.answers.size(); ++at) {
+            scripted_store s(one_transaction_after_the_other().max_attempts(2));
+            for (std::size_t i = 0; i < op.answers.size(); ++i) {
+                for (int n = 0; i == at && n < 6; ++n) s.net->answer(409, error_body("TableBeingDeleted"));
+                s.net->answer(op.answers[i]);
+            }
+            test::run(s.context, op.run(s.db));
+            CHECK(s.net->sent.size() == op.answers.size() + 6);
+        }
+    }
+}
+
+TEST_CASE("what a first attempt may have done is not forgotten when there is no token for the next") {
+    int asked = 0;
+    const auto tokens = [&](token_request) -> asio::awaitable<access_token> {
+        co_await asio::this_coro::executor;
+        if (++asked > 1) throw error(errc::authentication_failed, "not again");
+        co_return access_token(secret("t"), std::chrono::system_clock::now() + std::chrono::hours(1));
+    };
+    scripted_store s(store_options(), "https://acct.table.core.windows.net",
+                     credential::token(callback_credential(tokens)));
+    s.net->fail(asio::error::eof, true);
+    protocol::response refused = response(401);
+    refused.challenge = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhIjoxfQ==\"";
+    s.net->answer(refused);
+    const error e = failure_of([&] { test::run(s.context, put(s.db)); });
+    CHECK(asked == 2);
+    CHECK(e.code() == errc::authentication_failed);
+    CHECK(e.outcome_unknown());
+}
