@@ -6,6 +6,10 @@ function(azkv_compile_options target)
     # A false alarm at the end of coroutines, whose frames have an allocator of their own.
     target_compile_options(${target} PRIVATE -Wno-mismatched-new-delete)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_UNITY_BUILD)
+    # Source files that are included are no headers, whose types nobody else would see.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
   if(AZKV_SANITIZE)
     list(JOIN AZKV_SANITIZE "," sanitizers)
