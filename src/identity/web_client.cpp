@@ -90,8 +90,9 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
     // The seed of the jitter: whatever differs between processes and moments.
     const auto seed = static_cast<std::uint32_t>(steady_clock::now().time_since_epoch().count());
     protocol::call_state state(policy, deadline_, seed);
+    protocol::response response;
     for (;;) {
-        net::exchange x;
+        net::exchange x(response);
         x.to = &request.at.at;
         x.head = request.head.text;
         x.body = r.form.reveal();
@@ -103,7 +104,7 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
         const protocol::clocks now = protocol::clocks::now();
         const action next =
             x.error ? state.on_error(x.error, true, now) : state.on_response(x.response, false, now);
-        if (next == action::done) co_return std::move(x.response);
+        if (next == action::done) co_return response;
         if (next == action::fail) {
             std::string why = net::describe(x, request.at.host_header);
             if (state.attempt() > 1) why.append(", after " + std::to_string(state.attempt()) + " attempts");

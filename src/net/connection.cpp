@@ -1,7 +1,9 @@
 #include "net/connection.hpp"
 
-#include "async/on_strand.hpp"
+#include "async/cancellation.hpp"
+#include "net/abortable_socket.hpp"
 #include "net/address.hpp"
+#include "net/deadlines.hpp"
 #include "net/lookup.hpp"
 #include "net/response_reader.hpp"
 #include "net/tls.hpp"
@@ -10,19 +12,19 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/asio/connect.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace azkv::net {
@@ -34,33 +36,24 @@ using std::chrono::steady_clock;
 
 namespace {
 
-auto into(error_code& ec) {
-    return asio::redirect_error(asio::use_awaitable, ec);
-}
+// Awaited, it gives the error code as well. Unlike `use_awaitable` it takes no coroutine of its own.
+constexpr auto as_result = asio::as_tuple(asio::deferred);
 
-/// All of its members are touched on its strand only, but for `used`, `usable_until` and `close`, which the
-/// holder calls between two exchanges.
-class tcp_connection final : public connection, public std::enable_shared_from_this<tcp_connection> {
+class tcp_connection final : public connection {
 public:
     tcp_connection(const asio::any_io_executor& executor, const protocol::authority& to,
-                   const connector::settings& s)
-        : strand_(asio::make_strand(executor)), to_(to), settings_(s), socket_(strand_), reader_(limits(s)),
-          timer_(strand_) {}
+                   const connector::settings& s, std::shared_ptr<deadlines> d)
+        : to_(to), settings_(s), deadlines_(std::move(d)),
+          socket_(std::make_shared<abortable_socket>(executor)), reader_(limits(s)) {}
 
     asio::awaitable<void> run(exchange& x, steady_clock::time_point deadline) override {
-        return async::on_strand(strand_, carry(x, deadline),
-                                [self = shared_from_this(), id = exchange_id_ + 1] {
-                                    if (self->exchange_id_ == id) self->abort(asio::error::operation_aborted);
-                                });
+        return to_.tls ? carry(x, deadline, tls_) : carry(x, deadline, socket_);
     }
 
-    void interrupt(error_code why) override {
-        asio::post(strand_, [self = shared_from_this(), why] { self->abort(why); });
-    }
+    void interrupt(error_code why) override { socket_->interrupt(why); }
 
     void close() override {
-        error_code ignored;
-        socket_.close(ignored);
+        socket_->close();
         usable_until_ = {};
     }
 
@@ -71,68 +64,82 @@ public:
     steady_clock::time_point usable_until() const override { return usable_until_; }
 
 private:
+    using progress = response_reader::progress;
+    using tls_stream = ssl::stream<abortable_socket&>;
+
     static response_reader::limits limits(const connector::settings& s) {
         response_reader::limits l;
         l.body = s.max_response_size;
         return l;
     }
 
-    asio::awaitable<void> carry(exchange& x, steady_clock::time_point deadline) {
-        ++exchange_id_;
-        under_way_ = true;
-        error_code ec = aborted_; // before it began
-        if (!ec && !socket_.is_open()) {
-            arm(std::min(deadline, steady_clock::now() + settings_.connect_timeout));
+    // `stream`: there is one when it is connected.
+    template <class StreamPointer>
+    asio::awaitable<void> carry(exchange& x, steady_clock::time_point deadline, StreamPointer& stream) {
+        const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
+        async::throw_if_cancelled(cancellation);
+        abortable_socket::use use(*socket_);
+        deadlines::watch watch(deadlines_, *socket_, used_ ? deadline : connect_deadline(deadline));
+        error_code ec = socket_->aborted(); // before it began
+        if (!ec && !used_) {
+            used_ = true;
             ec = co_await connect(x);
+            watch.move_to(deadline);
         } else if (!ec && peer_has_left()) {
             ec = asio::error::eof;
         }
+
+        error_code unsent;
+        std::size_t n = 0;
         if (!ec) {
-            arm(deadline);
-            ec = co_await transfer(x);
+            x.doing = "sending the request to";
+            x.maybe_applied = true;
+            join_request(x);
+            const std::array<asio::const_buffer, 2> request{asio::buffer(x.head), asio::buffer(x.body)};
+            for (asio::const_buffer left : request) {
+                while (!ec && left.size() > 0) {
+                    std::tie(ec, n) = co_await stream->async_write_some(left, as_result);
+                    left += n;
+                    x.bytes_sent += n;
+                }
+            }
+            // A peer that does not take the whole request may have said why before it closed.
+            unsent = std::exchange(ec, {});
         }
-        disarm();
-        used_ = true;
-        if (ec) {
-            x.error = aborted_ ? aborted_ : ec;
-            if (peer_ && !aborted_ && x.detail.empty()) x.detail = peer_->explain(tls_->native_handle(), ec);
+        if (!ec) {
+            if (!unsent) x.doing = "waiting for the answer of";
+            reader_.start(x.response);
+            for (progress p = progress::need_more; p == progress::need_more;) {
+                std::tie(ec, n) = co_await stream->async_read_some(reader_.prepare(), as_result);
+                p = take(x, n, ec);
+            }
+            x.bytes_received += reader_.received();
+            x.answer_begun = reader_.received() > 0;
+            const bool alert = ec.category() == asio::error::get_ssl_category(); // the better reason
+            if (ec && unsent && !alert) ec = unsent;
         }
-        const bool usable = !ec && socket_.is_open() && usable_until_ > steady_clock::now();
-        if (!usable) close(); // by now, not when the last handler lets go of this
+
+        usable_until_ = ec || unsent ? steady_clock::time_point{} : rest_until();
+        const error_code aborted = use.end(usable_until_ != steady_clock::time_point{});
+        if (aborted) usable_until_ = {};
+        if (!ec) co_return;
+        x.error = aborted ? aborted : ec;
+        if (peer_ && tls_ && !aborted && x.detail.empty())
+            x.detail = peer_->explain(tls_->native_handle(), ec);
     }
 
-    // The deadline: one timer, which closes the socket and so ends whatever is under way. It stops with the
-    // exchange, since a timer that runs is work, and a connection at rest must not keep its context running.
-    void arm(steady_clock::time_point deadline) {
-        ++timer_id_;
-        timer_.expires_at(deadline);
-        timer_.async_wait([self = shared_from_this(), id = timer_id_](error_code ec) {
-            if (!ec && self->timer_id_ == id) self->abort(errc::timed_out);
-        });
-    }
-
-    void disarm() {
-        ++timer_id_;
-        ++exchange_id_; // a cancellation that arrives now comes too late
-        under_way_ = false;
-        timer_.cancel();
-    }
-
-    void abort(error_code why) {
-        if (aborted_) return;
-        aborted_ = why;
-        if (!under_way_) return; // somebody may be closing it
-        error_code ignored;
-        socket_.close(ignored);
-        if (lookup_) lookup_->cancel();
+    steady_clock::time_point connect_deadline(steady_clock::time_point deadline) const {
+        return std::min(deadline, steady_clock::now() + settings_.connect_timeout);
     }
 
     bool peer_has_left() {
-        std::array<char, 1> unread;
-        error_code ec;
-        socket_.receive(asio::buffer(unread), tcp::socket::message_peek, ec);
-        // Bytes that nobody asked for would be taken for the answer to the next request.
-        return ec != asio::error::would_block;
+        return socket_->with([](tcp::socket& s) {
+            std::array<char, 1> unread;
+            error_code ec;
+            s.receive(asio::buffer(unread), tcp::socket::message_peek, ec);
+            // Bytes that nobody asked for would be taken for the answer to the next request.
+            return ec != asio::error::would_block;
+        });
     }
 
     asio::awaitable<error_code> connect(exchange& x) {
@@ -155,34 +162,50 @@ private:
         }
         if (ec) co_return ec;
         x.doing = tunnelled ? "connecting to the proxy for" : "connecting to";
-        co_await asio::async_connect(socket_, endpoints, into(ec));
-        if (!ec) socket_.set_option(tcp::no_delay(true), ec);
-        if (!ec) notice_vanished_peer(socket_);
-        if (!ec) socket_.non_blocking(true, ec); // for `peer_has_left`
+        for (const auto& e : endpoints) {
+            const tcp::endpoint at = e;
+            std::tie(ec) = co_await socket_->async_connect(at, as_result);
+            if (!ec || socket_->aborted()) break;
+        }
+        if (!ec) ec = socket_->with(&set_up);
         if (!ec && tunnelled) ec = co_await open_tunnel(x);
         if (ec && tunnelled && x.detail.empty()) x.detail = "the proxy is " + next.host + ':' + next.port;
         if (!ec && to_.tls) ec = co_await agree_on_tls(x);
         co_return ec;
     }
 
+    static error_code set_up(tcp::socket& s) {
+        error_code ec;
+        s.set_option(tcp::no_delay(true), ec);
+        if (ec) return ec;
+        notice_vanished_peer(s);
+        s.non_blocking(true, ec); // for `peer_has_left`
+        return ec;
+    }
+
     asio::awaitable<error_code> look_up(const protocol::authority& a, lookup::results& endpoints) {
-        lookup_ = std::make_shared<lookup>(strand_);
-        const error_code ec = co_await lookup_->run(a.host, a.port, endpoints);
-        lookup_.reset();
-        co_return aborted_ ? aborted_ : ec;
+        const auto lookup = std::make_shared<net::lookup>(socket_->get_executor());
+        socket_->also_aborts([lookup] { lookup->cancel(); });
+        const error_code ec = co_await lookup->run(a.host, a.port, endpoints);
+        socket_->also_aborts({});
+        co_return ec;
     }
 
     asio::awaitable<error_code> open_tunnel(exchange& x) {
         const char* const doing = "asking the proxy for a tunnel to";
         x.doing = doing;
         error_code ec;
+        std::size_t n = 0;
         const secret request = settings_.proxy->connect_request(to_);
         const std::string_view text = request.reveal();
-        co_await asio::async_write(socket_, asio::buffer(text), into(ec));
+        std::tie(ec, n) = co_await asio::async_write(*socket_, asio::buffer(text), as_result);
         if (ec) co_return ec;
         protocol::response answer;
         reader_.start(answer, false); // what follows the head is no body
-        ec = co_await read(socket_, x);
+        for (progress p = progress::need_more; p == progress::need_more;) {
+            std::tie(ec, n) = co_await socket_->async_read_some(reader_.prepare(), as_result);
+            p = take(x, n, ec);
+        }
         x.doing = doing;
         if (ec == errc::bad_response) {
             ec = errc::proxy_failed;
@@ -199,92 +222,65 @@ private:
     asio::awaitable<error_code> agree_on_tls(exchange& x) {
         x.doing = "agreeing on TLS with";
         peer_.emplace(settings_.tls, to_);
-        tls_.emplace(socket_, settings_.tls->context());
+        tls_.emplace(*socket_, settings_.tls->context());
         error_code ec = peer_->prepare(tls_->native_handle());
         if (ec) co_return ec;
-        co_await tls_->async_handshake(ssl::stream_base::client, into(ec));
+        std::tie(ec) = co_await tls_->async_handshake(ssl::stream_base::client, as_result);
         if (!ec) ec = peer_->check(tls_->native_handle());
+        // Asio has it give back its buffers, 34 KB, after each record, and get them again for the next.
+        SSL_clear_mode(tls_->native_handle(), SSL_MODE_RELEASE_BUFFERS);
         co_return ec;
     }
 
-    asio::awaitable<error_code> transfer(exchange& x) {
-        return tls_ ? transfer_over(*tls_, x) : transfer_over(socket_, x);
+    // A body goes into one packet, and one record of TLS, with the head, if there was made room for it there.
+    static void join_request(exchange& x) {
+        if (x.head.capacity() - x.head.size() < x.body.size()) return;
+        x.head.append(x.body);
+        x.body = {};
     }
 
-    template <class Stream>
-    asio::awaitable<error_code> transfer_over(Stream& stream, exchange& x) {
-        error_code ec;
-        x.doing = "sending the request to";
-        x.maybe_applied = true;
-        const std::array<asio::const_buffer, 2> request{asio::buffer(x.head), asio::buffer(x.body)};
-        const std::size_t sent = co_await asio::async_write(stream, request, into(ec));
-        x.bytes_sent += sent;
-        if (aborted_) co_return aborted_;
-        // A peer that does not take the whole request may have said why before it closed.
-        const error_code unsent = ec;
-        if (!unsent) x.doing = "waiting for the answer of";
-        reader_.start(x.response);
-        ec = co_await read(stream, x);
-        x.bytes_received += reader_.received();
-        x.answer_begun = reader_.received() > 0;
-        if (ec) {
-            const bool alert = ec.category() == asio::error::get_ssl_category(); // the better reason
-            co_return unsent && !alert ? unsent : ec;
-        }
-        finish(!unsent);
-        co_return ec;
-    }
-
-    template <class Stream>
-    asio::awaitable<error_code> read(Stream& stream, exchange& x) {
-        using progress = response_reader::progress;
-        error_code ec;
+    // `n` bytes of an answer arrived, and `ec` tells of what else happened. At the end it is that of all.
+    progress take(exchange& x, std::size_t n, error_code& ec) {
         progress p = progress::need_more;
-        while (p == progress::need_more) {
-            const std::size_t n = co_await stream.async_read_some(reader_.prepare(), into(ec));
-            if (n > 0) {
-                x.doing = "reading the answer of";
-                p = reader_.commit(n);
-            }
-            if (p == progress::need_more && ec == asio::error::eof) p = reader_.end_of_stream();
-            if (p == progress::need_more && ec) co_return ec;
+        if (n > 0) {
+            x.doing = "reading the answer of";
+            p = reader_.commit(n);
         }
-        if (p == progress::done) co_return error_code();
-        x.detail = reader_.detail();
-        co_return reader_.error();
+        if (p == progress::need_more && ec == asio::error::eof) p = reader_.end_of_stream();
+        if (p == progress::need_more && ec) return progress::failed;
+        if (p != progress::need_more) ec = p == progress::done ? error_code() : reader_.error();
+        if (p == progress::failed) x.detail = reader_.detail();
+        return p;
     }
 
-    void finish(bool sent) {
-        const auto now = steady_clock::now();
-        const bool reusable = sent && reader_.keep_alive();
+    // Until when the connection may be used again, after a whole exchange; a time long past if not at all.
+    steady_clock::time_point rest_until() const {
         std::chrono::milliseconds idle = settings_.idle_timeout;
         // A second early, so as not to meet the peer's closing half-way.
         if (const auto announced = reader_.keep_alive_timeout())
             idle = std::min<std::chrono::milliseconds>(idle, *announced - std::chrono::seconds(1));
-        usable_until_ = reusable && idle.count() > 0 ? now + idle : steady_clock::time_point{};
+        const bool reusable = reader_.keep_alive() && idle.count() > 0;
+        return reusable ? steady_clock::now() + idle : steady_clock::time_point{};
     }
 
-    asio::any_io_executor strand_;
-    protocol::authority to_;
-    connector::settings settings_;
-    tcp::socket socket_;
+    const protocol::authority to_;
+    const connector::settings settings_;
+    const std::shared_ptr<deadlines> deadlines_;
+    const std::shared_ptr<abortable_socket> socket_;
     std::optional<tls_peer> peer_; // before `tls_`, which calls it
-    std::optional<ssl::stream<tcp::socket&>> tls_;
+    std::optional<tls_stream> tls_;
     response_reader reader_;
-    asio::steady_timer timer_;
-    std::shared_ptr<lookup> lookup_;
-    error_code aborted_;
-    unsigned long exchange_id_ = 0;
-    unsigned long timer_id_ = 0;
-    bool under_way_ = false;
     bool used_ = false;
     steady_clock::time_point usable_until_;
 };
 
 } // namespace
 
+connector::connector(asio::any_io_executor executor, const settings& s)
+    : executor_(std::move(executor)), settings_(s), deadlines_(std::make_shared<deadlines>(executor_)) {}
+
 std::shared_ptr<connection> connector::make(const protocol::authority& to) const {
-    return std::make_shared<tcp_connection>(executor_, to, settings_);
+    return std::make_shared<tcp_connection>(executor_, to, settings_, deadlines_);
 }
 
 } // namespace azkv::net

@@ -15,6 +15,7 @@ class proxy_settings;
 
 namespace azkv::net {
 
+class deadlines;
 class tls_client;
 
 /// One connection to one service. It connects when it is first used.
@@ -54,14 +55,14 @@ public:
         std::shared_ptr<const protocol::proxy_settings> proxy; // null: none
     };
 
-    connector(asio::any_io_executor executor, const settings& s)
-        : executor_(std::move(executor)), settings_(s) {}
+    connector(asio::any_io_executor executor, const settings& s);
 
     std::shared_ptr<connection> make(const protocol::authority& to) const;
 
 private:
     asio::any_io_executor executor_;
     settings settings_;
+    std::shared_ptr<deadlines> deadlines_; // of all that it makes
 };
 
 } // namespace azkv::net

@@ -18,11 +18,15 @@ http_transport::http_transport(asio::any_io_executor executor, std::size_t max_c
 
 asio::awaitable<void> http_transport::run(exchange& x) {
     const auto connections = pool_; // the transport may go before its last exchange
-    const auto asked = steady_clock::now();
     x.doing = "waiting for a connection to";
-    lease connection = co_await connections->acquire(*x.to, x.deadline);
-    const auto begun = steady_clock::now();
-    x.waited = begun - asked;
+    const auto asked = steady_clock::now();
+    auto begun = asked;
+    lease connection = connections->acquire_at_once(*x.to, asked);
+    if (!connection) {
+        connection = co_await connections->acquire(*x.to, x.deadline);
+        begun = steady_clock::now();
+        x.waited = begun - asked;
+    }
     if (!connection) {
         x.error = connections->closed() ? errc::closed : errc::timed_out;
         co_return;

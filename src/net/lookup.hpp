@@ -1,14 +1,14 @@
 #pragma once
 
+#include "async/event.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <chrono>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,40 +17,50 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// A look-up of a host name, on a strand. Once begun it cannot be interrupted, so it is left behind when it
-/// is cancelled.
+/// A look-up of a host name. Once begun it cannot be interrupted, so it is left behind when it is cancelled.
 class lookup : public std::enable_shared_from_this<lookup> {
 public:
     using results = asio::ip::tcp::resolver::results_type;
 
-    explicit lookup(const asio::any_io_executor& strand)
-        : resolver_(strand), done_(strand, std::chrono::steady_clock::time_point::max()) {}
+    explicit lookup(const asio::any_io_executor& executor)
+        : resolver_(executor), over_(std::make_shared<async::event>(executor)) {}
 
-    /// Once.
+    /// Once. Throws `operation_aborted` when the caller is cancelled.
     asio::awaitable<boost::system::error_code> run(std::string host, std::string port, results& found) {
         const auto self = shared_from_this();
+        const stop at_the_end(*this);
         resolver_.async_resolve(host, port, [self](boost::system::error_code ec, results r) {
-            self->finished_ = true;
             self->error_ = ec;
             self->results_ = std::move(r);
-            self->done_.cancel();
+            self->finished_ = true;
+            self->over_->set();
         });
-        boost::system::error_code ignored;
-        if (!finished_) co_await done_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        co_await over_->wait(async::event::time_point::max());
         if (!finished_) co_return asio::error::operation_aborted;
         found = results_;
         co_return error_;
     }
 
-    void cancel() {
-        resolver_.cancel(); // at least it does not begin any more
-        done_.cancel();
-    }
+    /// Ends `run`, also if that is yet to begin. May be called by any thread.
+    void cancel() { over_->set(); }
 
 private:
+    class stop {
+    public:
+        explicit stop(lookup& l) : lookup_(l) {}
+
+        stop(const stop&) = delete;
+        stop& operator=(const stop&) = delete;
+
+        ~stop() { lookup_.resolver_.cancel(); } // if it has not begun, at least it does not any more
+
+    private:
+        lookup& lookup_;
+    };
+
     asio::ip::tcp::resolver resolver_;
-    asio::steady_timer done_; // cancelled when the result is there
-    bool finished_ = false;
+    const std::shared_ptr<async::event> over_; // it has finished, or was cancelled
+    std::atomic<bool> finished_{false};        // what follows is there
     boost::system::error_code error_;
     results results_;
 };

@@ -86,8 +86,7 @@ std::size_t pool::waiting() const {
 
 // With a connection that rests, if there is one. Precondition: locked, and fewer than the allowed number are
 // in use. What has to go is closed under the lock, lest somebody else opens a connection too many meanwhile.
-pool::place pool::take(const protocol::authority& to) {
-    const auto now = steady_clock::now();
+pool::place pool::take(const protocol::authority& to, time_point now) {
     std::erase_if(idle_, [&](const std::shared_ptr<connection>& c) {
         const bool expired = c->usable_until() <= now;
         if (expired) c->close();
@@ -107,6 +106,16 @@ pool::place pool::take(const protocol::authority& to) {
     return std::prev(in_use_.end());
 }
 
+lease pool::acquire_at_once(const protocol::authority& to, time_point now) {
+    lease got;
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_ || in_use_.size() == max_connections_) return got;
+        got = lease(shared_from_this(), take(to, now));
+    }
+    return complete(std::move(got), to);
+}
+
 asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point deadline) {
     const auto self = shared_from_this();
     lease got;
@@ -115,7 +124,7 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
         const std::lock_guard lock(mutex_);
         if (closed_) co_return got;
         if (in_use_.size() < max_connections_)
-            got = lease(self, take(to));
+            got = lease(self, take(to, steady_clock::now()));
         else
             waiting.emplace(self, to);
     }
@@ -126,9 +135,13 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
         if (!given) co_return got;
         got = lease(self, *given);
     }
-    const bool complete = got.operator->() || got.renew(to);
-    if (!complete) got = lease();
-    co_return got;
+    co_return complete(std::move(got), to);
+}
+
+// With a connection in the place, unless the pool was closed.
+lease pool::complete(lease l, const protocol::authority& to) {
+    const bool complete = l.operator->() || l.renew(to);
+    return complete ? std::move(l) : lease();
 }
 
 // A new connection for a place, unless the pool was closed.

@@ -26,8 +26,11 @@ public:
 
     pool(asio::any_io_executor executor, std::size_t max_connections, factory make);
 
-    /// A connection to `to`. An empty lease when the deadline passed first, or the pool was closed. Throws
-    /// `operation_aborted` when cancelled.
+    /// A connection to `to`, if there is one at hand or one more is allowed; else an empty lease.
+    lease acquire_at_once(const protocol::authority& to, time_point now);
+
+    /// The same, but waits for it if need be. An empty lease when the deadline passed first, or the pool was
+    /// closed. Throws `operation_aborted` when cancelled.
     asio::awaitable<lease> acquire(const protocol::authority& to, time_point deadline);
 
     /// Ends what is under way, also the waiting, and lets nobody acquire any more. May be called by any
@@ -46,7 +49,8 @@ private:
     using connections = std::list<std::shared_ptr<connection>>;
     using place = connections::iterator; // in `in_use_`; null until a connection is made
 
-    place take(const protocol::authority& to);
+    place take(const protocol::authority& to, time_point now);
+    static lease complete(lease l, const protocol::authority& to);
     bool fill(place p, const protocol::authority& to);
     void release(place p, bool keep);
 

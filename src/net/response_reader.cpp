@@ -32,6 +32,21 @@ bool is_broken_line(std::string_view text) {
     return text.find("\r\n") != text.npos; // but for the last chunk, which needs the trailers
 }
 
+// Whether there is in `head`, from a place on, what no later byte can mend: control characters, a line that
+// ends otherwise than lines do.
+bool is_broken_head(std::string_view head, std::size_t from) {
+    char before = from > 0 ? head[from - 1] : ' ';
+    for (const char c : head.substr(from)) {
+        const bool control =
+            (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F;
+        if (control || (before == '\r') != (c == '\n')) return true;
+        before = c;
+    }
+    return false;
+}
+
+constexpr char broken_head[] = "control characters in the head";
+
 } // namespace
 
 // Answers, of which some hold tokens.
@@ -88,25 +103,20 @@ response_reader::progress response_reader::read(bool ended) {
 }
 
 // Beast's parser, given a head in parts, finds a fault now sooner, now later. It gets heads whole, and what
-// no later byte can mend is found here.
+// is not whole yet is looked at here.
 response_reader::progress response_reader::find_head() {
     constexpr std::string_view beginning = "HTTP/1.";
     const std::string_view text = text_of(buffer_).substr(0, limits_.head);
     const std::size_t compared = std::min(text.size(), beginning.size());
     if (text.substr(0, compared) != beginning.substr(0, compared))
         return fail(errc::bad_response, "not HTTP/1.1");
-    for (; scanned_ < text.size(); ++scanned_) {
-        const char c = text[scanned_];
-        const char before = scanned_ > 0 ? text[scanned_ - 1] : ' ';
-        const bool control =
-            (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F;
-        if (control || (before == '\r') != (c == '\n'))
-            return fail(errc::bad_response, "control characters in the head");
-        if (c == '\n' && text.substr(0, scanned_ + 1).ends_with("\r\n\r\n")) {
-            ++scanned_;
-            return progress::done;
-        }
+    const std::size_t from = scanned_;
+    while (scanned_ < text.size()) {
+        const std::size_t end = text.find('\n', scanned_);
+        scanned_ = std::min(end, text.size() - 1) + 1;
+        if (text.substr(0, scanned_).ends_with("\r\n\r\n")) return progress::done;
     }
+    if (is_broken_head(text, from)) return fail(errc::bad_response, broken_head);
     if (text.size() == limits_.head) return fail(http::error::header_limit);
     return progress::need_more;
 }
@@ -116,6 +126,8 @@ response_reader::progress response_reader::read_head(std::size_t size) {
     parser_->eager(false); // it stops behind the head
     parser_->put(asio::buffer(buffer_.data(), size), ec);
     if (ec == http::error::need_more) return progress::need_more; // the stream ended within the head
+    if (ec && is_broken_head(text_of(buffer_).substr(0, size), 0))
+        return fail(errc::bad_response, broken_head);
     if (ec) return fail(ec);
     buffer_.consume(size);
     if (response_->status / 100 != 1) return progress::done;

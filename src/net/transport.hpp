@@ -2,10 +2,10 @@
 
 #include "protocol/endpoint.hpp"
 #include "protocol/message.hpp"
-#include "wipe.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <openssl/crypto.h>
 
 #include <chrono>
 #include <string>
@@ -15,15 +15,21 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
+/// Up to this size a body is sent together with its head, if there is room for it in the head's memory. (Of
+/// TLS a record holds 16 KiB.)
+inline constexpr std::size_t longest_joined_body = 8 << 10;
+
 /// One request on its way, and what becomes of it. It must stay where it is until the transport is done.
 class exchange {
 public:
-    exchange() {}
+    /// `into`: where the response goes; it must stay there, too.
+    explicit exchange(protocol::response& into) : response(into) {}
 
     exchange(const exchange&) = delete;
     exchange& operator=(const exchange&) = delete;
 
-    ~exchange() { wipe(head); } // a token or a signature stands in it
+    // A token or a signature stands in it; nothing was ever cut off.
+    ~exchange() { OPENSSL_cleanse(head.data(), head.size()); }
 
     // What to do.
     const protocol::authority* to = nullptr;
@@ -33,7 +39,7 @@ public:
     std::chrono::milliseconds attempt_timeout = std::chrono::hours(24 * 365); // from having a connection
 
     // What came of it: a complete response, or an error.
-    protocol::response response;
+    protocol::response& response;
     boost::system::error_code error;
     bool maybe_applied = false; // the service may have acted on the request, although it failed
     bool answer_begun = false;  // at least one byte of an answer arrived

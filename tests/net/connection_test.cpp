@@ -57,7 +57,8 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
     const std::size_t sent = request_head.size() + request_body.size();
     client_side client(server);
     {
-        net::exchange x;
+        protocol::response response;
+        net::exchange x(response);
         client.run(x);
         CHECK_FALSE(x.error);
         CHECK(x.response.body == "abc");
@@ -67,13 +68,15 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
         CHECK(client.usable());
     }
     {
-        net::exchange x;
+        protocol::response response;
+        net::exchange x(response);
         client.run(x);
         CHECK(x.bytes_received == good.size()); // of this exchange only
         CHECK(client.usable());
     }
     {
-        net::exchange x;
+        protocol::response response;
+        net::exchange x(response);
         client.run(x);
         CHECK(x.error == asio::error::eof);
         CHECK(x.bytes_sent == sent);
@@ -82,7 +85,8 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
         CHECK_FALSE(client.usable());
     }
     client_side other(server);
-    net::exchange x;
+    protocol::response response;
+    net::exchange x(response);
     other.run(x);
     CHECK(x.error == asio::error::eof);
     CHECK(x.bytes_sent == sent);
@@ -95,7 +99,8 @@ TEST_CASE("connection: an answer that is not understood says why, and ends the c
     raw_server server({raw_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nevil\r\n",
                                   raw_answer::end::keep)});
     client_side client(server);
-    net::exchange x;
+    protocol::response response;
+    net::exchange x(response);
     client.run(x);
     CHECK(x.error == errc::bad_response);
     CHECK(net::describe(x, "host")

@@ -70,7 +70,8 @@ TEST_CASE("a look-up that hangs holds up nobody, and those behind it are not beg
     protocol::authority to;
     to.host = "hanging.test";
     to.port = "80";
-    net::exchange x;
+    protocol::response response;
+    net::exchange x(response);
     x.to = &to;
     x.deadline = std::chrono::steady_clock::now() + 1h;
     bool ended = false;

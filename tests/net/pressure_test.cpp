@@ -56,7 +56,8 @@ public:
         x.deadline = steady_clock::now() + 1h;
     }
 
-    net::exchange x;
+    protocol::response response;
+    net::exchange x{response};
     bool cancelled = false;
     bool ended = false;
 

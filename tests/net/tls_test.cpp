@@ -426,7 +426,8 @@ public:
         to.host = host;
         to.port = std::to_string(server.port());
         to.thumbprint = thumbprint;
-        net::exchange x;
+        protocol::response response;
+        net::exchange x(response);
         x.to = &to;
         x.head = "GET /k HTTP/1.1\r\nHost: h\r\n\r\n";
         x.deadline = std::chrono::steady_clock::now() + 10s;

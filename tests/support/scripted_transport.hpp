@@ -52,7 +52,7 @@ public:
         step s = std::move(steps_.front());
         steps_.pop_front();
         x.doing = "waiting for the answer of";
-        x.response = std::move(s.response);
+        if (!s.error) x.response = std::move(s.response);
         x.error = s.error;
         x.maybe_applied = s.maybe_applied;
         x.maybe_applied_before = s.repeated;

@@ -1,0 +1,179 @@
+#pragma once
+
+#include "async/cancellation.hpp"
+#include "net/deadlines.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace azkv::net {
+
+/// A TCP socket that one coroutine at a time uses, while any thread may put an end to that. Its mutex stands
+/// for a strand, on which every step would be handed over: whatever begins on the socket, a step of TLS for
+/// instance, begins under it. A stream in Asio's sense.
+///
+/// Cancellation: what is under way is aborted when its cancellation slot is told to.
+class abortable_socket final : public deadlines::watched,
+                               public std::enable_shared_from_this<abortable_socket> {
+public:
+    using executor_type = asio::any_io_executor;
+    using lowest_layer_type = abortable_socket;
+    using error_code = boost::system::error_code;
+    using tcp = asio::ip::tcp;
+
+    explicit abortable_socket(const asio::any_io_executor& executor) : socket_(executor) {}
+
+    executor_type get_executor() { return socket_.get_executor(); }
+
+    lowest_layer_type& lowest_layer() { return *this; }
+
+    /// Something is under way on it as long as this lives. Then it is closed, unless it was told to be kept.
+    class use {
+    public:
+        explicit use(abortable_socket& s) : socket_(s) {
+            const std::lock_guard lock(s.mutex_);
+            s.in_use_ = true;
+        }
+
+        use(const use&) = delete;
+        use& operator=(const use&) = delete;
+
+        ~use() {
+            if (!ended_) end(false);
+        }
+
+        /// Why it was aborted, if it was. From now on it cannot be.
+        error_code end(bool keep) {
+            ended_ = true;
+            const std::lock_guard lock(socket_.mutex_);
+            socket_.in_use_ = false;
+            socket_.also_ = {};
+            if (!keep || socket_.aborted_) socket_.close_locked();
+            return socket_.aborted_;
+        }
+
+    private:
+        abortable_socket& socket_;
+        bool ended_ = false;
+    };
+
+    /// Ends the use that is under way, if there is one, with `why`.
+    void abort(error_code why) {
+        const std::lock_guard lock(mutex_);
+        if (in_use_) abort_locked(why);
+    }
+
+    /// Ends the use that is under way, or else the next one.
+    void interrupt(error_code why) {
+        const std::lock_guard lock(mutex_);
+        abort_locked(why);
+    }
+
+    /// What it was aborted with, if it was.
+    error_code aborted() const {
+        const std::lock_guard lock(mutex_);
+        return aborted_;
+    }
+
+    /// What else ends, when a use is aborted: something that it waits for. It must be quick. Empty: nothing.
+    void also_aborts(std::function<void()> f) {
+        const std::lock_guard lock(mutex_);
+        also_ = std::move(f);
+        if (also_ && aborted_) also_();
+    }
+
+    void close() {
+        const std::lock_guard lock(mutex_);
+        close_locked();
+    }
+
+    /// Calls `f` with the socket, for what ends at once.
+    template <class F>
+    auto with(F f) {
+        const std::lock_guard lock(mutex_);
+        return f(socket_);
+    }
+
+    /// Connects it anew.
+    template <class Token>
+    auto async_connect(const tcp::endpoint& to, Token&& token) {
+        return asio::async_initiate<Token, void(error_code)>(
+            [this](auto handler, const tcp::endpoint& to) {
+                begin(std::move(handler), [&](auto h) {
+                    close_locked();
+                    socket_.async_connect(to, std::move(h));
+                    if (aborted_) close_locked(); // which ends that
+                });
+            },
+            token, to);
+    }
+
+    template <class Buffers, class Token>
+    auto async_read_some(const Buffers& buffers, Token&& token) {
+        return asio::async_initiate<Token, void(error_code, std::size_t)>(
+            [this](auto handler, const Buffers& buffers) {
+                begin(std::move(handler), [&](auto h) { socket_.async_read_some(buffers, std::move(h)); });
+            },
+            token, buffers);
+    }
+
+    template <class Buffers, class Token>
+    auto async_write_some(const Buffers& buffers, Token&& token) {
+        return asio::async_initiate<Token, void(error_code, std::size_t)>(
+            [this](auto handler, const Buffers& buffers) {
+                begin(std::move(handler), [&](auto h) { socket_.async_write_some(buffers, std::move(h)); });
+            },
+            token, buffers);
+    }
+
+private:
+    // Asio would have the operation itself in the slot, and so things of the execution context; but the
+    // caller's signal may last longer.
+    template <class Handler, class Operation>
+    void begin(Handler handler, Operation op) {
+        asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
+        if (slot.is_connected()) {
+            slot.assign([weak = weak_from_this()](asio::cancellation_type type) {
+                const auto self = async::is_terminal(type) ? weak.lock() : nullptr;
+                if (self) self->abort(asio::error::operation_aborted);
+            });
+        }
+        const std::lock_guard lock(mutex_);
+        op(asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler)));
+    }
+
+    void abort_locked(error_code why) {
+        if (aborted_) return;
+        aborted_ = why;
+        close_locked();
+        if (also_) also_();
+    }
+
+    void close_locked() {
+        error_code ignored;
+        socket_.close(ignored);
+    }
+
+    void time_out() override { abort(errc::timed_out); }
+
+    mutable std::mutex mutex_; // guards what follows
+    tcp::socket socket_;
+    std::function<void()> also_;
+    error_code aborted_;
+    bool in_use_ = false;
+};
+
+} // namespace azkv::net
