@@ -11,7 +11,6 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/uuid/uuid_io.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -25,6 +24,18 @@ namespace {
 // The oldest version whose 401 names the authority to ask for a token.
 // https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services
 constexpr std::string_view service_version = "2020-12-06";
+
+// What is the same in all requests to an endpoint, behind their targets.
+std::string fixed_head(const protocol::endpoint& at) {
+    std::string head = " HTTP/1.1\r\nHost: " + at.host_header + "\r\n";
+    head.append("User-Agent: azkv/" AZKV_VERSION_STRING "\r\n"
+                "Accept: application/json;odata=minimalmetadata\r\n"
+                "DataServiceVersion: 3.0\r\n"
+                "MaxDataServiceVersion: 3.0;NetFx\r\n");
+    head.append("x-ms-version: ").append(service_version).append("\r\n");
+    head.append("x-ms-client-request-id: ");
+    return head;
+}
 
 // Looks into the answer to a batch: one of its operations may have failed.
 void unwrap(operation& op, const protocol::request& r, net::exchange& x, protocol::call_state& state,
@@ -61,33 +72,34 @@ client::client(asio::any_io_executor executor, bool executor_outlives_calls,
                std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport)
     : executor_(std::move(executor)), executor_outlives_calls_(executor_outlives_calls),
       account_(std::move(account)), transport_(std::move(transport)),
+      fixed_head_(fixed_head(account_->endpoint)),
+      fixed_secondary_head_(account_->secondary ? fixed_head(*account_->secondary) : std::string()),
       cleared_(account_->gate, [t = transport_.get()] { t->close(); }) {}
 
-std::string client::new_id() const {
+uuid_text client::new_id() const {
     const std::lock_guard lock(ids_mutex_);
-    return boost::uuids::to_string(ids_());
+    return uuid_text(ids_());
 }
 
 // All but the body. The date and the signature in it are of this moment.
 std::string client::head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
                          const secret& token) const {
-    std::string target = at.base_path + r.path;
     const auto& authorizer = account_->authorizer;
     const std::string_view credential = authorizer ? authorizer->query() : std::string_view();
-    if (!r.query.empty()) target.append("?").append(r.query);
-    if (!credential.empty()) target.append(r.query.empty() ? "?" : "&").append(credential);
+    const std::string& fixed = &at == &account_->endpoint ? fixed_head_ : fixed_secondary_head_;
+    const bool joins_body = r.body.size() <= net::longest_joined_body;
 
     std::string head;
     // Whole: growing would leave copies.
-    head.reserve(target.size() + token.reveal().size() + op.trace().size() + 640);
-    head.append(r.method).append(" ").append(target).append(" HTTP/1.1\r\n");
-    head.append("Host: ").append(at.host_header).append("\r\n");
-    head.append("User-Agent: azkv/" AZKV_VERSION_STRING "\r\n"
-                "Accept: application/json;odata=minimalmetadata\r\n"
-                "DataServiceVersion: 3.0\r\n"
-                "MaxDataServiceVersion: 3.0;NetFx\r\n");
-    head.append("x-ms-version: ").append(service_version).append("\r\n");
-    head.append("x-ms-client-request-id: ").append(op.id()).append("\r\n");
+    head.reserve(at.base_path.size() + r.path.size() + r.query.size() + credential.size() + fixed.size()
+                 + token.reveal().size() + op.trace().size() + (joins_body ? r.body.size() : 0) + 384);
+    head.append(r.method).append(" ");
+    const std::size_t target = head.size();
+    head.append(at.base_path).append(r.path);
+    if (!r.query.empty()) head.append("?").append(r.query);
+    if (!credential.empty()) head.append(r.query.empty() ? "?" : "&").append(credential);
+    const std::size_t target_end = head.size();
+    head.append(fixed).append(op.id()).append("\r\n");
     head.append(op.trace());
     if (!r.if_match.empty()) head.append("If-Match: ").append(r.if_match).append("\r\n");
     if (!r.prefer.empty()) head.append("Prefer: ").append(r.prefer).append("\r\n");
@@ -99,7 +111,7 @@ std::string client::head(const operation& op, const protocol::request& r, const 
         identity::signing_input input;
         input.method = r.method;
         input.content_type = r.content_type;
-        input.target = target;
+        input.target = std::string_view(head).substr(target, target_end - target);
         authorizer->append_headers(head, input, std::chrono::system_clock::now());
     } else if (!token.empty()) {
         head.append("Authorization: Bearer ").append(token.reveal()).append("\r\n");
@@ -128,8 +140,8 @@ asio::awaitable<void> client::pause(operation& op, std::chrono::milliseconds del
     if (account_->gate->is_cleared()) op.fail(errc::closed, make_error_code(errc::closed).message());
 }
 
-asio::awaitable<answer> client::call(operation& op, const protocol::request& r, time_point deadline,
-                                     bool maybe_applied) const {
+asio::awaitable<void> client::call(operation& op, const protocol::request& r, time_point deadline,
+                                   answer& a) const {
     using action = protocol::call_state::action;
     const store_options& options = account_->options;
     protocol::retry_policy policy;
@@ -139,6 +151,7 @@ asio::awaitable<answer> client::call(operation& op, const protocol::request& r, 
     policy.secondary = r.method == "GET" && !r.continues && account_->secondary;
     if (!r.content_type.empty()) policy.judge = &protocol::retry_policy::write_rule; // not an erasure
     protocol::call_state state(policy, deadline, op.seed(), account_->budget.get());
+    const bool maybe_applied = a.maybe_applied;
     state.remember(maybe_applied);
     account_->budget->earn();
     const std::shared_ptr<identity::bearer>& bearer = account_->bearer;
@@ -155,8 +168,8 @@ asio::awaitable<answer> client::call(operation& op, const protocol::request& r, 
             const protocol::endpoint& at = at_secondary ? *account_->secondary : account_->endpoint;
             const int attempt = state.attempt();
             const time_point began = steady_clock::now();
-            answer a;
-            net::exchange x;
+            if (a.response.status != 0) a.response = protocol::response(); // of an attempt before
+            net::exchange x(a.response);
             x.to = &at.at;
             x.head = head(op, r, at, token);
             x.body = r.body;
@@ -165,8 +178,8 @@ asio::awaitable<answer> client::call(operation& op, const protocol::request& r, 
             co_await transport_->run(x);
             if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
 
-            if (bearer && !x.error && x.response.status == 401 && !answered && !at_secondary) {
-                answered = bearer->answer_to(x.response);
+            if (bearer && !x.error && a.response.status == 401 && !answered && !at_secondary) {
+                answered = bearer->answer_to(a.response);
                 if (answered) {
                     state.remember(x.maybe_applied_before);
                     op.sent(r, x, attempt, began, std::chrono::milliseconds(0), "another token is wanted");
@@ -175,25 +188,25 @@ asio::awaitable<answer> client::call(operation& op, const protocol::request& r, 
                 }
                 bearer->distrust(token);
             }
-            const protocol::clocks now = protocol::clocks::now();
+            if (!x.error && r.batch_size > 0) unwrap(op, r, x, state, began);
+            protocol::clocks now; // which a success is not judged by
+            if (x.error || !a.response.ok()) now = protocol::clocks::now();
             action next;
             if (x.error) {
                 next = state.on_error(x.error, x.maybe_applied, now);
             } else {
-                if (r.batch_size > 0) unwrap(op, r, x, state, began);
                 // Remembered before this answer is judged: it says nothing of earlier sendings.
                 a.maybe_applied_before = state.maybe_applied() || x.maybe_applied_before;
-                next = state.on_response(x.response, x.maybe_applied_before, now);
+                next = state.on_response(a.response, x.maybe_applied_before, now);
             }
             const bool again = next == action::wait;
             op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
                     state.reason());
             if (next == action::done) {
-                a.response = std::move(x.response);
-                if (!a.response.ok()) a.tries = tries(state);
+                a.tries = a.response.ok() ? std::string() : tries(state);
                 a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
                 if (answered && a.response.status != 401) bearer->remember(*answered);
-                co_return a;
+                co_return;
             }
             if (next == action::fail) fail(op, x, at, state);
             co_await pause(op, state.delay());
@@ -210,22 +223,22 @@ asio::awaitable<answer> client::call(operation& op, const protocol::request& r, 
     }
 }
 
-asio::awaitable<answer> client::write(operation& op, const protocol::request& r, std::string_view table,
-                                      time_point deadline) const {
-    answer a = co_await call(op, r, deadline);
+asio::awaitable<void> client::write(operation& op, const protocol::request& r, std::string_view table,
+                                    time_point deadline, answer& a) const {
+    co_await call(op, r, deadline, a);
     const bool no_table =
         a.response.status == 404 && protocol::read_error(a.response).code == "TableNotFound";
-    if (no_table) {
-        const protocol::request create = protocol::create_table(table);
-        const answer created = co_await call(op, create, deadline, a.maybe_applied);
-        // Someone else, or an attempt whose answer was lost, may have been faster.
-        const bool exists = created.response.status == 409
-                            && protocol::read_error(created.response).code == "TableAlreadyExists";
-        if (!created.response.ok() && !exists) op.fail(created);
-        // An attempt that was given up for lost may come late, to the new table.
-        a = co_await call(op, r, deadline, a.maybe_applied);
-    }
-    co_return a;
+    if (!no_table) co_return;
+    const protocol::request create = protocol::create_table(table);
+    answer created;
+    created.maybe_applied = a.maybe_applied;
+    co_await call(op, create, deadline, created);
+    // Someone else, or an attempt whose answer was lost, may have been faster.
+    const bool exists =
+        created.response.status == 409 && protocol::read_error(created.response).code == "TableAlreadyExists";
+    if (!created.response.ok() && !exists) op.fail(created);
+    // An attempt that was given up for lost may come late, to the new table.
+    co_await call(op, r, deadline, a);
 }
 
 } // namespace azkv

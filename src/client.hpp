@@ -34,20 +34,23 @@ public:
 
     const azkv::account& account() const { return *account_; }
 
+    /// Whether queries do, which takes somebody who runs the executor between two calls.
+    bool reads_ahead() const { return executor_outlives_calls_ && account_->options.read_ahead(); }
+
     std::shared_ptr<const azkv::account> shared_account() const { return account_; }
 
     /// Sends `r` until there is an answer that is worth no further attempt. Throws `azkv::error` when there
-    /// is none; a response that tells of a failure is an answer. `maybe_applied`: the
-    /// operation may have been applied before.
-    asio::awaitable<answer> call(operation& op, const protocol::request& r, time_point deadline,
-                                 bool maybe_applied = false) const;
+    /// is none; a response that tells of a failure is an answer. `a.maybe_applied` tells, before and after,
+    /// whether the operation may have been applied.
+    asio::awaitable<void> call(operation& op, const protocol::request& r, time_point deadline,
+                               answer& a) const;
 
     /// A write: as `call`, but when the service says that the table does not exist it is created first.
-    asio::awaitable<answer> write(operation& op, const protocol::request& r, std::string_view table,
-                                  time_point deadline) const;
+    asio::awaitable<void> write(operation& op, const protocol::request& r, std::string_view table,
+                                time_point deadline, answer& a) const;
 
     /// A new UUID, as text.
-    std::string new_id() const;
+    uuid_text new_id() const;
 
 private:
     std::string head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
@@ -60,6 +63,8 @@ private:
     bool executor_outlives_calls_;
     std::shared_ptr<const azkv::account> account_;
     std::shared_ptr<net::transport> transport_;
+    std::string fixed_head_;
+    std::string fixed_secondary_head_;
     async::gate::notice cleared_; // closes the transport
     mutable std::mutex ids_mutex_;
     mutable boost::uuids::random_generator_mt19937 ids_; // guarded by ids_mutex_

@@ -4,8 +4,6 @@
 #include "protocol/service_error.hpp"
 #include "watch.hpp"
 
-#include <azkv/event.hpp>
-
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
@@ -27,13 +25,9 @@ std::string printable(std::string_view text) {
 
 } // namespace
 
-operation::clock::time_point operation::deadline() const {
-    return clock::now() + account_->options.timeout();
-}
-
 std::uint32_t operation::seed() {
     constexpr std::uint32_t apart = 0x9E37'79B9; // wherever the first one lies
-    return static_cast<std::uint32_t>(std::hash<std::string>()(id_)) + apart * calls_++;
+    return static_cast<std::uint32_t>(std::hash<std::string_view>()(id())) + apart * calls_++;
 }
 
 void operation::sent(const protocol::request& r, const net::exchange& x, int attempt, clock::time_point began,
@@ -49,10 +43,7 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
         x.error || x.response.ok() ? std::string() : printable(protocol::read_error(x.response).code);
     const std::string request_id = printable(x.response.request_id);
     event e;
-    e.kind = event_kind::attempt;
-    e.operation = about_.operation;
-    e.collection = about_.collection;
-    e.client_request_id = id_;
+    begin(e, event_kind::attempt);
     e.error = x.error;
     e.elapsed = clock::now() - began;
     e.bytes_sent = x.bytes_sent;
@@ -61,7 +52,6 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
     e.request = r.name;
     e.host = x.to->host;
     e.secondary = x.to != &account_->endpoint.at;
-    e.traceparent = traceparent();
     e.status = x.error ? 0 : x.response.status;
     e.service_code = code;
     e.request_id = request_id;
@@ -78,16 +68,12 @@ void operation::end(boost::system::error_code ec, const diagnostics& details) {
     const log_level level = failed ? log_level::error : log_level::debug;
     if (!is_watched(account_->options, level)) return;
     event e;
-    e.kind = event_kind::operation;
-    e.operation = about_.operation;
-    e.collection = about_.collection;
-    e.client_request_id = id_;
+    begin(e, event_kind::operation);
     e.error = ec;
     e.elapsed = clock::now() - began_;
     e.bytes_sent = bytes_sent_;
     e.bytes_received = bytes_received_;
     e.attempt = attempts_;
-    e.traceparent = traceparent();
     const std::string code = printable(details.service_code);
     const std::string request_id = printable(details.request_id);
     e.status = static_cast<unsigned>(details.status);
@@ -128,10 +114,14 @@ void operation::fail(const subject& about, boost::system::error_code code, const
     throw about.failure(code, why, std::move(details));
 }
 
-// Of `traceparent: ..`, the first of the headers.
-std::string_view operation::traceparent() const {
-    const auto line = trace_.substr(0, trace_.find('\r'));
-    return line.substr(std::min(line.find(' ') + 1, line.size()));
+// What all its events have in common.
+void operation::begin(event& e, event_kind kind) const {
+    e.kind = kind;
+    e.operation = about_.operation;
+    e.collection = about_.collection;
+    e.client_request_id = id();
+    const auto line = trace_.substr(0, trace_.find('\r')); // `traceparent: ..`, the first of the headers
+    e.traceparent = line.substr(std::min(line.find(' ') + 1, line.size()));
 }
 
 } // namespace azkv

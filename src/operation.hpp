@@ -4,8 +4,10 @@
 #include "async/gate.hpp"
 #include "protocol/message.hpp"
 #include "subject.hpp"
+#include "uuid_text.hpp"
 
 #include <azkv/error.hpp>
+#include <azkv/event.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -44,10 +46,9 @@ public:
 
     /// `about` refers to texts that live as long as this does; so does `trace`, the headers of the caller's.
     /// `in_parts`: the failure of one of its calls is not yet its own.
-    operation(std::shared_ptr<const azkv::account> account, subject about, std::string id,
+    operation(std::shared_ptr<const azkv::account> account, subject about, const uuid_text& id,
               std::string_view trace, bool in_parts = false)
-        : account_(std::move(account)), about_(about), id_(std::move(id)), trace_(trace),
-          in_parts_(in_parts) {}
+        : account_(std::move(account)), about_(about), id_(id), trace_(trace), in_parts_(in_parts) {}
 
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
@@ -57,7 +58,7 @@ public:
     const subject& about() const { return about_; }
 
     /// The client request id.
-    const std::string& id() const { return id_; }
+    std::string_view id() const { return id_.view(); }
 
     /// What the jitter of its next call comes from.
     std::uint32_t seed();
@@ -65,8 +66,11 @@ public:
     /// Headers, or empty.
     std::string_view trace() const { return trace_; }
 
-    /// When a call that begins now must be done.
-    clock::time_point deadline() const;
+    /// When it must be done, if it is a single call.
+    clock::time_point deadline() const { return began_ + account_->options.timeout(); }
+
+    /// When one of its calls, which begins now, must be done.
+    clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
 
     /// To be held while work is done for it. Fails with errc::closed if the store takes no more.
     class turn {
@@ -109,13 +113,13 @@ public:
     }
 
 private:
-    std::string_view traceparent() const;
+    void begin(event& e, event_kind kind) const;
     [[noreturn]] void fail(const subject& about, boost::system::error_code code, const std::string& why,
                            diagnostics details);
 
     std::shared_ptr<const azkv::account> account_;
     const subject about_;
-    const std::string id_;
+    const uuid_text id_;
     const std::string_view trace_;
     const bool in_parts_;
     const clock::time_point began_ = clock::now();

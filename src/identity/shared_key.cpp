@@ -95,7 +95,17 @@ hmac_sha256::hmac_sha256(std::string_view base64_key) {
     check(EVP_MAC_init(context_.get(), key.data(), key.size(), parameters));
 }
 
+hmac_sha256::hmac_sha256(const hmac_sha256& other) : context_(EVP_MAC_CTX_dup(other.context_.get())) {
+    if (!context_) throw std::bad_alloc();
+}
+
 std::string hmac_sha256::sign(std::string_view text) {
+    std::string signature;
+    sign(text, signature);
+    return signature;
+}
+
+void hmac_sha256::sign(std::string_view text, std::string& to) {
     std::array<unsigned char, 32> mac;
     std::size_t size = 0;
     check(EVP_MAC_init(context_.get(), nullptr, 0, nullptr)); // with the key it has
@@ -103,7 +113,7 @@ std::string hmac_sha256::sign(std::string_view text) {
     check(EVP_MAC_final(context_.get(), mac.data(), &size, mac.size()));
     std::array<unsigned char, 48> base64;
     const int n = EVP_EncodeBlock(base64.data(), mac.data(), static_cast<int>(size));
-    return std::string(reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(n));
+    to.append(reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(n));
 }
 
 shared_key::shared_key(std::string account, std::string_view base64_key)
@@ -118,16 +128,31 @@ shared_key::shared_key(std::string account, std::string_view base64_key)
 
 void shared_key::append_headers(std::string& head, const signing_input& request,
                                 std::chrono::system_clock::time_point now) const {
-    const std::lock_guard lock(mutex_);
-    if (const std::time_t second = std::chrono::system_clock::to_time_t(now); second != second_) {
-        second_ = second;
-        date_ = protocol::http_date(now);
+    std::unique_ptr<signer> s = take_signer();
+    if (const std::time_t second = std::chrono::system_clock::to_time_t(now); second != s->second) {
+        s->second = second;
+        s->date = protocol::http_date(now);
     }
-    head.append("x-ms-date: ").append(date_).append("\r\n");
-    head.append("Authorization: SharedKey ").append(account_).append(":");
-    head.append(mac_.sign(string_to_sign(shared_key_scheme::full, request.method, {}, request.content_type,
-                                         date_, account_, request.target)));
+    const std::string text = string_to_sign(shared_key_scheme::full, request.method, {}, request.content_type,
+                                            s->date, account_, request.target);
+    head.append("x-ms-date: ").append(s->date);
+    head.append("\r\nAuthorization: SharedKey ").append(account_).append(":");
+    s->mac.sign(text, head);
     head.append("\r\n");
+    const std::lock_guard lock(mutex_);
+    unused_.push_back(std::move(s));
+}
+
+std::unique_ptr<shared_key::signer> shared_key::take_signer() const {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!unused_.empty()) {
+            std::unique_ptr<signer> last = std::move(unused_.back());
+            unused_.pop_back();
+            return last;
+        }
+    }
+    return std::make_unique<signer>(mac_);
 }
 
 } // namespace azkv::identity

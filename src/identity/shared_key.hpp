@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct evp_mac_ctx_st;
 
@@ -26,8 +27,15 @@ public:
     /// `key` is base64. Throws `azkv::error` (errc::invalid_argument) if it is not.
     explicit hmac_sha256(std::string_view base64_key);
 
+    /// Another one with the same key.
+    hmac_sha256(const hmac_sha256&);
+    hmac_sha256& operator=(const hmac_sha256&) = delete;
+
     /// In base64.
     std::string sign(std::string_view text);
+
+    /// Appends the signature in base64.
+    void sign(std::string_view text, std::string& to);
 
 private:
     struct context_deleter {
@@ -46,11 +54,22 @@ public:
                         std::chrono::system_clock::time_point now) const override;
 
 private:
-    std::string account_;
-    mutable std::mutex mutex_; // guards the members below
-    mutable hmac_sha256 mac_;
-    mutable std::time_t second_ = -1; // of `date_`
-    mutable std::string date_;
+    /// What a thread signs with.
+    class signer {
+    public:
+        explicit signer(const hmac_sha256& m) : mac(m) {}
+
+        hmac_sha256 mac;
+        std::time_t second = -1; // of `date`
+        std::string date;
+    };
+
+    std::unique_ptr<signer> take_signer() const;
+
+    const std::string account_;
+    const hmac_sha256 mac_;
+    mutable std::mutex mutex_;                            // guards what follows; nobody signs under it
+    mutable std::vector<std::unique_ptr<signer>> unused_; // as many as signed at once
 };
 
 } // namespace azkv::identity

@@ -36,7 +36,8 @@ bool table_exists(const std::string& name) {
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";
     operation op(c.shared_account(), {"list", name, nullptr}, c.new_id(), {});
-    const answer a = run(context, c.call(op, tables, op.deadline()));
+    answer a;
+    run(context, c.call(op, tables, op.deadline(), a));
     REQUIRE(a.response.status == 200);
     return contains(a.response.body, "\"TableName\":\"" + name + "\"");
 }

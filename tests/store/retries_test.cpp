@@ -88,6 +88,16 @@ TEST_CASE("a refusal that hides in a batch's success is tried again") {
     CHECK(e.key() == "k");
 }
 
+TEST_CASE("a pause that a batch's success hides ends with the deadline") {
+    scripted_store s(store_options().timeout(std::chrono::milliseconds(200)));
+    s.net->answer(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 429 x\r\nRetry-After: 3\r\n\r\n"
+                           + error_body("TooManyRequests", "0:slow down") + "\r\n--c--\r\n--b--\r\n");
+    const error e = failure_of([&] { s.run(s.db.put_all({{"k", value()}})); });
+    CHECK(e.code() == errc::throttled);
+    CHECK(contains(e.what(), "no time is left"));
+    CHECK(s.net->sent.size() == 1);
+}
+
 TEST_CASE("an erase whose answer was lost") {
     scripted_store s;
     s.net->fail(asio::error::eof, true);

@@ -99,6 +99,8 @@ TEST_CASE("each attempt and each operation is told, under one id") {
     CHECK(second.attempt == 2);
     CHECK(second.error == asio::error::connection_reset);
     CHECK(second.status == 0);
+    CHECK(second.request_id.empty()); // no more of the answer before
+    CHECK(second.code.empty());
     CHECK(second.retried);
     CHECK(second.reason == "the connection failed");
     CHECK(w.events[2].attempt == 3);
