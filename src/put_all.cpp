@@ -18,7 +18,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory_resource>
 #include <optional>
+#include <string_view>
 #include <unordered_set>
 
 namespace azkv {
@@ -30,30 +32,62 @@ class batched {
 public:
     enum class outcome { not_written, written, unknown };
 
-    batched(std::string key, std::string path, std::string entity)
-        : key(std::move(key)), path(std::move(path)), entity(std::move(entity)) {}
+    batched(std::string key, std::size_t path_size, std::size_t size)
+        : key(std::move(key)), path_size(path_size), size(size) {}
 
     std::string key;
-    std::string path;   // empty when it is in a transaction
-    std::string entity; // likewise
+    std::size_t path_size; // of its text: the path, and the entity behind it
+    std::size_t size;
     enum outcome outcome = outcome::not_written;
 };
 
-// Checks and encodes the pairs, without those that a later one replaces.
+/// Many texts in few pieces of memory, which go as the texts are taken: the last one first.
+class text_stack {
+public:
+    void push(std::string_view text) {
+        if (pieces_.empty() || pieces_.back().capacity() - pieces_.back().size() < text.size())
+            pieces_.emplace_back().reserve(std::max(piece_size, text.size()));
+        pieces_.back().append(text);
+    }
+
+    std::string_view top(std::size_t size) const {
+        return std::string_view(pieces_.back()).substr(pieces_.back().size() - size);
+    }
+
+    void pop(std::size_t size) {
+        pieces_.back().resize(pieces_.back().size() - size);
+        if (pieces_.back().empty()) pieces_.pop_back();
+    }
+
+private:
+    static constexpr std::size_t piece_size = 64 * 1024;
+
+    std::vector<std::string> pieces_;
+};
+
+// Checks and encodes the pairs, without those that a later one replaces. Of their texts the first pair's is
+// on top.
 std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs, operation& op,
-                                std::string_view table) {
+                                std::string_view table, text_stack& texts) {
     const account& account = op.account();
     std::vector<batched> all;
     all.reserve(pairs.size());
-    std::unordered_set<std::string> seen;
+    std::pmr::monotonic_buffer_resource memory;
+    std::pmr::unordered_set<std::string_view> seen(pairs.size(), &memory); // keys in `all`
+    std::string text;
     for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair) {
         std::string& key = pair->first;
         try {
             const std::string row = codec::escape_key(key, account.mode);
-            std::string entity = codec::encode_entity(account.partition, row, pair->second, account.mode);
-            if (seen.insert(key).second)
-                all.emplace_back(key, protocol::entity_path(table, account.partition, row),
-                                 std::move(entity));
+            text.clear();
+            protocol::append_entity_path(text, table, account.partition, row);
+            const std::size_t path_size = text.size();
+            codec::append_entity(text, account.partition, row, pair->second, account.mode);
+            if (!seen.contains(key)) {
+                texts.push(text);
+                all.emplace_back(std::move(key), path_size, text.size());
+                seen.insert(all.back().key);
+            }
         } catch (const error& e) {
             const subject about{op.about().operation, op.about().collection, &key};
             throw about.failure(e.code(), e.what(), e.details());
@@ -91,7 +125,7 @@ public:
                                                  + "; it must be from 1 to "
                                                  + std::to_string(protocol::max_batch_operations));
         table_ = op_.check([&] { return codec::table_name(collection_, op_.account().options.naming()); });
-        all_ = encode_all(std::move(pairs), op_, table_);
+        all_ = encode_all(std::move(pairs), op_, table_, texts_);
     }
 
     static asio::awaitable<void> run(std::shared_ptr<job> self) {
@@ -133,23 +167,31 @@ private:
     /// Precondition: some are left.
     transaction take() {
         const account& account = op_.account();
-        protocol::batch_builder batch(account.endpoint, origin_->client->new_id());
+        protocol::batch_builder batch(account.endpoint, std::string(origin_->client->new_id().view()));
         const std::size_t first = next_;
-        do {
-            batch.add(all_[next_].path, all_[next_].entity);
-            all_[next_].path = std::string();
-            all_[next_].entity = std::string();
-            ++next_;
-        } while (next_ < all_.size() && next_ - first < batch_size_
-                 && batch.size_with(all_[next_].path, all_[next_].entity)
-                        <= protocol::max_batch_bytes(account.mode));
+        const std::size_t most = std::min(batch_size_, all_.size() - first);
+        std::size_t size = batch.size();
+        std::size_t last = first;
+        for (; last - first < most; ++last) {
+            const std::size_t more = batch.size_of(all_[last].size);
+            if (last != first && size + more > protocol::max_batch_bytes(account.mode)) break;
+            size += more;
+        }
+        batch.reserve(size);
+        for (; next_ != last; ++next_) {
+            const batched& b = all_[next_];
+            const std::string_view text = texts_.top(b.size);
+            batch.add(text.substr(0, b.path_size), text.substr(b.path_size));
+            texts_.pop(b.size);
+        }
         return transaction(first, batch.release());
     }
 
     static asio::awaitable<void> perform(std::shared_ptr<job> self, transaction t) {
         try {
-            const answer a = co_await self->origin_->client->write(self->op_, t.request, self->table_,
-                                                                   self->op_.deadline());
+            answer a;
+            co_await self->origin_->client->write(self->op_, t.request, self->table_,
+                                                  self->op_.next_deadline(), a);
             if (a.response.status != 202) self->fail(t, a);
             self->note(t, batched::outcome::written);
         } catch (const error& e) {
@@ -220,6 +262,7 @@ private:
     operation op_;
     std::string table_;
     std::vector<batched> all_;
+    text_stack texts_;     // of those that are in no transaction
     std::size_t next_ = 0; // the first of `all_` that is in no transaction
     std::size_t written_ = 0;
     std::optional<error> first_failure_;

@@ -82,7 +82,8 @@ private:
 ///
 /// The body of the generator runs only inside `next()` and `next_page()`, in the caller's coroutine: its
 /// executor and its cancellation are the caller's. Between two calls nothing runs and no work is held on any
-/// execution context, so an abandoned generator costs nothing and needs no clean-up.
+/// execution context, so an abandoned generator costs nothing and needs no clean-up. (But for what a body has
+/// begun elsewhere: `store_options::read_ahead`.)
 ///
 /// - Errors: what the body throws. Every further call throws it again, so that a failure is never taken for
 ///   the end of the sequence.
@@ -158,9 +159,9 @@ private:
         promise_type& p = body.promise();
         const turn only(p);
         if (p.unread() == 0) co_await fetch(body);
-        page.assign(std::move_iterator(p.page.begin() + static_cast<std::ptrdiff_t>(p.at)),
-                    std::move_iterator(p.page.end()));
-        p.at = p.page.size();
+        p.page.erase(p.page.begin(), p.page.begin() + static_cast<std::ptrdiff_t>(p.at));
+        p.at = 0;
+        std::swap(page, p.page);
         co_return page;
     }
 

@@ -18,6 +18,10 @@ namespace azkv::codec {
 std::string encode_entity(std::string_view partition_key, std::string_view row_key, const value& v,
                           service_mode mode);
 
+/// Appends it to `out`, where an exception may leave a part of it.
+void append_entity(std::string& out, std::string_view partition_key, std::string_view row_key, const value& v,
+                   service_mode mode);
+
 /// Which columns of a row an answer has.
 enum class columns {
     all,

@@ -206,7 +206,9 @@ private:
 /// Properties go straight into the value that they will be. With most entities little is left to do then.
 class entity_builder {
 public:
-    entity_builder(const projection& select, columns which) : wanted_(select, which) {}
+    /// `with_columns`: entries are to be made, which tell what else the service keeps of a row.
+    entity_builder(const projection& select, columns which, bool with_columns)
+        : wanted_(select, which), with_columns_(with_columns) {}
 
     void add(std::string_view name, std::string_view text) {
         count();
@@ -215,6 +217,7 @@ public:
             name.remove_suffix(annotation.size());
             types_.emplace_back(name, text);
         } else if (std::string* const column = column_of(name)) {
+            if (!with_columns_) return;
             column->assign(text);
             has_partition_key_ = has_partition_key_ || column == &partition_key_;
             has_key_ = has_key_ || column == &key_;
@@ -296,11 +299,12 @@ private:
     }
 
     wanted wanted_;
+    bool with_columns_;
     value value_;                         // under the stored names
     edm_types types_;                     // all that are annotated, until the entity is complete
     std::vector<std::size_t> json_texts_; // which members may be the text of a value
     bool plain_names_ = true;
-    std::size_t expected_ = 0; // members: as many as the entity before
+    std::size_t expected_ = 8; // members: later, as many as the entity before
     std::size_t members_ = 0;  // that arrived, with annotations
     value_quota quota_;
     bool has_partition_key_ = false;
@@ -318,7 +322,8 @@ public:
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
 
     entity_handler(std::size_t entity_level, const projection& select, columns which)
-        : builder(select, which), entity_level_(entity_level), among_entities_(entity_level == 1) {}
+        : builder(select, which, entity_level == 3), entity_level_(entity_level),
+          among_entities_(entity_level == 1) {}
 
     bool found = false; // the place where entities stand
     entity_builder builder;
@@ -432,35 +437,41 @@ private:
     std::string text_; // the parts of a string or number that came in several
 };
 
-// Parses `text` and returns the handler that saw all of it; nullopt if it is not what was expected.
-std::optional<entity_handler> try_parse(std::string_view text, std::size_t entity_level,
-                                        const projection& select, columns which) {
+// Parses `text`, and calls `use` with the handler that saw all of it. False if it is not what was expected.
+template <class Use>
+bool try_parse(std::string_view text, std::size_t entity_level, const projection& select, columns which,
+               Use use) {
     json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, select, which);
     // A page has a thousand rows at most, but for large pages of Cosmos DB.
     if (entity_level == 3) parser.handler().entries.reserve(std::min<std::size_t>(1000, text.size() / 128));
     error_code ec;
     const std::size_t n = parser.write_some(false, text.data(), text.size(), ec);
-    if (ec || n != text.size() || !parser.handler().found) return std::nullopt;
-    return std::move(parser.handler());
+    if (ec || n != text.size() || !parser.handler().found) return false;
+    use(parser.handler());
+    return true;
 }
 
-entity_handler parse(std::string_view text, std::size_t entity_level, const projection& select,
-                     columns which) {
-    if (auto done = try_parse(text, entity_level, select, which)) return std::move(*done);
+template <class Use>
+void parse(std::string_view text, std::size_t entity_level, const projection& select, columns which,
+           Use use) {
+    if (try_parse(text, entity_level, select, which, use)) return;
     // One text cut within an emoji, as JavaScript does, must not make a whole page unreadable.
-    if (auto done = try_parse(without_lone_surrogates(text), entity_level, select, which))
-        return std::move(*done);
+    if (try_parse(without_lone_surrogates(text), entity_level, select, which, use)) return;
     throw error(errc::bad_response, "the answer is not the JSON of an entity");
 }
 
 } // namespace
 
 value decode_entity(std::string_view text, const projection& select, columns which) {
-    return parse(text, 1, select, which).builder.release_value();
+    value v;
+    parse(text, 1, select, which, [&](entity_handler& h) { v = h.builder.release_value(); });
+    return v;
 }
 
 std::vector<entry> decode_page(std::string_view text, const projection& select, columns which) {
-    return parse(text, 3, select, which).entries;
+    std::vector<entry> page;
+    parse(text, 3, select, which, [&](entity_handler& h) { page = std::move(h.entries); });
+    return page;
 }
 
 std::string_view natural_type(const json::value& v) {

@@ -46,13 +46,14 @@ std::string_view first_part(std::string_view json) {
 /// Writes the properties of one entity and counts what they cost, by the service's own formula.
 class writer {
 public:
-    writer(std::string_view partition_key, std::string_view row_key, const value& v, service_mode mode)
-        : mode_(mode) {
+    writer(std::string& out, std::string_view partition_key, std::string_view row_key, const value& v,
+           service_mode mode)
+        : mode_(mode), out_(out), start_(out.size()) {
         check_count(v.size(), "members");
         std::size_t texts = 0;
         for (const auto& member : v)
             if (const json::string* text = member.value().if_string()) texts += text->size();
-        out_.reserve(128 + partition_key.size() + row_key.size() + 64 * v.size() + texts);
+        out_.reserve(start_ + 128 + partition_key.size() + row_key.size() + 64 * v.size() + texts);
         out_.append(R"({"PartitionKey":)");
         cost_ = 4 + 2 * append_ascii_json(out_, partition_key);
         out_.append(R"(,"RowKey":)");
@@ -74,11 +75,9 @@ public:
                                              + std::to_string(limit));
     }
 
-    std::string release() { return std::move(out_); }
-
 private:
     // In bytes, as the service counts them.
-    std::size_t size() const { return mode_ == service_mode::storage ? cost_ : out_.size(); }
+    std::size_t size() const { return mode_ == service_mode::storage ? cost_ : out_.size() - start_; }
 
     static void check_count(std::size_t count, const char* of) {
         if (count > max_properties)
@@ -195,8 +194,9 @@ private:
     }
 
     service_mode mode_;
-    std::string out_;
-    std::string json_; // of the member that is being written
+    std::string& out_;
+    std::size_t start_; // of the entity
+    std::string json_;  // of the member that is being written
     std::size_t cost_ = 0;
     std::string_view largest_; // member
     std::size_t largest_size_ = 0;
@@ -207,7 +207,14 @@ private:
 
 std::string encode_entity(std::string_view partition_key, std::string_view row_key, const value& v,
                           service_mode mode) {
-    return writer(partition_key, row_key, v, mode).release();
+    std::string out;
+    append_entity(out, partition_key, row_key, v, mode);
+    return out;
+}
+
+void append_entity(std::string& out, std::string_view partition_key, std::string_view row_key, const value& v,
+                   service_mode mode) {
+    writer(out, partition_key, row_key, v, mode);
 }
 
 namespace {

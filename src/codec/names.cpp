@@ -5,7 +5,7 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/predicate.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <array>
@@ -15,11 +15,9 @@
 namespace azkv::codec {
 
 bool is_system_name(std::string_view name, service_mode mode) {
-    using namespace std::string_view_literals;
-    constexpr std::array everywhere{"PartitionKey"sv, "RowKey"sv, "Timestamp"sv};
-    constexpr std::array in_cosmos{"id"sv, "ID"sv, "rid"sv, "etag"sv, "ResourceId"sv};
-    return std::ranges::find(everywhere, name) != everywhere.end()
-           || (mode == service_mode::cosmos && std::ranges::find(in_cosmos, name) != in_cosmos.end());
+    if (name == "PartitionKey" || name == "RowKey" || name == "Timestamp") return true;
+    return mode == service_mode::cosmos
+           && (name == "id" || name == "ID" || name == "rid" || name == "etag" || name == "ResourceId");
 }
 
 namespace {
@@ -136,14 +134,26 @@ void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std
 // Offset of a final `part_<digits>` behind what is no ASCII letter, `_` above all; npos if there is none.
 std::size_t part_suffix(std::string_view name) {
     if (name.empty() || !is_digit(static_cast<unsigned char>(name.back()))) return name.npos;
-    std::string_view head = name.substr(0, name.find_last_not_of("0123456789") + 1);
+    std::string_view head = name;
+    while (!head.empty() && is_digit(static_cast<unsigned char>(head.back()))) head.remove_suffix(1);
     if (!head.ends_with(part_delimiter.substr(1))) return name.npos;
     head.remove_suffix(part_delimiter.size() - 1);
     if (head.empty() || is_ascii_letter(static_cast<unsigned char>(head.back()))) return name.npos;
     return head.size();
 }
 
+// What keys hold as it is.
+constexpr auto plain_in_key = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = 0x20; c < 0x7F; ++c) table[c] = c != '/' && c != '\\' && c != '#' && c != '?';
+    return table;
+}();
+
 std::string escape_for_key(std::string_view key) {
+    const bool plain =
+        std::ranges::all_of(key, [](char c) { return plain_in_key[static_cast<unsigned char>(c)]; })
+        && key.find("_x") == key.npos;
+    if (plain) return std::string(key); // as most are
     return escape(key, [](char32_t c, std::size_t) {
         return c == '/' || c == '\\' || c == '#' || c == '?' || c < 0x20 || (c >= 0x7F && c <= 0x9F);
     });
@@ -203,7 +213,7 @@ std::string table_name(std::string_view collection, table_naming naming) {
     if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
     if (name.size() < 3) name.append(3 - name.size(), 'A');
     if (name.size() > 63) name.resize(63);
-    if (boost::algorithm::iequals(name, "tables"))
+    if (boost::urls::grammar::ci_is_equal(name, "tables"))
         refuse(errc::invalid_argument, "collection " + in_quotes(collection) + " would be the table \"" + name
                                            + "\", which is reserved");
     if (naming == table_naming::strict && name != collection)

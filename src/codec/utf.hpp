@@ -62,14 +62,20 @@ inline constexpr auto plain_in_json = [] {
 inline std::size_t plain_prefix(std::string_view text) {
     std::size_t n = 0;
 #ifdef __SSE2__
-    for (; text.size() - n >= sizeof(__m128i); n += sizeof(__m128i)) {
-        const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + n));
+    const auto special_at = [&](std::size_t at) {
+        const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
         const auto is = [&](char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); };
-        // Signed: what is not ASCII is below zero.
-        const __m128i below = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));
-        const __m128i special = _mm_or_si128(_mm_or_si128(below, is(0x7F)), _mm_or_si128(is('"'), is('\\')));
-        if (const auto found = static_cast<unsigned>(_mm_movemask_epi8(special)); found != 0)
-            return n + static_cast<std::size_t>(std::countr_zero(found));
+        // Signed: what is not ASCII is below zero, and one more than 0x7F is, too.
+        const __m128i below = _mm_cmplt_epi8(_mm_add_epi8(block, _mm_set1_epi8(1)), _mm_set1_epi8(0x20 + 1));
+        return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(below, _mm_or_si128(is('"'), is('\\')))));
+    };
+    if (constexpr std::size_t size = sizeof(__m128i); text.size() >= size) {
+        const std::size_t last = text.size() - size; // a block that overlaps the one before
+        for (; n < last; n += size)
+            if (const unsigned found = special_at(n); found != 0)
+                return n + static_cast<std::size_t>(std::countr_zero(found));
+        const unsigned found = special_at(last);
+        return found != 0 ? last + static_cast<std::size_t>(std::countr_zero(found)) : text.size();
     }
 #else
     constexpr std::uint64_t ones = 0x0101010101010101;

@@ -24,32 +24,50 @@ constexpr std::string_view operation_headers = " HTTP/1.1\r\n"
                                                "DataServiceVersion: 3.0\r\n"
                                                "\r\n";
 
-// The parts of a multipart answer. The boundaries are passed over: an operation's answer begins at its status
-// line and its body, JSON on one line, ends before the next boundary. Not more than `limit` of them: a part
-// takes more memory than its text.
-std::vector<response> split(std::string_view text, std::size_t limit) {
-    constexpr std::string_view status_line = "HTTP/1.1 ";
-    std::vector<response> parts;
-    while (!text.empty() && parts.size() < limit) {
-        const std::string_view line = take_line(text);
-        if (!line.starts_with(status_line)) continue;
-        response& part = parts.emplace_back();
-        const auto digits = line.substr(status_line.size());
-        std::from_chars(digits.data(), digits.data() + digits.size(), part.status);
-        while (!text.empty()) {
-            const std::string_view header = take_line(text);
-            if (header.empty()) break;
+/// The answer to an operation, in a multipart answer.
+class part {
+public:
+    bool ok() const { return status >= 200 && status < 300; }
+
+    response unwrap() const {
+        response r;
+        r.status = status;
+        for (std::string_view rest = headers; !rest.empty();) {
+            const std::string_view header = take_line(rest);
             const auto colon = std::min(header.find(':'), header.size());
             std::string_view value = header.substr(std::min(colon + 1, header.size()));
             while (value.starts_with(' ')) value.remove_prefix(1);
-            part.keep_header(header.substr(0, colon), value);
+            r.keep_header(header.substr(0, colon), value);
         }
-        std::string_view body = text.substr(0, text.starts_with("--") ? 0 : text.find("\n--"));
-        text.remove_prefix(body.size()); // no part begins in it: that many copies would outgrow the memory
-        if (body.ends_with('\r')) body.remove_suffix(1);
-        part.body = body;
+        r.body = body;
+        return r;
     }
-    return parts;
+
+    unsigned status = 0;
+    std::string_view headers; // lines
+    std::string_view body;
+};
+
+// The next of the parts. The boundaries are passed over: an operation's answer begins at its status line and
+// its body, JSON on one line, ends before the next boundary.
+std::optional<part> take_part(std::string_view& text) {
+    constexpr std::string_view status_line = "HTTP/1.1 ";
+    while (!text.empty()) {
+        const std::string_view line = take_line(text);
+        if (!line.starts_with(status_line)) continue;
+        part p;
+        const auto digits = line.substr(status_line.size());
+        std::from_chars(digits.data(), digits.data() + digits.size(), p.status);
+        const std::string_view head = text;
+        std::size_t end = 0; // of the headers
+        while (!take_line(text).empty()) end = head.size() - text.size();
+        p.headers = head.substr(0, end);
+        p.body = text.substr(0, text.starts_with("--") ? 0 : text.find("\n--"));
+        text.remove_prefix(p.body.size()); // no part begins in it
+        if (p.body.ends_with('\r')) p.body.remove_suffix(1);
+        return p;
+    }
+    return std::nullopt;
 }
 
 // The failing operation stands before the first colon of the message. The service leaves it out for the first
@@ -70,21 +88,27 @@ std::optional<std::size_t> failed_operation(const response& part, std::size_t op
 
 } // namespace
 
-batch_builder::batch_builder(const endpoint& at, std::string id) : base_url_(at.url()), id_(std::move(id)) {
+batch_builder::batch_builder(const endpoint& at, std::string id) : id_(std::move(id)) {
     body_ = "--batch_" + id_ + "\r\nContent-Type: multipart/mixed; boundary=changeset_" + id_ + "\r\n\r\n";
+    head_ = "--changeset_" + id_ + "\r\n";
+    head_.append(operation_head).append(at.url());
 }
 
-std::size_t batch_builder::size_with(std::string_view path, std::string_view entity) const {
-    constexpr std::size_t changeset = sizeof "--changeset_\r\n" - 1;
+std::size_t batch_builder::size() const {
     constexpr std::size_t closing = sizeof "--changeset_--\r\n--batch_--\r\n" - 1;
-    return body_.size() + changeset + id_.size() + operation_head.size() + base_url_.size() + path.size()
-           + operation_headers.size() + entity.size() + 2 + closing + 2 * id_.size();
+    return body_.size() + closing + 2 * id_.size();
+}
+
+std::size_t batch_builder::size_of(std::size_t text) const {
+    return head_.size() + operation_headers.size() + text + 2;
+}
+
+void batch_builder::reserve(std::size_t size) {
+    body_.reserve(size);
 }
 
 void batch_builder::add(std::string_view path, std::string_view entity) {
-    body_.append("--changeset_").append(id_).append("\r\n");
-    body_.append(operation_head).append(base_url_).append(path).append(operation_headers);
-    body_.append(entity).append("\r\n");
+    body_.append(head_).append(path).append(operation_headers).append(entity).append("\r\n");
     ++operations_;
 }
 
@@ -103,18 +127,25 @@ request batch_builder::release() {
 
 response unwrap_batch(response r, std::size_t operations) {
     if (r.status != 202) return r; // the envelope itself was refused
-    std::vector<response> parts = split(r.body, operations + 1);
-    std::size_t succeeded = 0;
-    for (const response& part : parts) succeeded += part.ok();
-    if (succeeded == parts.size() && parts.size() == operations) return r;
-    if (parts.size() != 1 || succeeded != 0)
-        throw error(errc::bad_response,
-                    "the answer to a batch of " + std::to_string(operations) + " operations tells of "
-                        + (parts.size() > operations ? "more" : std::to_string(parts.size())));
-    response& part = parts.front();
-    part.failed_operation = failed_operation(part, operations);
-    if (part.request_id.empty()) part.request_id = r.request_id;
-    return std::move(part);
+    std::string_view rest = r.body;
+    std::optional<part> first;
+    std::size_t parts = 0, succeeded = 0;
+    while (parts <= operations) { // more need not be counted
+        const std::optional<part> p = take_part(rest);
+        if (!p) break;
+        if (!first) first = p;
+        ++parts;
+        succeeded += p->ok();
+    }
+    if (succeeded == parts && parts == operations) return r;
+    if (parts != 1 || succeeded != 0)
+        throw error(errc::bad_response, "the answer to a batch of " + std::to_string(operations)
+                                            + " operations tells of "
+                                            + (parts > operations ? "more" : std::to_string(parts)));
+    response failure = first->unwrap();
+    failure.failed_operation = failed_operation(failure, operations);
+    if (failure.request_id.empty()) failure.request_id = std::move(r.request_id);
+    return failure;
 }
 
 } // namespace azkv::protocol

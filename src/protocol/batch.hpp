@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace azkv::protocol {
 
@@ -26,8 +25,14 @@ public:
     /// `id` is unique text for the boundaries: a UUID.
     batch_builder(const endpoint& at, std::string id);
 
-    /// What `add` would bring the whole body to, in bytes.
-    std::size_t size_with(std::string_view path, std::string_view entity) const;
+    /// Of the whole body, in bytes.
+    std::size_t size() const;
+
+    /// What `add` would add to it, for a path and an entity that are `text` bytes together.
+    std::size_t size_of(std::size_t text) const;
+
+    /// Makes room for a body of that size: growing would copy it.
+    void reserve(std::size_t size);
 
     void add(std::string_view path, std::string_view entity);
 
@@ -36,8 +41,8 @@ public:
     request release();
 
 private:
-    std::string base_url_;
     std::string id_;
+    std::string head_; // of an operation, up to the path
     std::string body_;
     std::size_t operations_ = 0;
 };

@@ -5,7 +5,9 @@
 namespace azkv::protocol {
 
 void response::keep_header(std::string_view name, std::string_view text) {
-    const auto is = [&](std::string_view other) { return boost::urls::grammar::ci_is_equal(name, other); };
+    const auto is = [&](std::string_view other) {
+        return name.size() == other.size() && boost::urls::grammar::ci_is_equal(name, other);
+    };
     if (is("x-ms-request-id"))
         request_id = text;
     else if (is("x-ms-error-code"))

@@ -4,25 +4,38 @@
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 
+#include <algorithm>
+
 namespace azkv::protocol {
 
 namespace {
 
 constexpr std::string_view json_type = "application/json";
 
-std::string percent_encode(std::string_view text) {
-    return boost::urls::encode(text, boost::urls::unreserved_chars);
+void append_encoded(std::string& out, std::string_view text) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, boost::urls::unreserved_chars)
+                                                - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) return; // so it is with most keys
+    out.append(boost::urls::encode(text.substr(plain), boost::urls::unreserved_chars));
 }
 
 std::string doubled_quotes(std::string_view text) {
     return boost::algorithm::replace_all_copy(std::string(text), "'", "''");
 }
 
+void append_key(std::string& path, std::string_view key) {
+    if (key.find('\'') != key.npos)
+        append_encoded(path, doubled_quotes(key));
+    else
+        append_encoded(path, key);
+}
+
 void add_parameter(std::string& query, std::string_view name, std::string_view text) {
     if (!query.empty()) query.push_back('&');
     query.append(name);
     query.push_back('=');
-    query.append(percent_encode(text));
+    append_encoded(query, text);
 }
 
 request entity_request(std::string_view name, std::string_view method, std::string_view table,
@@ -30,22 +43,22 @@ request entity_request(std::string_view name, std::string_view method, std::stri
     request r;
     r.name = name;
     r.method = method;
-    r.path = entity_path(table, partition_key, row_key);
+    append_entity_path(r.path, table, partition_key, row_key);
     r.changes_entities = method != "GET";
     return r;
 }
 
 } // namespace
 
-std::string entity_path(std::string_view table, std::string_view partition_key, std::string_view row_key) {
-    std::string path = "/";
-    path.append(table);
-    path.append("(PartitionKey='");
-    path.append(percent_encode(doubled_quotes(partition_key)));
+void append_entity_path(std::string& path, std::string_view table, std::string_view partition_key,
+                        std::string_view row_key) {
+    path.reserve(path.size() + sizeof "/(PartitionKey='',RowKey='')" + table.size() + partition_key.size()
+                 + row_key.size());
+    path.append("/").append(table).append("(PartitionKey='");
+    append_key(path, partition_key);
     path.append("',RowKey='");
-    path.append(percent_encode(doubled_quotes(row_key)));
+    append_key(path, row_key);
     path.append("')");
-    return path;
 }
 
 std::string string_literal(std::string_view text) {

@@ -14,8 +14,9 @@ namespace azkv::protocol {
 // percent-encoded; `body` is the JSON of an entity.
 // (https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api)
 
-/// `/T(PartitionKey='p',RowKey='r')`
-std::string entity_path(std::string_view table, std::string_view partition_key, std::string_view row_key);
+/// Appends `/T(PartitionKey='p',RowKey='r')`.
+void append_entity_path(std::string& path, std::string_view table, std::string_view partition_key,
+                        std::string_view row_key);
 
 /// A literal of a filter: quotes around it, those inside doubled.
 std::string string_literal(std::string_view text);

@@ -5,6 +5,11 @@
 using namespace azkv::protocol;
 
 TEST_CASE("keys in paths") {
+    const auto entity_path = [](std::string_view table, std::string_view partition, std::string_view row) {
+        std::string path = "https://h";
+        append_entity_path(path, table, partition, row);
+        return path.substr(sizeof "https://h" - 1);
+    };
     CHECK(entity_path("T", "p", "r") == "/T(PartitionKey='p',RowKey='r')");
     CHECK(entity_path("T", "it's", "a b") == "/T(PartitionKey='it%27%27s',RowKey='a%20b')");
     CHECK(entity_path("T", "", "%+é&=;,()~")
