@@ -71,6 +71,11 @@ store_options& store_options::secondary_reads(bool allow) {
     return *this;
 }
 
+store_options& store_options::read_ahead(bool ahead) {
+    read_ahead_ = ahead;
+    return *this;
+}
+
 store_options& store_options::max_transactions(std::size_t n) {
     require(n >= 1 && n <= 1'000, "max_transactions must be from 1 to 1000");
     max_transactions_ = n;

@@ -1,12 +1,14 @@
+#include "absence.hpp"
 #include "client.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
 #include "net/http_transport.hpp"
 #include "net/proxy_access.hpp"
+#include "page_query.hpp"
 #include "protocol/operations.hpp"
-#include "protocol/service_error.hpp"
 #include "protocol/trace_context.hpp"
 #include "put_all.hpp"
+#include "query.hpp"
 #include "store_implementation.hpp"
 #include "watch.hpp"
 
@@ -25,17 +27,6 @@ constexpr std::chrono::seconds longest_farewell{1};
 
 using shared_client = std::shared_ptr<const traced_client>;
 
-enum class absence { none, entity, table };
-
-// Absence is an answer; a 404 that some proxy made up is not. A table on its way out is gone to all but those
-// who want to make it anew.
-absence absence_in(const protocol::response& r) {
-    if (r.status != 404 && r.status != 409) return absence::none;
-    const std::string code = protocol::read_error(r).code;
-    if (code == "TableNotFound" || code == "TableBeingDeleted") return absence::table;
-    return code == "ResourceNotFound" || code == "EntityNotFound" ? absence::entity : absence::none;
-}
-
 // Each operation is a free coroutine that owns its arguments and shares the client, so that the store object
 // may go while it runs.
 
@@ -51,7 +42,8 @@ asio::awaitable<void> put(shared_client c, std::string key, value v, std::string
         return protocol::upsert_entity(table, account.partition, row,
                                        codec::encode_entity(account.partition, row, v, account.mode));
     });
-    const answer a = co_await c->client->write(op, r, table, deadline);
+    answer a;
+    co_await c->client->write(op, r, table, deadline, a);
     if (!a.response.ok()) op.fail(a);
     op.succeed();
 }
@@ -69,7 +61,8 @@ asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std:
         return protocol::get_entity(codec::table_name(collection, account.options.naming()),
                                     account.partition, codec::escape_key(key, account.mode), list);
     });
-    const answer a = co_await c->client->call(op, r, deadline);
+    answer a;
+    co_await c->client->call(op, r, deadline, a);
     std::optional<value> found;
     if (a.response.status == 200)
         found = op.check([&] { return codec::decode_entity(a.response.body, select, columns); });
@@ -88,76 +81,13 @@ asio::awaitable<bool> erase(shared_client c, std::string key, std::string collec
         return protocol::delete_entity(codec::table_name(collection, account.options.naming()),
                                        account.partition, codec::escape_key(key, account.mode));
     });
-    const answer a = co_await c->client->call(op, r, deadline);
+    answer a;
+    co_await c->client->call(op, r, deadline, a);
     const absence absent = absence_in(a.response);
     if (!a.response.ok() && absent == absence::none) op.fail(a);
     op.succeed();
     // An attempt whose answer was lost may be the reason why the key is gone.
     co_return a.response.ok() || (absent == absence::entity && a.maybe_applied_before);
-}
-
-/// What a query asks for, page after page.
-class page_query {
-public:
-    /// What is wrong with the arguments ends the operation.
-    page_query(operation& op, std::string filter, const std::string& collection, projection select)
-        : filter_(std::move(filter)), select_(std::move(select)) {
-        op.check([&] {
-            const account& account = op.account();
-            table_ = codec::table_name(collection, account.options.naming());
-            columns_ = codec::select_list(select_, account.mode, true);
-        });
-    }
-
-    /// Whether there is, or may be, another page.
-    bool more() const { return more_; }
-
-    protocol::request request() const { return protocol::query_entities(table_, filter_, columns_, from_); }
-
-    std::vector<entry> read(operation& op, const answer& a) {
-        more_ = false;
-        std::vector<entry> page;
-        if (absence_in(a.response) != absence::none) return page;
-        if (a.response.status != 200) op.fail(a);
-        protocol::continuation next(a.response);
-        if (!next.empty() && (next == from_ || next == before_))
-            op.fail(errc::bad_response, "the service sends the same pages again and again");
-        ++pages_;
-        if ((pages_ & (pages_ - 1)) == 0) before_ = next;
-        from_ = std::move(next);
-        more_ = !from_.empty();
-        const auto which = columns_.empty() ? codec::columns::all : codec::columns::selected;
-        page = op.check([&] { return codec::decode_page(a.response.body, select_, which); });
-        return page;
-    }
-
-private:
-    std::string filter_;
-    projection select_;
-    std::string table_;
-    std::string columns_;
-    protocol::continuation from_;
-    protocol::continuation before_; // the place after page 1, 2, 4, 8, ..: a circle of any length comes by it
-    std::size_t pages_ = 0;
-    bool more_ = true;
-};
-
-asio::awaitable<std::vector<entry>> next_page(shared_client c, operation& op, page_query& q) {
-    const operation::turn turn(op); // between two pages a query is nobody's operation
-    const protocol::request r = q.request();
-    const answer a = co_await c->client->call(op, r, op.deadline());
-    std::vector<entry> page = q.read(op, a);
-    if (!q.more()) op.succeed();
-    co_return page;
-}
-
-async_generator<entry> query(shared_client c, std::string filter, std::string collection, projection select) {
-    operation op = c->begin({"query", collection, nullptr});
-    page_query q(op, std::move(filter), collection, std::move(select));
-    while (q.more()) {
-        std::vector<entry> page = co_await next_page(c, op, q);
-        co_yield std::move(page);
-    }
 }
 
 asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::string collection,
@@ -169,7 +99,8 @@ asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::stri
     std::map<std::string, value> all;
     while (q.more()) {
         const protocol::request r = q.request();
-        const answer a = co_await c->client->call(op, r, op.deadline());
+        answer a;
+        co_await c->client->call(op, r, op.next_deadline(), a);
         for (entry& e : q.read(op, a)) all.insert_or_assign(e.key(), std::move(e).value());
     }
     op.succeed();
@@ -287,7 +218,8 @@ asio::awaitable<bool> store::erase(std::string key, std::string collection) {
 }
 
 async_generator<entry> store::query(std::string filter, std::string collection, projection select) {
-    return azkv::query(impl_->origin, std::move(filter), std::move(collection), std::move(select));
+    return azkv::query(impl_->origin, impl_->executor, std::move(filter), std::move(collection),
+                       std::move(select));
 }
 
 store store::with_traceparent(std::string_view traceparent, std::string_view tracestate) const {

@@ -101,6 +101,21 @@ public:
 
     bool secondary_reads() const noexcept { return secondary_reads_; }
 
+    /// Whether `query` fetches the next page while the caller works on this one, instead of when it is asked
+    /// for: up to half of the time is saved, where both take as long. Default: false. It costs the memory of
+    /// one page more, and a request that may be in vain. The page is fetched on the store's executor, which
+    /// has work until the page is there or the generator goes. For who watches and for `close` it is under
+    /// way meanwhile. Neither `get_all` nor a `blocking_query`, whose caller's thread is at work, reads
+    /// ahead.
+    ///
+    /// Errors: those of the page come with the call that asks for it, not before; so does errc::closed if the
+    /// store was closed meanwhile. Cancellation: of `next()`, ends the request too. Thread safety: as without
+    /// it. Lifetimes: the request of a generator that goes ends within milliseconds, and touches nothing of
+    /// the caller's but the observer and the logger.
+    store_options& read_ahead(bool ahead);
+
+    bool read_ahead() const noexcept { return read_ahead_; }
+
     /// How many transactions a `put_all` has under way at the same time. Each takes a connection and up to 4
     /// MiB. Default: 8. From 1 to 1,000.
     store_options& max_transactions(std::size_t);
@@ -188,6 +203,7 @@ private:
     milliseconds longest_backoff_{10'000};
     double retry_budget_ = 0.15;
     bool secondary_reads_ = false;
+    bool read_ahead_ = false;
     std::size_t max_transactions_ = 8;
     std::size_t max_connections_ = 64;
     milliseconds idle_timeout_{60'000};

@@ -48,8 +48,8 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///
 /// - It starts when it is awaited, and resumes the awaiting coroutine on that coroutine's own executor.
 ///   `asio::co_spawn(executor, store.get("k"), token)` takes any other completion token.
-/// - Its work, with its deadlines, is done on the store's executor: somebody must run that one too, if it is
-///   another.
+/// - Its connections and its deadlines wait on the store's executor: somebody must run that one too, if it is
+///   another. All else is done by the awaiting coroutine: an answer that it has no time to take is late.
 /// - Errors: `azkv::error`. Arguments that the service could not store are refused before anything is sent.
 /// - Cancellation: terminal, through Asio's cancellation slots. It completes within milliseconds with
 ///   `asio::error::operation_aborted` and closes the connection in use. A write that was under way may or
@@ -63,7 +63,8 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   that was moved from can only be assigned to or destroyed.) Like any
 ///   Asio object, the last copy must go before the execution context of its executor does.
 ///
-/// The store has no thread and no background task: `io_context::run()` returns after the last operation.
+/// The store has no thread and, unless it may read ahead (`store_options::read_ahead`), no background task:
+/// `io_context::run()` returns after the last operation.
 /// Idle connections stay open, and are checked when the next operation needs one.
 class AZKV_DECL store {
 public:
@@ -150,7 +151,8 @@ public:
 
     /// The rows that match `filter`, an OData expression passed to the service as it is, over the whole
     /// table: add `PartitionKey eq '...'` to stay in one partition. An empty filter matches every row. Pages
-    /// are fetched as they are asked for; nothing is sent before the first `next()`. Absent table: empty.
+    /// are fetched as they are asked for, or one page before (`store_options::read_ahead`); nothing is sent
+    /// before the first `next()`. Absent table: empty.
     /// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
     async_generator<entry> query(std::string filter, std::string collection = default_collection,
                                  projection select = {});
@@ -162,12 +164,12 @@ public:
     store with_traceparent(std::string_view traceparent, std::string_view tracestate = {}) const;
 
     /// Closes the store and all its copies: from now on operations fail with errc::closed. Those that are
-    /// under way, generators only inside `next()`, may go on until `limit` has passed; then they end with
-    /// errc::closed, too, for which another second is allowed. Zero ends them at once. Result: whether none
-    /// had to be ended. When it is done the connections are closed, and the observer is told no more but of
-    /// operations that are refused. May be called more than once, but not from inside one of the store's
-    /// operations, which it would wait for. Without it a store is closed when its last copy and the last
-    /// operation go.
+    /// under way, generators only inside `next()` or reading ahead, may go on until `limit` has passed; then
+    /// they end with errc::closed, too, for which another second is allowed. Zero ends them at once. Result:
+    /// whether none had to be ended. When it is done the connections are closed, and the observer is told no
+    /// more but of operations that are refused. May be called more than once, but not from inside one of the
+    /// store's operations, which it would wait for. Without it a store is closed when its last copy and the
+    /// last operation go.
     ///
     /// Errors: errc::invalid_argument if the limit is not from 0 to a year. Cancellation: the wait ends; the
     /// store takes no operations any more.

@@ -1,0 +1,134 @@
+#include "query.hpp"
+
+#include "async/event.hpp"
+#include "page_query.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <atomic>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace azkv {
+
+namespace {
+
+/// A query under way. One thread at a time uses it: the caller's, or the one that reads ahead.
+class reading {
+public:
+    reading(std::shared_ptr<const traced_client> c, std::string filter, std::string collection,
+            projection select)
+        : origin_(std::move(c)), collection_(std::move(collection)),
+          op_(origin_->begin({"query", collection_, nullptr})),
+          pages_(op_, std::move(filter), collection_, std::move(select)) {}
+
+    const operation& op() const { return op_; }
+
+    /// Whether there is, or may be, another page.
+    bool more() const { return pages_.more(); }
+
+    static asio::awaitable<std::vector<entry>> next_page(std::shared_ptr<reading> self) {
+        const operation::turn turn(self->op_); // between two pages a query is nobody's operation
+        const protocol::request r = self->pages_.request();
+        answer a;
+        co_await self->origin_->client->call(self->op_, r, self->op_.next_deadline(), a);
+        std::vector<entry> page = self->pages_.read(self->op_, a);
+        if (!self->pages_.more()) self->op_.succeed();
+        co_return page;
+    }
+
+private:
+    const std::shared_ptr<const traced_client> origin_;
+    const std::string collection_;
+    operation op_;
+    page_query pages_;
+};
+
+/// The next page, fetched before it is asked for. When this goes, the fetch ends.
+class page_ahead {
+public:
+    /// Nobody else uses `r` until the page is there.
+    page_ahead(std::shared_ptr<reading> r, const asio::any_io_executor& executor)
+        : fetch_(std::make_shared<fetch>(r, executor)) {
+        asio::co_spawn(
+            fetch_->strand, reading::next_page(std::move(r)),
+            asio::bind_cancellation_slot(fetch_->cancellation.slot(),
+                                         [f = fetch_](std::exception_ptr failure, std::vector<entry> page) {
+                                             f->failure = std::move(failure);
+                                             f->page = std::move(page);
+                                             f->over = true;
+                                             f->ended->set();
+                                         }));
+    }
+
+    page_ahead(const page_ahead&) = delete;
+    page_ahead& operator=(const page_ahead&) = delete;
+
+    ~page_ahead() {
+        if (fetch_->over) return;
+        asio::post(fetch_->strand, [f = fetch_] {
+            if (!f->over) f->cancellation.emit(asio::cancellation_type::terminal);
+        });
+    }
+
+    /// Waits for it.
+    asio::awaitable<std::vector<entry>> take() { return take(fetch_); }
+
+private:
+    class fetch {
+    public:
+        fetch(std::shared_ptr<const reading> of, const asio::any_io_executor& executor)
+            : of(std::move(of)), strand(asio::make_strand(executor)),
+              ended(std::make_shared<async::event>(executor)) {}
+
+        const std::shared_ptr<const reading> of;
+        const asio::any_io_executor strand;
+        const std::shared_ptr<async::event> ended;
+        asio::cancellation_signal cancellation; // on the strand
+        std::atomic<bool> over = false;         // there is nothing left to be cancelled
+        std::exception_ptr failure;             // on the strand until it has ended, as is the next
+        std::vector<entry> page;
+    };
+
+    static asio::awaitable<std::vector<entry>> take(std::shared_ptr<fetch> f) {
+        // The store may have been closed since the fetch began: what is there already is not given out.
+        const operation& op = f->of->op();
+        const async::gate::pass pass(*op.account().gate);
+        if (!pass) throw op.about().failure(errc::closed, make_error_code(errc::closed).message());
+        co_await f->ended->wait(operation::clock::time_point::max());
+        if (f->failure) std::rethrow_exception(f->failure);
+        co_return std::move(f->page);
+    }
+
+    const std::shared_ptr<fetch> fetch_;
+};
+
+} // namespace
+
+async_generator<entry> query(std::shared_ptr<const traced_client> c, asio::any_io_executor executor,
+                             std::string filter, std::string collection, projection select) {
+    const bool ahead = c->client->reads_ahead();
+    const auto r =
+        std::make_shared<reading>(std::move(c), std::move(filter), std::move(collection), std::move(select));
+    std::optional<page_ahead> next;
+    do {
+        std::vector<entry> page;
+        if (next)
+            page = co_await next->take();
+        else
+            page = co_await reading::next_page(r);
+        next.reset();
+        if (ahead && r->more()) next.emplace(r, executor);
+        co_yield std::move(page);
+    } while (next || r->more());
+}
+
+} // namespace azkv

@@ -1,0 +1,467 @@
+#include "support/held_transport.hpp"
+#include "support/http_server.hpp"
+#include "support/scripted_store.hpp"
+
+#include <azkv/blocking_store.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::test;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+namespace {
+
+const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+
+store_options ahead() {
+    return store_options().read_ahead(true);
+}
+
+std::string body_of(const std::vector<std::string>& keys) {
+    std::string rows;
+    for (const std::string& k : keys)
+        rows += (rows.empty() ? "" : ",") + (R"({"PartitionKey":"default","RowKey":")" + k + "\"}");
+    return "{\"value\":[" + rows + "]}";
+}
+
+protocol::response page(const std::vector<std::string>& keys, const std::string& next = {}) {
+    protocol::response r;
+    r.status = 200;
+    r.body = body_of(keys);
+    if (!next.empty()) r.next_partition_key = r.next_row_key = next;
+    return r;
+}
+
+asio::awaitable<std::vector<std::string>> all_keys(async_generator<entry> rows) {
+    std::vector<std::string> keys;
+    while (auto row = co_await rows.next()) keys.push_back(row->key());
+    co_return keys;
+}
+
+/// A store whose pages, of a row each, are held until they are let go. There are `pages` of them.
+class held_store {
+public:
+    explicit held_store(store_options o = ahead())
+        : db(detail::store_access::make(
+            context.get_executor(),
+            std::make_shared<const account>("http://127.0.0.1:10002/acct", key, std::move(o)), net)) {}
+
+    /// Runs until nothing is ready.
+    void settle() {
+        context.restart();
+        while (context.poll() > 0) {
+        }
+    }
+
+    /// A query whose first page was read, and whose second is held.
+    async_generator<entry> begun() {
+        auto rows = db->query("");
+        asio::co_spawn(context, rows.next(), [](std::exception_ptr e, std::optional<entry> row) {
+            CHECK(!e);
+            CHECK(row);
+        });
+        settle();
+        net->let_one_go();
+        settle();
+        CHECK(net->begun == 2);
+        CHECK(net->under_way == 1);
+        return rows;
+    }
+
+    int pages = 3;
+    int answered = 0;
+    std::shared_ptr<held_transport> net = std::make_shared<held_transport>([this](net::exchange& x) {
+        const std::string name = std::to_string(++answered);
+        x.response = page({name}, answered < pages ? name : "");
+    });
+    asio::io_context context;
+    std::optional<store> db;
+};
+
+/// How a call of `next()` that was spawned ended.
+class ending {
+public:
+    void operator()(std::exception_ptr e, std::optional<entry> r) {
+        done = true;
+        failure = e;
+        row = std::move(r);
+    }
+
+    boost::system::error_code code() const {
+        try {
+            if (failure) std::rethrow_exception(failure);
+        } catch (const boost::system::system_error& e) {
+            return e.code();
+        }
+        return {};
+    }
+
+    bool done = false;
+    std::exception_ptr failure;
+    std::optional<entry> row;
+};
+
+void next(held_store& s, async_generator<entry>& rows, ending& end) {
+    asio::co_spawn(s.context, rows.next(),
+                   [&](std::exception_ptr e, std::optional<entry> r) { end(e, std::move(r)); });
+    s.settle();
+}
+
+} // namespace
+
+TEST_CASE("reading ahead is off unless it is asked for") {
+    CHECK_FALSE(store_options().read_ahead());
+    CHECK(ahead().read_ahead());
+    scripted_store s;
+    s.net->answer(page({"a"}, "b"));
+    auto rows = s.db.query("");
+    CHECK(s.run(rows.next()));
+    CHECK(s.net->sent.size() == 1);
+}
+
+TEST_CASE("what is read ahead is the same, in the same order, asked for in the same way") {
+    std::vector<std::string> sent;
+    for (const bool b : {false, true}) {
+        scripted_store s(store_options().read_ahead(b));
+        s.net->answer(page({"a", "b"}, "x"));
+        s.net->answer(page({}, "y")); // which is not the end
+        s.net->answer(503);
+        s.net->answer(page({"c"}, "z"));
+        s.net->answer(page({"d", "e"}));
+        const std::vector<std::string> keys = s.run(all_keys(s.db.query("n eq 1")));
+        CHECK(keys == std::vector<std::string>{"a", "b", "c", "d", "e"});
+        CHECK(s.net->finished());
+        std::vector<std::string> targets;
+        for (const std::string& text : s.net->sent) targets.push_back(text.substr(0, text.find('\r')));
+        if (b) CHECK(targets == sent);
+        sent = targets;
+    }
+    scripted_store absent(ahead());
+    absent.net->answer(404, R"({"odata.error":{"code":"TableNotFound"}})");
+    CHECK(absent.run(all_keys(absent.db.query(""))).empty());
+}
+
+TEST_CASE("one page is fetched before it is asked for, and no more than one") {
+    scripted_store s(ahead());
+    s.net->answer(page({"a", "b"}, "x"));
+    s.net->answer(page({"c"}, "y"));
+    s.net->answer(page({"d"}));
+    auto rows = s.db.query("");
+    CHECK(s.net->sent.empty());
+    CHECK(s.run(rows.next())); // run() returned: nothing is left to do
+    CHECK(s.net->sent.size() == 2);
+    CHECK(s.run(rows.next()));
+    CHECK(s.net->sent.size() == 2);
+    CHECK(s.run(rows.next())->key() == "c");
+    CHECK(s.net->sent.size() == 3);
+    CHECK(s.run(rows.next())->key() == "d");
+    CHECK_FALSE(s.run(rows.next()));
+    CHECK(s.net->finished());
+}
+
+TEST_CASE("the error of a page that was read ahead comes with the call that asks for it") {
+    scripted_store s(ahead());
+    s.net->answer(page({"a", "b"}, "x"));
+    s.net->answer(403, R"({"odata.error":{"code":"AuthorizationFailure"}})");
+    auto rows = s.db.query("");
+    CHECK(s.run(rows.next())->key() == "a");
+    CHECK(s.net->finished());
+    CHECK(s.run(rows.next())->key() == "b");
+    for (int i = 0; i < 2; ++i) {
+        const error e = failure_of([&] { s.run(rows.next()); });
+        CHECK(e.service_code() == "AuthorizationFailure");
+        CHECK(contains(e.what(), "query in \"data\""));
+    }
+}
+
+TEST_CASE("what is wrong with an argument is thrown by the first call") {
+    scripted_store s(store_options().read_ahead(true).naming(table_naming::strict));
+    auto rows = s.db.query("", "a b");
+    for (int i = 0; i < 2; ++i)
+        CHECK(failure_of([&] { s.run(rows.next()); }).code() == errc::invalid_argument);
+}
+
+TEST_CASE("a call waits for the page that is on its way") {
+    held_store s;
+    auto rows = s.begun();
+    ending end;
+    next(s, rows, end);
+    CHECK_FALSE(end.done);
+    s.net->let_one_go();
+    s.settle();
+    REQUIRE(end.row);
+    CHECK(end.row->key() == "2");
+    CHECK(s.net->begun == 3);
+}
+
+TEST_CASE("cancelling the call ends the request") {
+    held_store s;
+    auto rows = s.begun();
+    asio::cancellation_signal signal;
+    ending end;
+    asio::co_spawn(
+        s.context, rows.next(),
+        asio::bind_cancellation_slot(
+            signal.slot(), [&](std::exception_ptr e, std::optional<entry> r) { end(e, std::move(r)); }));
+    s.settle();
+    CHECK(s.net->under_way == 1);
+    signal.emit(asio::cancellation_type::terminal);
+    s.settle();
+    CHECK(end.code() == asio::error::operation_aborted);
+    CHECK(s.net->under_way == 0);
+    CHECK(s.context.stopped());
+    ending again;
+    next(s, rows, again);
+    CHECK(again.code() == asio::error::operation_aborted);
+    CHECK(s.net->begun == 2);
+}
+
+TEST_CASE("a generator that goes takes its request along") {
+    SUBCASE("which was sent") {
+        held_store s;
+        { const auto rows = s.begun(); }
+        s.context.restart();
+        s.context.run(); // has an end
+        CHECK(s.net->under_way == 0);
+        CHECK(run(s.context, s.db->close()));
+    }
+    SUBCASE("which has hardly begun") {
+        held_store s;
+        std::optional rows(s.db->query(""));
+        ending end;
+        asio::co_spawn(s.context, rows->next(), [&](std::exception_ptr e, std::optional<entry> r) {
+            end(e, std::move(r));
+            rows.reset();
+        });
+        s.settle();
+        s.net->let_one_go();
+        s.context.run(); // has an end
+        CHECK(end.row);
+        CHECK(s.net->under_way == 0);
+    }
+    SUBCASE("whose answer is there") {
+        held_store s;
+        {
+            const auto rows = s.begun();
+            s.net->let_one_go();
+            s.settle();
+            CHECK(s.net->begun == 2);
+        }
+        s.settle();
+        CHECK(s.net->begun == 2);
+    }
+    SUBCASE("and its store") {
+        held_store s;
+        std::optional rows(s.begun());
+        s.db.reset();
+        rows.reset();
+        s.context.restart();
+        s.context.run();
+        CHECK(s.net->under_way == 0);
+    }
+}
+
+TEST_CASE("the execution context may go after any step") {
+    for (int steps = 0;; ++steps) {
+        held_store s;
+        bool ended = false;
+        s.pages = 10;
+        s.net->holds = false;
+        asio::co_spawn(s.context, all_keys(s.db->query("")),
+                       [&](std::exception_ptr, const std::vector<std::string>& keys) {
+                           ended = true;
+                           CHECK(keys.size() == 10);
+                       });
+        for (int i = 0; i < steps && !ended; ++i) s.context.run_one();
+        s.db.reset();
+        if (!ended) continue;
+        CHECK(steps > 10);
+        break;
+    }
+}
+
+TEST_CASE("a store that is closed while a page is read ahead") {
+    SUBCASE("waits for it, and gives it out to who waits for it, too") {
+        held_store s;
+        auto rows = s.begun();
+        ending end;
+        next(s, rows, end);
+        std::optional<bool> finished;
+        asio::co_spawn(s.context, s.db->close(1h), [&](std::exception_ptr, bool b) { finished = b; });
+        s.settle();
+        CHECK_FALSE(finished);
+        CHECK_FALSE(end.done);
+        s.net->let_one_go();
+        s.settle();
+        CHECK(end.row);
+        CHECK(finished == true);
+        ending refused;
+        next(s, rows, refused);
+        CHECK(refused.code() == errc::closed);
+        CHECK(s.net->begun == 2);
+    }
+    SUBCASE("refuses the next call, which ends the request") {
+        held_store s;
+        auto rows = s.begun();
+        std::optional<bool> finished;
+        asio::co_spawn(s.context, s.db->close(1h), [&](std::exception_ptr, bool b) { finished = b; });
+        s.settle();
+        CHECK_FALSE(finished);
+        ending refused;
+        next(s, rows, refused);
+        CHECK(refused.code() == errc::closed);
+        CHECK(finished == true);
+        CHECK(s.net->under_way == 0);
+    }
+    SUBCASE("refuses the next call also when the page is there") {
+        held_store s;
+        auto rows = s.begun();
+        s.net->let_one_go();
+        s.settle();
+        CHECK(run(s.context, s.db->close(1h)));
+        ending refused;
+        next(s, rows, refused);
+        CHECK(refused.code() == errc::closed);
+    }
+    SUBCASE("ends it when the time is up") {
+        held_store s;
+        auto rows = s.begun();
+        ending end;
+        next(s, rows, end);
+        CHECK_FALSE(run(s.context, s.db->close(0ms)));
+        CHECK(end.code() == errc::closed);
+        CHECK(s.net->under_way == 0);
+    }
+}
+
+namespace {
+
+/// Answers with so many pages, each of a row: the first after one delay, the others after another.
+class paging_server {
+public:
+    explicit paging_server(int pages, std::chrono::milliseconds first = 0ms,
+                           std::chrono::milliseconds others = 0ms)
+        : server([pages, first, others](const http_request& r) {
+              const std::string_view from = "NextRowKey=";
+              const auto at = r.target.find(from);
+              const int n = at == r.target.npos ? 1 : std::stoi(r.target.substr(at + from.size())) + 1;
+              http_reply reply(200, body_of({std::to_string(n)}));
+              reply.delay = n == 1 ? first : others;
+              if (n < pages) {
+                  reply.headers.emplace_back("x-ms-continuation-NextPartitionKey", "p");
+                  reply.headers.emplace_back("x-ms-continuation-NextRowKey", std::to_string(n));
+              }
+              return reply;
+          }) {}
+
+    http_server server;
+};
+
+asio::awaitable<int> work(async_generator<entry> rows, std::chrono::milliseconds time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    int n = 0;
+    while (auto row = co_await rows.next()) {
+        CHECK(row->key() == std::to_string(++n));
+        timer.expires_after(time);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+    co_return n;
+}
+
+asio::awaitable<int> leave_after_two(async_generator<entry> rows) {
+    int n = 0;
+    for (; n < 2; ++n) co_await rows.next();
+    co_return n;
+}
+
+} // namespace
+
+TEST_CASE("the time of the service and that of the caller pass together") {
+    paging_server service(20, 10ms, 10ms);
+    const auto time = [&](bool ahead) {
+        asio::io_context context;
+        store db(context.get_executor(), service.server.endpoint(), key, store_options().read_ahead(ahead));
+        const auto begin = steady_clock::now();
+        CHECK(run(context, work(db.query(""), 10ms)) == 20);
+        return std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
+    };
+    const double without = time(false);
+    const double with = time(true);
+    MESSAGE("20 pages, 10 ms at each side: " << without << " ms, reading ahead " << with << " ms");
+    CHECK(with < without);
+}
+
+TEST_CASE("the caller and the store may be on threads of their own") {
+    paging_server service(20);
+    asio::thread_pool store_threads(2);
+    asio::thread_pool caller_threads(2);
+    std::optional<store> db(std::in_place, store_threads.get_executor(), service.server.endpoint(), key,
+                            ahead());
+    std::vector<std::future<int>> all, some;
+    for (int i = 0; i < 20; ++i) {
+        all.push_back(asio::co_spawn(caller_threads, work(db->query(""), 0ms), asio::use_future));
+        some.push_back(asio::co_spawn(caller_threads, leave_after_two(db->query("")), asio::use_future));
+    }
+    for (auto& f : all) CHECK(f.get() == 20);
+    for (auto& f : some) CHECK(f.get() == 2);
+    CHECK(asio::co_spawn(caller_threads, db->close(), asio::use_future).get());
+    caller_threads.join();
+    db.reset();
+    store_threads.join();
+}
+
+TEST_CASE("cancelling and leaving, from other threads, while a page is on its way") {
+    paging_server service(20, 0ms, 1h);
+    asio::thread_pool store_threads(2);
+    asio::io_context context;
+    std::optional<store> db(std::in_place, store_threads.get_executor(), service.server.endpoint(), key,
+                            ahead());
+    for (int i = 0; i < 20; ++i) {
+        auto rows = db->query("");
+        CHECK(run(context, rows.next()));
+        if (i % 2 == 0) continue;
+        asio::cancellation_signal signal;
+        std::exception_ptr failure;
+        asio::co_spawn(
+            context, rows.next(),
+            asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, auto) { failure = e; }));
+        asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
+        context.restart();
+        context.run();
+        CHECK(failure);
+    }
+    const auto begin = steady_clock::now();
+    CHECK(asio::co_spawn(store_threads, db->close(), asio::use_future).get());
+    CHECK(steady_clock::now() - begin < 2s);
+    db.reset();
+    store_threads.join();
+}
+
+TEST_CASE("a blocking query reads nothing ahead") {
+    paging_server service(3);
+    blocking_store db(service.server.endpoint(), key, ahead());
+    std::size_t asked = 0;
+    for (const entry& row : db.query("")) {
+        CHECK(row.key() == std::to_string(++asked));
+        CHECK(service.server.requests() == asked);
+    }
+    CHECK(asked == 3);
+    CHECK(db.close());
+}
