@@ -103,15 +103,15 @@ public:
 
     /// Whether `query` fetches the next page while the caller works on this one, instead of when it is asked
     /// for: up to half of the time is saved, where both take as long. Default: false. It costs the memory of
-    /// one page more, and a request that may be in vain. The page is fetched on the store's executor, which
-    /// has work until the page is there or the generator goes. For who watches and for `close` it is under
-    /// way meanwhile. Neither `get_all` nor a `blocking_query`, whose caller's thread is at work, reads
-    /// ahead.
+    /// one page more, and a request that may be in vain. The page is fetched, and decoded, on the store's
+    /// executor: its `run()` does not return before the page is there or the generator goes. The observer,
+    /// the logger and `close` count it as an operation under way. Neither `get_all` nor a `blocking_query`,
+    /// whose caller's thread is at work, reads ahead.
     ///
     /// Errors: those of the page come with the call that asks for it, not before; so does errc::closed if the
-    /// store was closed meanwhile. Cancellation: of `next()`, ends the request too. Thread safety: as without
-    /// it. Lifetimes: the request of a generator that goes ends within milliseconds, and touches nothing of
-    /// the caller's but the observer and the logger.
+    /// store was closed meanwhile. Cancellation: of `next()`, ends the request too. Thread safety: one call
+    /// at a time, as without it. Lifetimes: the request of a generator that goes ends within milliseconds,
+    /// and touches nothing of the caller's but the observer and the logger.
     store_options& read_ahead(bool ahead);
 
     bool read_ahead() const noexcept { return read_ahead_; }

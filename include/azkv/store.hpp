@@ -49,7 +49,8 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 /// - It starts when it is awaited, and resumes the awaiting coroutine on that coroutine's own executor.
 ///   `asio::co_spawn(executor, store.get("k"), token)` takes any other completion token.
 /// - Its connections and its deadlines wait on the store's executor: somebody must run that one too, if it is
-///   another. All else is done by the awaiting coroutine: an answer that it has no time to take is late.
+///   another, and keep it running (`asio::make_work_guard`). All else is done by the awaiting coroutine: one
+///   that is busy takes its answer late, and may then miss its deadline.
 /// - Errors: `azkv::error`. Arguments that the service could not store are refused before anything is sent.
 /// - Cancellation: terminal, through Asio's cancellation slots. It completes within milliseconds with
 ///   `asio::error::operation_aborted` and closes the connection in use. A write that was under way may or

@@ -1,8 +1,11 @@
 // What the emulator costs: whether reads and scans stay as fast while a table grows, how much memory its
 // entities take, and how many requests it answers in a second, side by side with Azurite.
 //
-//   azkv-emulator-bench PATH-OF-azkv-emulator            all of it; Azurite if AZKV_CONNECTION_STRING names
-//   it azkv-emulator-bench PATH-OF-azkv-emulator --check    fails if reads slow down or memory is wasted
+//   azkv-emulator-bench PATH-OF-azkv-emulator
+//     all of it; Azurite if AZKV_CONNECTION_STRING names it
+//
+//   azkv-emulator-bench PATH-OF-azkv-emulator --check
+//     fails if reads slow down or memory is wasted
 //
 // The servers are processes of their own, so that their CPU time and memory are nobody else's. What is
 // compared is measured in turns, so that noise meets both.

@@ -1,9 +1,9 @@
 // What a call costs over the network, at a server that costs nothing: tests/bench/canned.
 //
-//   tests/bench/canned -- azkv-network-bench get --in-flight 64
+//   tests/bench/canned -- build/bench/tests/bench/azkv-network-bench get --in-flight 64
 //
-// Prints one line. CPU time is that of this process, user and system; what is written is made before the
-// clock starts, and connections are opened before.
+// Prints one line. CPU time is that of this process, user and system, for an entity; what is written is made
+// before the clock starts, and connections are opened before.
 
 #include <azkv.hpp>
 
@@ -300,14 +300,18 @@ int main(int argc, char** argv) {
     app.add_option("--count", a.count, "Calls to make")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--warm-up", a.warm_up, "Calls before, which are not measured (default: a tenth)");
     app.add_option("--in-flight", a.in_flight, "Coroutines that call at the same time")
+        ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_option("--threads", a.threads, "Threads that run them; of callers, if --blocking")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_flag("--blocking", a.blocking, "Call a blocking_store, one call in flight for each thread");
     app.add_option("--connections", a.connections, "Connections at most")->capture_default_str();
-    app.add_option("--collection", a.collection)->capture_default_str();
-    app.add_option("--url", a.url, "Of the service, with the account")->envname("AZKV_BENCH_URL")->required();
+    app.add_option("--collection", a.collection, "Decides what is answered: see canned")
+        ->capture_default_str();
+    app.add_option("--url", a.url, "Of the service, with the account; tests/bench/canned sets it")
+        ->envname("AZKV_BENCH_URL")
+        ->required();
     app.add_option("--ca-file", a.ca_file, "Certificates to trust, PEM")->envname("AZKV_BENCH_CA");
     CLI11_PARSE(app, argc, argv);
     try {
