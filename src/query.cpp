@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <exception>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -34,6 +35,13 @@ public:
 
     /// Whether there is, or may be, another page.
     bool more() const { return pages_.more(); }
+
+    /// The store was closed. `untold`: those who watch do not know yet how the query ended.
+    [[noreturn]] void refuse(bool untold) {
+        const std::string why = make_error_code(errc::closed).message();
+        if (untold) op_.fail(errc::closed, why);
+        throw op_.about().failure(errc::closed, why);
+    }
 
     static asio::awaitable<std::vector<entry>> next_page(std::shared_ptr<reading> self) {
         const operation::turn turn(self->op_); // between two pages a query is nobody's operation
@@ -74,9 +82,12 @@ public:
 
     ~page_ahead() {
         if (fetch_->over) return;
-        asio::post(fetch_->strand, [f = fetch_] {
-            if (!f->over) f->cancellation.emit(asio::cancellation_type::terminal);
-        });
+        try {
+            asio::post(fetch_->strand, [f = fetch_] {
+                if (!f->over) f->cancellation.emit(asio::cancellation_type::terminal);
+            });
+        } catch (const std::bad_alloc&) { // it ends by its deadline
+        }
     }
 
     /// Waits for it.
@@ -85,11 +96,11 @@ public:
 private:
     class fetch {
     public:
-        fetch(std::shared_ptr<const reading> of, const asio::any_io_executor& executor)
+        fetch(std::shared_ptr<reading> of, const asio::any_io_executor& executor)
             : of(std::move(of)), strand(asio::make_strand(executor)),
               ended(std::make_shared<async::event>(executor)) {}
 
-        const std::shared_ptr<const reading> of;
+        const std::shared_ptr<reading> of;
         const asio::any_io_executor strand;
         const std::shared_ptr<async::event> ended;
         asio::cancellation_signal cancellation; // on the strand
@@ -102,7 +113,7 @@ private:
         // The store may have been closed since the fetch began: what is there already is not given out.
         const operation& op = f->of->op();
         const async::gate::pass pass(*op.account().gate);
-        if (!pass) throw op.about().failure(errc::closed, make_error_code(errc::closed).message());
+        if (!pass) f->of->refuse(f->over && !f->failure && f->of->more());
         co_await f->ended->wait(operation::clock::time_point::max());
         if (f->failure) std::rethrow_exception(f->failure);
         co_return std::move(f->page);

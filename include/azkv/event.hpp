@@ -17,9 +17,9 @@ enum class event_kind {
 };
 
 /// What a store tells of its work: after each attempt to send a request, and after each operation, but for a
-/// query that is left before its last page, and an operation that is cancelled before or between its
-/// requests. Neither keys nor values, filters or credentials are in it. Valid during the call of the
-/// observer; copy what is to be kept.
+/// query that is left before its last page (which reading ahead may tell as cancelled), and an operation that
+/// is cancelled before or between its requests. Neither keys nor values, filters or credentials are in it.
+/// Valid during the call of the observer; copy what is to be kept.
 class AZKV_DECL event {
 public:
     using duration = std::chrono::steady_clock::duration;

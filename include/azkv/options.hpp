@@ -109,9 +109,11 @@ public:
     /// whose caller's thread is at work, reads ahead.
     ///
     /// Errors: those of the page come with the call that asks for it, not before; so does errc::closed if the
-    /// store was closed meanwhile. Cancellation: of `next()`, ends the request too. Thread safety: one call
-    /// at a time, as without it. Lifetimes: the request of a generator that goes ends within milliseconds,
-    /// and touches nothing of the caller's but the observer and the logger.
+    /// store was closed meanwhile. The time of the page, its `timeout`, runs while the caller works on the
+    /// one before: a caller that keeps the store's executor from running for longer makes it fail.
+    /// Cancellation: of `next()`, ends the request too. Thread safety: one call at a time, as without it.
+    /// Lifetimes: the request of a generator that goes ends within milliseconds, and touches nothing of the
+    /// caller's but the observer and the logger.
     store_options& read_ahead(bool ahead);
 
     bool read_ahead() const noexcept { return read_ahead_; }

@@ -62,7 +62,8 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 /// - Thread safety: any number of threads and coroutines may use one store, and copies of it, at once.
 /// - Lifetimes: an operation keeps what it needs; the store may be moved or destroyed meanwhile. (A store
 ///   that was moved from can only be assigned to or destroyed.) Like any
-///   Asio object, the last copy must go before the execution context of its executor does.
+///   Asio object, the last copy, and the last generator, must go before the execution context of its executor
+///   does.
 ///
 /// The store has no thread and, unless it may read ahead (`store_options::read_ahead`), no background task:
 /// `io_context::run()` returns after the last operation.

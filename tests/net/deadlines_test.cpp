@@ -34,10 +34,11 @@ TEST_CASE("deadlines: each is told once, when its own time is over") {
     std::string told;
     named late("late ", told), early("early ", told), moved("moved ", told), gone("gone ", told);
     const auto now = steady_clock::now();
-    net::deadlines::watch first(d, late, now + 40ms);
-    net::deadlines::watch second(d, early, now + 10ms);
-    net::deadlines::watch third(d, moved, now + 1h);
-    third.move_to(now + 20ms);
+    net::deadlines::watch first(d, early, now + 30ms);
+    net::deadlines::watch second(d, moved, now + 1h);
+    net::deadlines::watch third(d, late, now + 40ms);
+    second.move_to(now + 10ms); // the timer is set for an earlier time
+    second.move_to(now + 35ms);
     { const net::deadlines::watch fourth(d, gone, now + 15ms); }
     while (told != "early moved late ") REQUIRE(context.run_one() == 1);
     CHECK(steady_clock::now() >= now + 40ms);

@@ -330,8 +330,11 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         CHECK(finished == true);
         CHECK(s.net->under_way == 0);
     }
-    SUBCASE("refuses the next call also when the page is there") {
-        held_store s;
+    SUBCASE("refuses the next call also when the page is there, and that is told") {
+        std::vector<boost::system::error_code> told;
+        held_store s(ahead().observer([&](const event& e) {
+            if (e.kind == event_kind::operation) told.push_back(e.error);
+        }));
         auto rows = s.begun();
         s.net->let_one_go();
         s.settle();
@@ -339,6 +342,8 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         ending refused;
         next(s, rows, refused);
         CHECK(refused.code() == errc::closed);
+        REQUIRE(told.size() == 1);
+        CHECK(told[0] == errc::closed);
     }
     SUBCASE("ends it when the time is up") {
         held_store s;
@@ -402,8 +407,8 @@ TEST_CASE("the time of the service and that of the caller pass together") {
         CHECK(run(context, work(db.query(""), 10ms)) == 20);
         return std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
     };
-    const double without = time(false);
-    const double with = time(true);
+    const double without = std::min(time(false), time(false));
+    const double with = std::min(time(true), time(true)); // one may meet with a stall
     MESSAGE("20 pages, 10 ms at each side: " << without << " ms, reading ahead " << with << " ms");
     CHECK(with < without);
 }
