@@ -56,6 +56,17 @@ account::account(std::string_view url, const credential& credential, store_optio
         std::make_shared<identity::bearer>(credential.tokens_, std::move(scope), options.tenant_discovery());
 }
 
+std::shared_ptr<const account> account::for_child() const {
+    const std::shared_ptr<account> a(new account(*this));
+    if (authorizer) a->authorizer = authorizer->copy();
+    if (bearer) a->bearer = bearer->copy();
+    if (tls) a->tls = std::make_shared<net::tls_client>(*tls);
+    a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
+    a->gate = std::make_shared<async::gate>();
+    if (gate->is_shut()) a->gate->shut();
+    return a;
+}
+
 namespace {
 
 // What is wrong with it is the string's fault.

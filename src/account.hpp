@@ -31,6 +31,10 @@ public:
     account(std::string_view endpoint, const credential& credential, store_options options,
             std::string_view secondary = {});
 
+    /// The same account for a forked child: nothing that another thread of the parent may have been about to
+    /// change is looked at.
+    std::shared_ptr<const account> for_child() const;
+
     static std::shared_ptr<const account> from_connection_string(std::string_view text,
                                                                  store_options options);
     static std::shared_ptr<const account> from_account_and_key(std::string name, secret key,
@@ -54,6 +58,9 @@ public:
     // What all stores made from it, and their operations, share. Safe between threads.
     std::shared_ptr<protocol::retry_budget> budget;
     std::shared_ptr<async::gate> gate; // those inside are operations under way
+
+private:
+    account(const account&) = default;
 };
 
 } // namespace azkv

@@ -1,19 +1,26 @@
 #include "account.hpp"
 #include "protocol/trace_context.hpp"
 #include "store_implementation.hpp"
+#include "support/process.hpp"
 
 #include <azkv/blocking_store.hpp>
+#include <azkv/error.hpp>
 #include <azkv/store.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <exception>
+#include <iterator>
+#include <list>
 #include <mutex>
+#include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace azkv {
 
@@ -27,137 +34,213 @@ public:
     explicit session(const std::shared_ptr<const account>& a)
         : store(detail::store_access::make(context_.get_executor(), a, false)) {}
 
-    /// Runs one operation to its end on this thread.
+    /// Runs one operation to its end on this thread. Should anything else end it, what is left of it is in
+    /// the context and refers to this call: the session is not fit for another.
     template <class T>
     T run(asio::awaitable<T> operation) {
-        bool done = false;
-        std::exception_ptr failure;
-        [[maybe_unused]] std::conditional_t<std::is_void_v<T>, char, T> result{};
+        require_own_process();
+        fit_ = false;
+        outcome<T> o;
         if constexpr (std::is_void_v<T>) {
-            asio::co_spawn(context_, std::move(operation), [&](std::exception_ptr e) {
-                done = true;
-                failure = e;
+            asio::co_spawn(context_, std::move(operation), [&o](std::exception_ptr e) {
+                o.done = true;
+                o.failure = std::move(e);
             });
         } else {
-            asio::co_spawn(context_, std::move(operation), [&](std::exception_ptr e, T t) {
-                done = true;
-                failure = e;
-                result = std::move(t);
+            asio::co_spawn(context_, std::move(operation), [&o](std::exception_ptr e, T t) {
+                o.done = true;
+                o.failure = std::move(e);
+                o.result = std::move(t);
             });
         }
-        // No longer than this operation: a host look-up that was given up may still be under way.
         context_.restart();
-        while (!done) context_.run_one();
+        while (!o.done) {
+            context_.run_one();
+            require_own_process(); // something that the operation called may have forked
+        }
         // What the operation gave up, such as a program that was to give a token, is told so now, and not
         // when the next operation comes.
-        if (failure) context_.run_for(std::chrono::milliseconds(20));
-        if (failure) std::rethrow_exception(failure);
-        if constexpr (!std::is_void_v<T>) return result;
+        if (o.failure) context_.run_for(std::chrono::milliseconds(20));
+        fit_ = true;
+        if (o.failure) std::rethrow_exception(o.failure);
+        if constexpr (!std::is_void_v<T>) return std::move(o.result);
     }
 
+    /// Whether it may run another operation.
+    bool fit() const { return fit_; }
+
+    /// In a forked child, what its context waits on is shared with the parent's.
+    bool is_of_this_process() const { return process_ == support::process_number(); }
+
 private:
+    template <class T>
+    class outcome {
+    public:
+        bool done = false;
+        std::exception_ptr failure;
+        [[no_unique_address]] std::conditional_t<std::is_void_v<T>, std::monostate, T> result{};
+    };
+
+    void require_own_process() const {
+        if (!is_of_this_process()) throw error(errc::forked, "it was begun before this process was forked");
+    }
+
+    const unsigned process_ = support::process_number();
+    bool fit_ = true;
     asio::io_context context_{1};
 
 public:
-    azkv::store store; // behind the context that it lives on
+    azkv::store store; // after the context that it lives on
 };
 
-} // namespace
-
-/// The sessions that no call uses. The last used is taken first, so that one thread needs one connection.
-class [[gnu::visibility("hidden")]] blocking_store::implementation {
+/// The sessions of one process. The last used is taken first, so that one thread needs one connection.
+class session_pool {
 public:
-    explicit implementation(std::shared_ptr<const account> a) : account_(std::move(a)) {}
+    explicit session_pool(std::shared_ptr<const azkv::account> a) : account_(std::move(a)) {}
 
-    std::unique_ptr<session> borrow() {
+    class resting {
+    public:
+        explicit resting(const std::shared_ptr<const azkv::account>& a)
+            : session(std::make_unique<azkv::session>(a)) {}
+
+        std::unique_ptr<azkv::session> session;
+        steady_clock::time_point since;
+    };
+
+    /// One of them.
+    std::list<resting> take() {
+        std::list<resting> one;
         {
             const std::lock_guard lock(mutex_);
-            if (!free_.empty()) {
-                auto last = std::move(free_.back().second);
-                free_.pop_back();
-                return last;
-            }
+            if (!free_.empty()) one.splice(one.begin(), free_, std::prev(free_.end()));
         }
-        return std::make_unique<session>(account_);
+        if (one.empty()) one.emplace_back(account_);
+        return one;
     }
 
-    void give_back(std::unique_ptr<session> s) {
-        std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> expired;
+    /// What a burst of threads needed is not kept forever.
+    void take_back(std::list<resting> one) noexcept {
+        std::list<resting> dropped; // destroyed when the mutex is free again
         const auto now = steady_clock::now();
+        one.front().since = now;
         const std::lock_guard lock(mutex_);
-        // Oldest first. What a burst of threads needed is not kept for ever.
-        auto fresh = free_.begin();
-        while (fresh != free_.end() && fresh->first + account_->options.idle_timeout() < now) ++fresh;
-        expired.assign(std::move_iterator(free_.begin()), std::move_iterator(fresh));
-        free_.erase(free_.begin(), fresh);
-        free_.emplace_back(now, std::move(s));
-    }
-
-    template <class Operation>
-    auto run(const std::string& trace, Operation operation) {
-        class borrowed {
-        public:
-            explicit borrowed(implementation& owner) : owner_(owner), session(owner.borrow()) {}
-
-            ~borrowed() { owner_.give_back(std::move(session)); }
-
-            implementation& owner_;
-            std::unique_ptr<azkv::session> session;
-        };
-
-        const borrowed b(*this);
-        if (trace.empty()) return b.session->run(operation(b.session->store));
-        store traced = detail::store_access::traced(b.session->store, trace);
-        return b.session->run(operation(traced));
+        auto& kept = one.front().session->fit() ? free_ : dropped;
+        kept.splice(kept.end(), one);
+        auto fresh = free_.begin(); // the oldest is in front
+        while (fresh != free_.end() && fresh->since + account_->options.idle_timeout() < now) ++fresh;
+        dropped.splice(dropped.end(), free_, free_.begin(), fresh);
     }
 
     /// Drops what no call uses.
     void drop_free() {
-        std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> dropped;
+        std::list<resting> dropped;
         const std::lock_guard lock(mutex_);
         dropped.swap(free_);
     }
 
+    const std::shared_ptr<const azkv::account>& account() const { return account_; }
+
+    const unsigned process = support::process_number();
+
 private:
-    std::shared_ptr<const account> account_;
+    const std::shared_ptr<const azkv::account> account_;
     std::mutex mutex_; // guards `free_`
-    std::vector<std::pair<steady_clock::time_point, std::unique_ptr<session>>> free_;
+    std::list<resting> free_;
 };
+
+} // namespace
+
+class [[gnu::visibility("hidden")]] blocking_store::implementation {
+public:
+    explicit implementation(std::shared_ptr<const account> a) : sessions_(new session_pool(std::move(a))) {}
+
+    implementation(const implementation&) = delete;
+    implementation& operator=(const implementation&) = delete;
+
+    ~implementation() {
+        const session_pool* const last = sessions_;
+        if (last->process == support::process_number()) delete last;
+    }
+
+    /// Those of this process. What a parent had is left as it was when it forked: its threads may have been
+    /// anywhere, with mutexes locked. Its connections are not held here any more.
+    session_pool& sessions() {
+        session_pool* last = sessions_;
+        if (last->process == support::process_number()) return *last;
+        auto own = std::make_unique<session_pool>(last->account()->for_child());
+        return sessions_.compare_exchange_strong(last, own.get()) ? *own.release() : *last;
+    }
+
+    template <class Operation>
+    auto run(const std::string& trace, Operation operation);
+
+private:
+    std::atomic<session_pool*> sessions_;
+};
+
+namespace {
+
+/// A session for one user.
+class loan {
+public:
+    explicit loan(session_pool& from) : from_(from), one_(from.take()) {}
+
+    loan(const loan&) = delete;
+    loan& operator=(const loan&) = delete;
+
+    ~loan() {
+        if (from_.process == support::process_number())
+            from_.take_back(std::move(one_));
+        else
+            static_cast<void>(one_.front().session.release()); // as the pool that it came from
+    }
+
+    azkv::session& session() const { return *one_.front().session; }
+
+private:
+    session_pool& from_;
+    std::list<session_pool::resting> one_;
+};
+
+} // namespace
+
+template <class Operation>
+auto blocking_store::implementation::run(const std::string& trace, Operation operation) {
+    const loan l(sessions());
+    session& s = l.session();
+    if (trace.empty()) return s.run(operation(s.store));
+    store traced = detail::store_access::traced(s.store, trace);
+    return s.run(operation(traced));
+}
 
 /// A query, with the context that it runs on.
 class [[gnu::visibility("hidden")]] blocking_query::state {
 public:
     state(std::shared_ptr<blocking_store::implementation> owner, const std::string& trace, std::string filter,
           std::string collection, projection select)
-        : owner_(std::move(owner)), session_(owner_->borrow()),
-          rows_(detail::store_access::traced(session_->store, trace)
-                    .query(std::move(filter), std::move(collection), std::move(select))) {}
-
-    ~state() {
-        finish();
+        : owner_(std::move(owner)) {
+        loan_.emplace(owner_->sessions());
+        rows_.emplace(detail::store_access::traced(loan_->session().store, trace)
+                          .query(std::move(filter), std::move(collection), std::move(select)));
     }
 
     entry* advance() {
         if (at_ < page_.size()) return &page_[at_++];
         if (!rows_) return nullptr;
-        page_ = session_->run(rows_->next_page());
+        page_ = loan_->session().run(rows_->next_page());
         at_ = 0;
         if (page_.empty()) {
-            finish();
+            rows_.reset();
+            loan_.reset();
             return nullptr;
         }
         return &page_[at_++];
     }
 
 private:
-    void finish() {
-        rows_.reset();
-        if (session_) owner_->give_back(std::move(session_));
-    }
-
     std::shared_ptr<blocking_store::implementation> owner_;
-    std::unique_ptr<session> session_;
-    std::optional<async_generator<entry>> rows_;
+    std::optional<loan> loan_;
+    std::optional<async_generator<entry>> rows_; // goes before the session that it runs on
     std::vector<entry> page_;
     std::size_t at_ = 0;
 };
@@ -243,7 +326,7 @@ blocking_store blocking_store::with_traceparent(std::string_view traceparent,
 
 bool blocking_store::close(std::chrono::milliseconds limit) {
     const bool finished = impl_->run(trace_, [&](store& s) { return s.close(limit); });
-    impl_->drop_free();
+    impl_->sessions().drop_free();
     return finished;
 }
 

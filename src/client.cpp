@@ -70,14 +70,18 @@ std::string tries(const protocol::call_state& state) {
 
 client::client(asio::any_io_executor executor, bool executor_outlives_calls,
                std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport)
-    : executor_(std::move(executor)), executor_outlives_calls_(executor_outlives_calls),
-      account_(std::move(account)), transport_(std::move(transport)),
-      fixed_head_(fixed_head(account_->endpoint)),
+    : executor_(std::move(executor)), process_(async::fork_watch::owner_of(executor_)),
+      executor_outlives_calls_(executor_outlives_calls), account_(std::move(account)),
+      transport_(std::move(transport)), fixed_head_(fixed_head(account_->endpoint)),
       fixed_secondary_head_(account_->secondary ? fixed_head(*account_->secondary) : std::string()),
       cleared_(account_->gate, [t = transport_.get()] { t->close(); }) {}
 
 uuid_text client::new_id() const {
     const std::lock_guard lock(ids_mutex_);
+    if (const unsigned process = support::process_number(); process != ids_process_) {
+        ids_ = boost::uuids::random_generator_mt19937(); // with a seed of its own
+        ids_process_ = process;
+    }
     return uuid_text(ids_());
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "account.hpp"
+#include "async/fork_watch.hpp"
 #include "identity/bearer.hpp"
 #include "net/transport.hpp"
 #include "operation.hpp"
 #include "protocol/message.hpp"
+#include "support/process.hpp"
 
 #include <azkv/error.hpp>
 
@@ -49,8 +51,11 @@ public:
     asio::awaitable<void> write(operation& op, const protocol::request& r, std::string_view table,
                                 time_point deadline, answer& a) const;
 
-    /// A new UUID, as text.
+    /// A new UUID, as text. A forked child makes others than its parent.
     uuid_text new_id() const;
+
+    /// The process that may use the executor's context.
+    const async::fork_watch::process& process() const { return process_; }
 
 private:
     std::string head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
@@ -60,6 +65,7 @@ private:
     asio::awaitable<void> pause(operation& op, std::chrono::milliseconds delay) const;
 
     asio::any_io_executor executor_;
+    const async::fork_watch::process process_;
     bool executor_outlives_calls_;
     std::shared_ptr<const azkv::account> account_;
     std::shared_ptr<net::transport> transport_;
@@ -67,7 +73,8 @@ private:
     std::string fixed_secondary_head_;
     async::gate::notice cleared_; // closes the transport
     mutable std::mutex ids_mutex_;
-    mutable boost::uuids::random_generator_mt19937 ids_; // guarded by ids_mutex_
+    mutable boost::uuids::random_generator_mt19937 ids_; // guarded by ids_mutex_, as is the next
+    mutable unsigned ids_process_ = support::process_number();
 };
 
 /// A client, and the trace that what is done with it belongs to.
@@ -78,7 +85,8 @@ public:
 
     /// An operation begins. `about` and this must outlive it.
     operation begin(subject about, bool in_parts = false) const {
-        return operation(client->shared_account(), about, client->new_id(), trace, in_parts);
+        return operation(client->shared_account(), *client->process(), about, client->new_id(), trace,
+                         in_parts);
     }
 
     const std::shared_ptr<const azkv::client> client;

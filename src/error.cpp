@@ -39,6 +39,7 @@ public:
         case errc::authentication_failed: return "no token was given";
         case errc::proxy_failed: return "the proxy does not lead there";
         case errc::closed: return "the store was closed";
+        case errc::forked: return "it belongs to the parent of this process";
         }
         return "unknown error";
     }
@@ -79,11 +80,12 @@ public:
         case condition::type_mismatch: return any_of(errc::type_mismatch);
         case condition::invalid_argument:
             return any_of(errc::invalid_argument, errc::invalid_connection_string, errc::insecure_transport,
-                          errc::too_large, errc::rejected, errc::proxy_failed);
+                          errc::too_large, errc::rejected, errc::proxy_failed, errc::forked);
         case condition::transient:
             return any_of(errc::throttled, errc::server_error, errc::timed_out, asio::error::timed_out,
                           asio::error::connection_refused, asio::error::connection_reset,
                           asio::error::connection_aborted, asio::error::broken_pipe, asio::error::eof,
+                          asio::error::not_connected, // its connection was the parent process's
                           asio::error::host_unreachable, asio::error::network_unreachable,
                           asio::error::network_down, asio::error::network_reset,
                           asio::error::host_not_found_try_again, asio::ssl::error::stream_truncated);

@@ -1,14 +1,17 @@
 #pragma once
 
 #include "account.hpp"
+#include "async/fork_watch.hpp"
 #include "async/gate.hpp"
 #include "protocol/message.hpp"
 #include "subject.hpp"
+#include "support/process.hpp"
 #include "uuid_text.hpp"
 
 #include <azkv/error.hpp>
 #include <azkv/event.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -46,9 +49,11 @@ public:
 
     /// `about` refers to texts that live as long as this does; so does `trace`, the headers of the caller's.
     /// `in_parts`: the failure of one of its calls is not yet its own.
-    operation(std::shared_ptr<const azkv::account> account, subject about, const uuid_text& id,
-              std::string_view trace, bool in_parts = false)
-        : account_(std::move(account)), about_(about), id_(id), trace_(trace), in_parts_(in_parts) {}
+    /// `process`: which may do its work; must outlive this.
+    operation(std::shared_ptr<const azkv::account> account, const std::atomic<unsigned>& process,
+              subject about, const uuid_text& id, std::string_view trace, bool in_parts = false)
+        : account_(std::move(account)), process_(process), about_(about), id_(id), trace_(trace),
+          in_parts_(in_parts) {}
 
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
@@ -72,10 +77,13 @@ public:
     /// When one of its calls, which begins now, must be done.
     clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
 
-    /// To be held while work is done for it. Fails with errc::closed if the store takes no more.
+    /// To be held while work is done for it. Fails with errc::closed if the store takes no more, and with
+    /// errc::forked in a child whose execution context was not told of the fork.
     class turn {
     public:
         explicit turn(operation& op) : pass_(*op.account().gate) {
+            if (op.process_ != support::process_number())
+                op.fail(errc::forked, std::string(async::fork_watch::advice));
             if (!pass_) op.fail(errc::closed, make_error_code(errc::closed).message());
         }
 
@@ -118,6 +126,7 @@ private:
                            diagnostics details);
 
     std::shared_ptr<const azkv::account> account_;
+    const std::atomic<unsigned>& process_;
     const subject about_;
     const uuid_text id_;
     const std::string_view trace_;

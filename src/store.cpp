@@ -107,11 +107,14 @@ asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::stri
     co_return all;
 }
 
-asio::awaitable<bool> close(asio::any_io_executor executor, std::shared_ptr<const account> a,
+asio::awaitable<bool> close(asio::any_io_executor executor, std::shared_ptr<const client> c,
                             std::chrono::milliseconds limit) {
     using std::chrono::steady_clock;
     if (limit.count() < 0 || limit > std::chrono::hours(24 * 365))
         throw error(errc::invalid_argument, "close: the limit must be from 0 to a year");
+    if (*c->process() != support::process_number())
+        throw error(errc::forked, "close: " + std::string(async::fork_watch::advice));
+    const std::shared_ptr<const account> a = c->shared_account();
     const std::shared_ptr<async::gate> gate = a->gate;
     gate->shut();
     const bool cut_off_before = gate->has_cut_off();
@@ -227,7 +230,7 @@ store store::with_traceparent(std::string_view traceparent, std::string_view tra
 }
 
 asio::awaitable<bool> store::close(std::chrono::milliseconds limit) {
-    return azkv::close(impl_->executor, impl_->origin->client->shared_account(), limit);
+    return azkv::close(impl_->executor, impl_->origin->client, limit);
 }
 
 } // namespace azkv

@@ -36,6 +36,7 @@ enum class errc {
     authentication_failed,     ///< no token: the authority, or the tool that should give one, refused
     proxy_failed,              ///< the proxy does not lead to the service
     closed,                    ///< the store was closed; what was under way may or may not have been applied
+    forked,                    ///< the store, or the query, belongs to the parent of this process
 };
 
 /// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.

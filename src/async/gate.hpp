@@ -72,6 +72,8 @@ public:
 
     void shut() { state_ |= 1; }
 
+    bool is_shut() const { return state_ % 2 == 1; }
+
     /// Tells those inside to leave at once.
     void clear() {
         const std::lock_guard lock(mutex_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,9 @@ public:
     /// Appends the headers that depend on the request and on the time, each with its line end.
     virtual void append_headers(std::string& head, const signing_input& request,
                                 std::chrono::system_clock::time_point now) const = 0;
+
+    /// One with the same credentials that shares nothing that changes with this.
+    virtual std::shared_ptr<const authorizer> copy() const = 0;
 };
 
 } // namespace azkv::identity

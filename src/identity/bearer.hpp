@@ -17,7 +17,12 @@ class bearer {
 public:
     /// `discover`: the service is asked for its tenant, by a request without a token.
     bearer(std::shared_ptr<token_cache> tokens, std::string scope, bool discover)
-        : tokens_(std::move(tokens)), request_(std::move(scope)), discover_(discover) {}
+        : tokens_(std::move(tokens)), scope_(std::move(scope)), request_(scope_), discover_(discover) {}
+
+    /// One that has no token yet, and shares nothing that changes with this but the source.
+    std::shared_ptr<bearer> copy() const {
+        return std::make_shared<bearer>(tokens_->copy(), scope_, discover_);
+    }
 
     /// What to ask for, unless the service wants something else.
     token_request request() const;
@@ -44,6 +49,7 @@ public:
 
 private:
     const std::shared_ptr<token_cache> tokens_;
+    const std::string scope_;
     mutable std::mutex mutex_; // guards `request_`
     token_request request_;
     const bool discover_;

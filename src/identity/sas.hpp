@@ -15,6 +15,10 @@ public:
 
     std::string_view query() const override { return token_; }
 
+    std::shared_ptr<const authorizer> copy() const override {
+        return std::make_shared<shared_access_signature>(*this);
+    }
+
     void append_headers(std::string&, const signing_input&,
                         std::chrono::system_clock::time_point) const override {}
 

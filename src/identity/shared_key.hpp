@@ -50,6 +50,10 @@ class shared_key final : public authorizer {
 public:
     shared_key(std::string account, std::string_view base64_key);
 
+    shared_key(const shared_key& other) : account_(other.account_), mac_(other.mac_) {}
+
+    std::shared_ptr<const authorizer> copy() const override { return std::make_shared<shared_key>(*this); }
+
     void append_headers(std::string& head, const signing_input& request,
                         std::chrono::system_clock::time_point now) const override;
 

@@ -132,14 +132,16 @@ private:
         return std::min(deadline, steady_clock::now() + settings_.connect_timeout);
     }
 
+    // Before another request: whether the peer has closed the connection, or sent what nobody asked for,
+    // which would be taken for the answer. Some of it may be in TLS already, behind the last answer.
     bool peer_has_left() {
-        return socket_->with([](tcp::socket& s) {
+        const bool received = socket_->with([](tcp::socket& s) {
             std::array<char, 1> unread;
             error_code ec;
             s.receive(asio::buffer(unread), tcp::socket::message_peek, ec);
-            // Bytes that nobody asked for would be taken for the answer to the next request.
             return ec != asio::error::would_block;
         });
+        return received || (tls_ && is_pending(tls_->native_handle()));
     }
 
     asio::awaitable<error_code> connect(exchange& x) {
@@ -254,12 +256,13 @@ private:
     }
 
     // Until when the connection may be used again, after a whole exchange; a time long past if not at all.
-    steady_clock::time_point rest_until() const {
+    steady_clock::time_point rest_until() {
         std::chrono::milliseconds idle = settings_.idle_timeout;
         // A second early, so as not to meet the peer's closing half-way.
         if (const auto announced = reader_.keep_alive_timeout())
             idle = std::min<std::chrono::milliseconds>(idle, *announced - std::chrono::seconds(1));
-        const bool reusable = reader_.keep_alive() && idle.count() > 0;
+        const bool reusable =
+            reader_.keep_alive() && idle.count() > 0 && !(tls_ && is_pending(tls_->native_handle()));
         return reusable ? steady_clock::now() + idle : steady_clock::time_point{};
     }
 

@@ -71,7 +71,9 @@ bool pool::closed() const {
 
 std::size_t pool::idle() const {
     const std::lock_guard lock(mutex_);
-    return idle_.size();
+    std::size_t n = 0;
+    for (const resting& r : idle_) n += r.list.size();
+    return n;
 }
 
 std::size_t pool::in_use() const {
@@ -84,26 +86,44 @@ std::size_t pool::waiting() const {
     return line_.size();
 }
 
+// Made when a connection is asked for, so that nothing can fail when it comes back. Precondition: locked.
+pool::connections& pool::idle_to(const protocol::authority& to) {
+    const auto at = std::ranges::find_if(idle_, [&](const resting& r) { return r.to == to; });
+    return at != idle_.end() ? at->list : idle_.emplace_back(to).list;
+}
+
 // With a connection that rests, if there is one. Precondition: locked, and fewer than the allowed number are
 // in use. What has to go is closed under the lock, lest somebody else opens a connection too many meanwhile.
 pool::place pool::take(const protocol::authority& to, time_point now) {
-    std::erase_if(idle_, [&](const std::shared_ptr<connection>& c) {
-        const bool expired = c->usable_until() <= now;
-        if (expired) c->close();
-        return expired;
-    });
-    const auto last =
-        std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto& c) { return c->to() == to; });
-    if (last != idle_.rend()) {
-        in_use_.splice(in_use_.end(), idle_, std::prev(last.base()));
-    } else {
-        in_use_.emplace_back();
-        if (in_use_.size() + idle_.size() > max_connections_) {
-            idle_.front()->close();
-            idle_.pop_front();
+    const auto expired = [now](const std::shared_ptr<connection>& c) { return c->usable_until() <= now; };
+    for (resting& r : idle_) {
+        while (!r.list.empty() && expired(r.list.front())) {
+            r.list.front()->close();
+            r.list.pop_front();
         }
     }
+    connections& idle = idle_to(to);
+    while (!idle.empty() && expired(idle.back())) { // some peers announce shorter times than others did
+        idle.back()->close();
+        idle.pop_back();
+    }
+    if (!idle.empty()) {
+        in_use_.splice(in_use_.end(), idle, std::prev(idle.end()));
+    } else {
+        in_use_.emplace_back();
+        make_room();
+    }
     return std::prev(in_use_.end());
+}
+
+// Closes a connection that rests, if there is one too many. Precondition: locked.
+void pool::make_room() {
+    std::size_t n = in_use_.size();
+    for (const resting& r : idle_) n += r.list.size();
+    if (n <= max_connections_) return;
+    const auto any = std::ranges::find_if(idle_, [](const resting& r) { return !r.list.empty(); });
+    any->list.front()->close();
+    any->list.pop_front();
 }
 
 lease pool::acquire_at_once(const protocol::authority& to, time_point now) {
@@ -123,10 +143,12 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
     {
         const std::lock_guard lock(mutex_);
         if (closed_) co_return got;
-        if (in_use_.size() < max_connections_)
+        if (in_use_.size() < max_connections_) {
             got = lease(self, take(to, steady_clock::now()));
-        else
+        } else {
+            idle_to(to);
             waiting.emplace(self, to);
+        }
     }
     if (waiting) {
         const std::shared_ptr<async::event> turn = waiting->turn;
@@ -169,7 +191,8 @@ void pool::release(place p, bool keep) {
             next->serve(p);
             turn = next->turn;
         } else if (held) {
-            idle_.splice(idle_.end(), in_use_, p);
+            connections& idle = idle_to(held->to());
+            idle.splice(idle.end(), in_use_, p);
         } else {
             in_use_.erase(p);
         }
@@ -183,7 +206,8 @@ void pool::close() {
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        for (const auto& c : idle_) c->close();
+        for (const resting& r : idle_)
+            for (const auto& c : r.list) c->close();
         idle_.clear();
         for (const auto& c : in_use_)
             if (c) interrupted.push_back(c);

@@ -18,7 +18,8 @@ namespace azkv::net {
 class lease;
 
 /// A bounded number of connections, kept for reuse, the last used first. It has no task of its own: what was
-/// idle for too long is closed when the next connection is asked for. Callers beyond the bound wait in line.
+/// idle for too long is closed when the next connection is asked for. That costs the same however many are
+/// idle: only the ends of the lists are looked at. Callers beyond the bound wait in line.
 class pool : public std::enable_shared_from_this<pool> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -49,7 +50,18 @@ private:
     using connections = std::list<std::shared_ptr<connection>>;
     using place = connections::iterator; // in `in_use_`; null until a connection is made
 
+    /// Those to one authority, of which there are few: an endpoint and its secondary.
+    class resting {
+    public:
+        explicit resting(const protocol::authority& to) : to(to) {}
+
+        protocol::authority to;
+        connections list; // the last used is at the back
+    };
+
+    connections& idle_to(const protocol::authority& to);
     place take(const protocol::authority& to, time_point now);
+    void make_room();
     static lease complete(lease l, const protocol::authority& to);
     bool fill(place p, const protocol::authority& to);
     void release(place p, bool keep);
@@ -59,7 +71,7 @@ private:
     const factory make_;
 
     mutable std::mutex mutex_; // guards what follows
-    connections idle_;         // the last used is at the back
+    std::list<resting> idle_;
     connections in_use_;
     std::list<waiter*> line_; // empty unless all places are in use
     bool closed_ = false;

@@ -216,7 +216,7 @@ private:
 };
 
 tls_client::tls_client(const tls_options& o)
-    : context_(std::make_unique<ssl::context>(ssl::context::tls_client)) {
+    : context_(std::make_shared<ssl::context>(ssl::context::tls_client)) {
     SSL_CTX* const context = context_->native_handle();
     const int oldest = o.minimum_version() == tls_version::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
     SSL_CTX_set_min_proto_version(context, oldest);
@@ -243,6 +243,15 @@ bool are_set(const tls_options& o) {
     return !o.ca_file().empty() || !o.ca_directory().empty() || !o.client_chain_file().empty()
            || !o.client_key_file().empty() || o.minimum_version() != tls_options().minimum_version()
            || o.configure();
+}
+
+bool is_pending(SSL* ssl) {
+    char unread = 0;
+    ERR_clear_error(); // what others left would be taken for this one's
+    const int n = SSL_peek(ssl, &unread, 1);
+    const bool pending = n > 0 || SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ;
+    ERR_clear_error();
+    return pending;
 }
 
 tls_peer::tls_peer(std::shared_ptr<tls_client> client, const protocol::authority& to)

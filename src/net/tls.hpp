@@ -25,6 +25,10 @@ class tls_client {
 public:
     /// Throws `azkv::error` (errc::invalid_argument) that names the option and the file that cannot be read.
     explicit tls_client(const tls_options& o);
+
+    /// With the same settings, and sessions of its own.
+    explicit tls_client(const tls_client& settings) : context_(settings.context_) {}
+
     ~tls_client();
 
     asio::ssl::context& context() const noexcept { return *context_; }
@@ -32,12 +36,16 @@ public:
     session_cache& sessions() noexcept { return sessions_; }
 
 private:
-    std::unique_ptr<asio::ssl::context> context_;
+    const std::shared_ptr<asio::ssl::context> context_;
     session_cache sessions_;
 };
 
 /// Whether anything is set in there.
 bool are_set(const tls_options& o);
+
+/// Whether the peer has sent more than was read, or has said that it sends no more. Takes new sessions, which
+/// may come at any time, and waits for nothing.
+bool is_pending(SSL* ssl);
 
 /// The other end of one connection, and how it proves who it is. Must live as long as the connection.
 class tls_peer {

@@ -1,0 +1,83 @@
+#include "support/process.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <fcntl.h>
+#include <mutex>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+namespace azkv::support {
+
+namespace {
+
+std::atomic<unsigned> ancestors{0};
+
+// Never destroyed: sockets may outlive every other object.
+class registry {
+public:
+    std::mutex mutex;          // guards what follows; held across a fork
+    std::vector<bool> sockets; // by their numbers
+};
+
+registry& shared() {
+    static registry& r = *new registry;
+    return r;
+}
+
+// Only what a signal handler may do: other threads of the parent may have been anywhere.
+void replace(const std::vector<bool>& sockets) noexcept {
+    const auto unconnected = [] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); };
+    int dead = unconnected();
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        const int socket = static_cast<int>(i);
+        if (!sockets[i]) continue;
+        if (dead < 0) { // no descriptor is left
+            ::close(socket);
+            dead = unconnected();
+        }
+        if (dead >= 0 && dead != socket) ::dup3(dead, socket, O_CLOEXEC);
+    }
+    if (dead < 0) return;
+    const auto n = static_cast<std::size_t>(dead);
+    if (n >= sockets.size() || !sockets[n]) ::close(dead);
+}
+
+void before_fork() noexcept {
+    shared().mutex.lock();
+}
+
+void in_parent() noexcept {
+    shared().mutex.unlock();
+}
+
+void in_child() noexcept {
+    ++ancestors;
+    replace(shared().sockets);
+    shared().mutex.unlock();
+}
+
+const bool watching = ::pthread_atfork(&before_fork, &in_parent, &in_child) == 0;
+
+} // namespace
+
+unsigned process_number() noexcept {
+    return ancestors.load(std::memory_order_relaxed);
+}
+
+void keep_from_children(int socket) {
+    const auto n = static_cast<std::size_t>(socket);
+    const std::lock_guard lock(shared().mutex);
+    if (n >= shared().sockets.size()) shared().sockets.resize(n + 1);
+    shared().sockets[n] = true;
+}
+
+void give_up(int socket) noexcept {
+    const auto n = static_cast<std::size_t>(socket);
+    const std::lock_guard lock(shared().mutex);
+    if (n < shared().sockets.size()) shared().sockets[n] = false;
+}
+
+} // namespace azkv::support

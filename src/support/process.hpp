@@ -1,0 +1,19 @@
+// Which process this is, and sockets of it that a forked child must not speak on.
+#pragma once
+
+namespace azkv::support {
+
+/// Tells a process from those that it was forked from: an object that remembers another number belongs to an
+/// ancestor. Counted by a handler of `pthread_atfork`; a child of `_Fork`, which runs none, counts as its
+/// parent.
+unsigned process_number() noexcept;
+
+/// From now on every child gets a socket without a peer in place of this one, under the same number. So the
+/// child holds the connection no more, without a byte on the wire, and what still refers to the number gets
+/// errors. Throws `std::bad_alloc`.
+void keep_from_children(int socket);
+
+/// The opposite, before the descriptor is closed. Does nothing for any other.
+void give_up(int socket) noexcept;
+
+} // namespace azkv::support
