@@ -1,7 +1,9 @@
 #pragma once
 
 #include "async/cancellation.hpp"
+#include "async/event.hpp"
 #include "net/deadlines.hpp"
+#include "net/open_socket.hpp"
 
 #include <azkv/error.hpp>
 
@@ -14,7 +16,6 @@
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -35,6 +36,8 @@ public:
     using tcp = asio::ip::tcp;
 
     explicit abortable_socket(const asio::any_io_executor& executor) : socket_(executor) {}
+
+    ~abortable_socket() { close_socket(socket_); }
 
     executor_type get_executor() { return socket_.get_executor(); }
 
@@ -60,7 +63,7 @@ public:
             ended_ = true;
             const std::lock_guard lock(socket_.mutex_);
             socket_.in_use_ = false;
-            socket_.also_ = {};
+            socket_.waits_for_.reset();
             if (!keep || socket_.aborted_) socket_.close_locked();
             return socket_.aborted_;
         }
@@ -88,11 +91,11 @@ public:
         return aborted_;
     }
 
-    /// What else ends, when a use is aborted: something that it waits for. It must be quick. Empty: nothing.
-    void also_aborts(std::function<void()> f) {
+    /// What is set when a use is aborted, since the use waits for it. Null: nothing.
+    void also_sets(std::shared_ptr<async::event> e) {
         const std::lock_guard lock(mutex_);
-        also_ = std::move(f);
-        if (also_ && aborted_) also_();
+        waits_for_ = std::move(e);
+        if (waits_for_ && aborted_) waits_for_->set();
     }
 
     void close() {
@@ -107,13 +110,20 @@ public:
         return f(socket_);
     }
 
-    /// Connects it anew.
+    /// Makes it ready to connect.
+    error_code open(const tcp& protocol) {
+        const std::lock_guard lock(mutex_);
+        if (aborted_) return aborted_;
+        close_locked();
+        return open_socket(socket_, protocol);
+    }
+
+    /// Precondition: it was opened for this.
     template <class Token>
     auto async_connect(const tcp::endpoint& to, Token&& token) {
         return asio::async_initiate<Token, void(error_code)>(
             [this](auto handler, const tcp::endpoint& to) {
                 begin(std::move(handler), [&](auto h) {
-                    close_locked();
                     socket_.async_connect(to, std::move(h));
                     if (aborted_) close_locked(); // which ends that
                 });
@@ -159,19 +169,16 @@ private:
         if (aborted_) return;
         aborted_ = why;
         close_locked();
-        if (also_) also_();
+        if (waits_for_) waits_for_->set();
     }
 
-    void close_locked() {
-        error_code ignored;
-        socket_.close(ignored);
-    }
+    void close_locked() { close_socket(socket_); }
 
     void time_out() override { abort(errc::timed_out); }
 
     mutable std::mutex mutex_; // guards what follows
     tcp::socket socket_;
-    std::function<void()> also_;
+    std::shared_ptr<async::event> waits_for_;
     error_code aborted_;
     bool in_use_ = false;
 };

@@ -4,7 +4,7 @@
 #include "net/abortable_socket.hpp"
 #include "net/address.hpp"
 #include "net/deadlines.hpp"
-#include "net/lookup.hpp"
+#include "net/look_up.hpp"
 #include "net/response_reader.hpp"
 #include "net/tls.hpp"
 #include "net/vanished_peer.hpp"
@@ -26,6 +26,7 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace azkv::net {
 
@@ -145,26 +146,22 @@ private:
     asio::awaitable<error_code> connect(exchange& x) {
         const bool tunnelled = settings_.proxy && settings_.proxy->applies_to(to_);
         const protocol::authority& next = tunnelled ? settings_.proxy->at() : to_;
+        std::vector<asio::ip::address> addresses = known_addresses(next.host);
         error_code ec;
-        lookup::results endpoints;
-        const auto port = static_cast<asio::ip::port_type>(std::stoi(next.port));
-        if (is_address(next.host)) {
-            const tcp::endpoint only(asio::ip::make_address(next.host), port);
-            endpoints = lookup::results::create(only, next.host, next.port);
-        } else if (next.host.ends_with(
-                       ".localhost")) { // this machine, whatever servers of names say (RFC 6761)
-            const std::array<tcp::endpoint, 2> both{tcp::endpoint(asio::ip::address_v4::loopback(), port),
-                                                    tcp::endpoint(asio::ip::address_v6::loopback(), port)};
-            endpoints = lookup::results::create(both.begin(), both.end(), next.host, next.port);
-        } else {
+        if (addresses.empty()) {
             x.doing = tunnelled ? "looking up the proxy for" : "looking up";
-            ec = co_await look_up(next, endpoints);
+            const auto over = std::make_shared<async::event>(socket_->get_executor());
+            socket_->also_sets(over);
+            ec = co_await look_up(next.host, over, addresses);
+            socket_->also_sets(nullptr);
         }
         if (ec) co_return ec;
         x.doing = tunnelled ? "connecting to the proxy for" : "connecting to";
-        for (const auto& e : endpoints) {
-            const tcp::endpoint at = e;
-            std::tie(ec) = co_await socket_->async_connect(at, as_result);
+        const auto port = static_cast<asio::ip::port_type>(std::stoi(next.port));
+        for (const asio::ip::address& a : addresses) {
+            const tcp::endpoint at(a, port);
+            ec = socket_->open(at.protocol());
+            if (!ec) std::tie(ec) = co_await socket_->async_connect(at, as_result);
             if (!ec || socket_->aborted()) break;
         }
         if (!ec) ec = socket_->with(&set_up);
@@ -181,14 +178,6 @@ private:
         notice_vanished_peer(s);
         s.non_blocking(true, ec); // for `peer_has_left`
         return ec;
-    }
-
-    asio::awaitable<error_code> look_up(const protocol::authority& a, lookup::results& endpoints) {
-        const auto lookup = std::make_shared<net::lookup>(socket_->get_executor());
-        socket_->also_aborts([lookup] { lookup->cancel(); });
-        const error_code ec = co_await lookup->run(a.host, a.port, endpoints);
-        socket_->also_aborts({});
-        co_return ec;
     }
 
     asio::awaitable<error_code> open_tunnel(exchange& x) {
