@@ -236,7 +236,7 @@ asio::awaitable<error_code> look_up(std::string host, std::shared_ptr<async::eve
     waiter here(*over, asio::query(executor, asio::execution::context_as<asio::execution_context&>));
     error_code ec = here.begin(host);
     if (ec) co_return ec;
-    co_await over->wait(async::event::time_point::max());
+    co_await over->wait_until_set();
     const query* const q = here.finished();
     if (!q) co_return asio::error::operation_aborted;
     ec = outcome(*q);

@@ -16,7 +16,9 @@ namespace azkv::net {
 namespace asio = boost::asio;
 
 /// Finds the addresses of `host`, in the system's order of preference, and sets `over`. Returns
-/// `operation_aborted` if `over` was set before by someone else. Throws `operation_aborted` when cancelled.
+/// `operation_aborted` if `over` was set before by someone else.
+///
+/// Cancellation: none of its own; whoever cancels sets `over`.
 ///
 /// The system's look-up (`getaddrinfo`) cannot be interrupted. Therefore it runs on a thread of its own,
 /// which no execution context has to wait for, and which is left behind when the caller no longer waits. All
