@@ -54,6 +54,13 @@ public:
         co_return set_;
     }
 
+    /// For callers that set it when they are cancelled: heeds no cancellation itself.
+    asio::awaitable<void> wait_until_set() {
+        const auto self = shared_from_this();
+        boost::system::error_code ignored;
+        co_await start(time_point::max(), ignored);
+    }
+
 private:
     void end(bool& why) {
         const std::lock_guard lock(mutex_);

@@ -1,20 +1,20 @@
 #pragma once
 
 #include "async/cancellation.hpp"
+#include "async/event.hpp"
 #include "net/deadlines.hpp"
+#include "net/open_socket.hpp"
 
 #include <azkv/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -24,8 +24,6 @@ namespace azkv::net {
 /// A TCP socket that one coroutine at a time uses, while any thread may put an end to that. Its mutex stands
 /// for a strand, on which every step would be handed over: whatever begins on the socket, a step of TLS for
 /// instance, begins under it. A stream in Asio's sense.
-///
-/// Cancellation: what is under way is aborted when its cancellation slot is told to.
 class abortable_socket final : public deadlines::watched,
                                public std::enable_shared_from_this<abortable_socket> {
 public:
@@ -36,37 +34,56 @@ public:
 
     explicit abortable_socket(const asio::any_io_executor& executor) : socket_(executor) {}
 
+    ~abortable_socket() { close_socket(socket_); }
+
     executor_type get_executor() { return socket_.get_executor(); }
 
     lowest_layer_type& lowest_layer() { return *this; }
 
     /// Something is under way on it as long as this lives. Then it is closed, unless it was told to be kept.
+    /// Meanwhile `slot` is taken: cancellation aborts the use. What is awaited within must leave the slot
+    /// alone.
     class use {
     public:
-        explicit use(abortable_socket& s) : socket_(s) {
-            const std::lock_guard lock(s.mutex_);
-            s.in_use_ = true;
+        use(const std::shared_ptr<abortable_socket>& s, asio::cancellation_slot slot)
+            : socket_(*s), slot_(slot) {
+            // The caller's signal may last longer than the execution context, so that it holds nothing of
+            // that.
+            if (slot_.is_connected())
+                slot_.assign([weak = std::weak_ptr(s)](asio::cancellation_type type) {
+                    const auto self = async::is_terminal(type) ? weak.lock() : nullptr;
+                    if (self) self->abort(asio::error::operation_aborted);
+                });
+            const std::lock_guard lock(socket_.mutex_);
+            socket_.in_use_ = true;
         }
 
         use(const use&) = delete;
         use& operator=(const use&) = delete;
 
+        // The signal may be gone, so the slot is left alone: the socket is not used again.
         ~use() {
-            if (!ended_) end(false);
+            if (!ended_) end_use(false);
         }
 
         /// Why it was aborted, if it was. From now on it cannot be.
         error_code end(bool keep) {
+            slot_.clear();
+            return end_use(keep);
+        }
+
+    private:
+        error_code end_use(bool keep) {
             ended_ = true;
             const std::lock_guard lock(socket_.mutex_);
             socket_.in_use_ = false;
-            socket_.also_ = {};
+            socket_.waits_for_.reset();
             if (!keep || socket_.aborted_) socket_.close_locked();
             return socket_.aborted_;
         }
 
-    private:
         abortable_socket& socket_;
+        asio::cancellation_slot slot_;
         bool ended_ = false;
     };
 
@@ -88,11 +105,13 @@ public:
         return aborted_;
     }
 
-    /// What else ends, when a use is aborted: something that it waits for. It must be quick. Empty: nothing.
-    void also_aborts(std::function<void()> f) {
+    /// What the use waits for from now on. It is set when the use is aborted, too.
+    std::shared_ptr<async::event> new_event() {
+        auto e = std::make_shared<async::event>(get_executor());
         const std::lock_guard lock(mutex_);
-        also_ = std::move(f);
-        if (also_ && aborted_) also_();
+        if (aborted_) e->set();
+        waits_for_ = e;
+        return e;
     }
 
     void close() {
@@ -107,25 +126,25 @@ public:
         return f(socket_);
     }
 
-    /// Connects it anew.
-    template <class Token>
-    auto async_connect(const tcp::endpoint& to, Token&& token) {
-        return asio::async_initiate<Token, void(error_code)>(
-            [this](auto handler, const tcp::endpoint& to) {
-                begin(std::move(handler), [&](auto h) {
-                    close_locked();
-                    socket_.async_connect(to, std::move(h));
-                    if (aborted_) close_locked(); // which ends that
-                });
-            },
-            token, to);
+    /// Takes a socket that is connected, unless it was aborted meanwhile.
+    error_code adopt(tcp::socket connected) {
+        const std::lock_guard lock(mutex_);
+        if (aborted_) {
+            close_socket(connected);
+            return aborted_;
+        }
+        waits_for_.reset();
+        close_locked();
+        socket_ = std::move(connected);
+        return {};
     }
 
     template <class Buffers, class Token>
     auto async_read_some(const Buffers& buffers, Token&& token) {
         return asio::async_initiate<Token, void(error_code, std::size_t)>(
             [this](auto handler, const Buffers& buffers) {
-                begin(std::move(handler), [&](auto h) { socket_.async_read_some(buffers, std::move(h)); });
+                const std::lock_guard lock(mutex_);
+                socket_.async_read_some(buffers, std::move(handler));
             },
             token, buffers);
     }
@@ -134,44 +153,27 @@ public:
     auto async_write_some(const Buffers& buffers, Token&& token) {
         return asio::async_initiate<Token, void(error_code, std::size_t)>(
             [this](auto handler, const Buffers& buffers) {
-                begin(std::move(handler), [&](auto h) { socket_.async_write_some(buffers, std::move(h)); });
+                const std::lock_guard lock(mutex_);
+                socket_.async_write_some(buffers, std::move(handler));
             },
             token, buffers);
     }
 
 private:
-    // Asio would have the operation itself in the slot, and so things of the execution context; but the
-    // caller's signal may last longer.
-    template <class Handler, class Operation>
-    void begin(Handler handler, Operation op) {
-        asio::cancellation_slot slot = asio::get_associated_cancellation_slot(handler);
-        if (slot.is_connected()) {
-            slot.assign([weak = weak_from_this()](asio::cancellation_type type) {
-                const auto self = async::is_terminal(type) ? weak.lock() : nullptr;
-                if (self) self->abort(asio::error::operation_aborted);
-            });
-        }
-        const std::lock_guard lock(mutex_);
-        op(asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler)));
-    }
-
     void abort_locked(error_code why) {
         if (aborted_) return;
         aborted_ = why;
         close_locked();
-        if (also_) also_();
+        if (waits_for_) waits_for_->set();
     }
 
-    void close_locked() {
-        error_code ignored;
-        socket_.close(ignored);
-    }
+    void close_locked() { close_socket(socket_); }
 
     void time_out() override { abort(errc::timed_out); }
 
     mutable std::mutex mutex_; // guards what follows
     tcp::socket socket_;
-    std::function<void()> also_;
+    std::shared_ptr<async::event> waits_for_;
     error_code aborted_;
     bool in_use_ = false;
 };

@@ -3,8 +3,10 @@
 #include "async/cancellation.hpp"
 #include "net/abortable_socket.hpp"
 #include "net/address.hpp"
+#include "net/address_order.hpp"
+#include "net/connect_first.hpp"
 #include "net/deadlines.hpp"
-#include "net/lookup.hpp"
+#include "net/look_up.hpp"
 #include "net/response_reader.hpp"
 #include "net/tls.hpp"
 #include "net/vanished_peer.hpp"
@@ -13,19 +15,22 @@
 #include <azkv/error.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/write.hpp>
 
 #include <array>
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace azkv::net {
 
@@ -39,11 +44,35 @@ namespace {
 // Awaited, it gives the error code as well. Unlike `use_awaitable` it takes no coroutine of its own.
 constexpr auto as_result = asio::as_tuple(asio::deferred);
 
+// What a step on a stream gives: `begin` begins it with a handler. Cancellation is for
+// `abortable_socket::use`, whose slot composed operations of Asio would take for themselves.
+template <class Signature, class Begin>
+auto step(Begin begin) {
+    return asio::async_initiate<decltype(as_result)&, Signature>(
+        [begin](auto handler) {
+            begin(asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler)));
+        },
+        as_result);
+}
+
+using transferred = void(error_code, std::size_t);
+
+template <class Stream, class Buffer>
+auto write_some(Stream& s, const Buffer& b) {
+    return step<transferred>([&s, b](auto handler) { s.async_write_some(b, std::move(handler)); });
+}
+
+template <class Stream, class Buffer>
+auto read_some(Stream& s, const Buffer& b) {
+    return step<transferred>([&s, b](auto handler) { s.async_read_some(b, std::move(handler)); });
+}
+
 class tcp_connection final : public connection {
 public:
     tcp_connection(const asio::any_io_executor& executor, const protocol::authority& to,
-                   const connector::settings& s, std::shared_ptr<deadlines> d)
-        : to_(to), settings_(s), deadlines_(std::move(d)),
+                   const connector::settings& s, std::shared_ptr<deadlines> d,
+                   std::shared_ptr<address_order> o)
+        : to_(to), settings_(s), deadlines_(std::move(d)), order_(std::move(o)),
           socket_(std::make_shared<abortable_socket>(executor)), reader_(limits(s)) {}
 
     asio::awaitable<void> run(exchange& x, steady_clock::time_point deadline) override {
@@ -78,7 +107,7 @@ private:
     asio::awaitable<void> carry(exchange& x, steady_clock::time_point deadline, StreamPointer& stream) {
         const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
         async::throw_if_cancelled(cancellation);
-        abortable_socket::use use(*socket_);
+        abortable_socket::use use(socket_, cancellation.slot());
         deadlines::watch watch(deadlines_, *socket_, used_ ? deadline : connect_deadline(deadline));
         error_code ec = socket_->aborted(); // before it began
         if (!ec && !used_) {
@@ -98,7 +127,7 @@ private:
             const std::array<asio::const_buffer, 2> request{asio::buffer(x.head), asio::buffer(x.body)};
             for (asio::const_buffer left : request) {
                 while (!ec && left.size() > 0) {
-                    std::tie(ec, n) = co_await stream->async_write_some(left, as_result);
+                    std::tie(ec, n) = co_await write_some(*stream, left);
                     left += n;
                     x.bytes_sent += n;
                 }
@@ -110,7 +139,7 @@ private:
             if (!unsent) x.doing = "waiting for the answer of";
             reader_.start(x.response);
             for (progress p = progress::need_more; p == progress::need_more;) {
-                std::tie(ec, n) = co_await stream->async_read_some(reader_.prepare(), as_result);
+                std::tie(ec, n) = co_await read_some(*stream, reader_.prepare());
                 p = take(x, n, ec);
             }
             x.bytes_received += reader_.received();
@@ -147,32 +176,39 @@ private:
     asio::awaitable<error_code> connect(exchange& x) {
         const bool tunnelled = settings_.proxy && settings_.proxy->applies_to(to_);
         const protocol::authority& next = tunnelled ? settings_.proxy->at() : to_;
+        std::vector<asio::ip::address> addresses = known_addresses(next.host);
         error_code ec;
-        lookup::results endpoints;
-        const auto port = static_cast<asio::ip::port_type>(std::stoi(next.port));
-        if (is_address(next.host)) {
-            const tcp::endpoint only(asio::ip::make_address(next.host), port);
-            endpoints = lookup::results::create(only, next.host, next.port);
-        } else if (next.host.ends_with(
-                       ".localhost")) { // this machine, whatever servers of names say (RFC 6761)
-            const std::array<tcp::endpoint, 2> both{tcp::endpoint(asio::ip::address_v4::loopback(), port),
-                                                    tcp::endpoint(asio::ip::address_v6::loopback(), port)};
-            endpoints = lookup::results::create(both.begin(), both.end(), next.host, next.port);
-        } else {
+        if (addresses.empty()) {
             x.doing = tunnelled ? "looking up the proxy for" : "looking up";
-            ec = co_await look_up(next, endpoints);
+            ec = co_await look_up(next.host, socket_->new_event(), addresses);
         }
         if (ec) co_return ec;
         x.doing = tunnelled ? "connecting to the proxy for" : "connecting to";
-        for (const auto& e : endpoints) {
-            const tcp::endpoint at = e;
-            std::tie(ec) = co_await socket_->async_connect(at, as_result);
-            if (!ec || socket_->aborted()) break;
-        }
+        ec = co_await connect_to(next, addresses);
         if (!ec) ec = socket_->with(&set_up);
         if (!ec && tunnelled) ec = co_await open_tunnel(x);
         if (ec && tunnelled && x.detail.empty()) x.detail = "the proxy is " + next.host + ':' + next.port;
         if (!ec && to_.tls) ec = co_await agree_on_tls(x);
+        co_return ec;
+    }
+
+    asio::awaitable<error_code> connect_to(const protocol::authority& a,
+                                           std::vector<asio::ip::address>& addresses) {
+        order_->sort(a.host, addresses, steady_clock::now());
+        const auto port = static_cast<asio::ip::port_type>(std::stoi(a.port));
+        std::vector<tcp::endpoint> endpoints;
+        for (const auto& address : addresses) endpoints.emplace_back(address, port);
+        tcp::socket connected(socket_->get_executor());
+        std::size_t tried = 0;
+        error_code ec = co_await connect_first(std::move(endpoints), socket_->new_event(), connected, tried);
+        const auto now = steady_clock::now();
+        if (!ec) {
+            const tcp::endpoint peer = connected.remote_endpoint(ec);
+            if (!ec) order_->answered(a.host, addresses, peer.address(), now);
+            ec = socket_->adopt(std::move(connected));
+        } else if (!socket_->aborted() || socket_->aborted() == errc::timed_out) {
+            order_->were_silent(a.host, addresses, tried, now);
+        }
         co_return ec;
     }
 
@@ -185,14 +221,6 @@ private:
         return ec;
     }
 
-    asio::awaitable<error_code> look_up(const protocol::authority& a, lookup::results& endpoints) {
-        const auto lookup = std::make_shared<net::lookup>(socket_->get_executor());
-        socket_->also_aborts([lookup] { lookup->cancel(); });
-        const error_code ec = co_await lookup->run(a.host, a.port, endpoints);
-        socket_->also_aborts({});
-        co_return ec;
-    }
-
     asio::awaitable<error_code> open_tunnel(exchange& x) {
         const char* const doing = "asking the proxy for a tunnel to";
         x.doing = doing;
@@ -200,12 +228,13 @@ private:
         std::size_t n = 0;
         const secret request = settings_.proxy->connect_request(to_);
         const std::string_view text = request.reveal();
-        std::tie(ec, n) = co_await asio::async_write(*socket_, asio::buffer(text), as_result);
+        for (asio::const_buffer left = asio::buffer(text); !ec && left.size() > 0; left += n)
+            std::tie(ec, n) = co_await write_some(*socket_, left);
         if (ec) co_return ec;
         protocol::response answer;
         reader_.start(answer, false); // what follows the head is no body
         for (progress p = progress::need_more; p == progress::need_more;) {
-            std::tie(ec, n) = co_await socket_->async_read_some(reader_.prepare(), as_result);
+            std::tie(ec, n) = co_await read_some(*socket_, reader_.prepare());
             p = take(x, n, ec);
         }
         x.doing = doing;
@@ -227,7 +256,8 @@ private:
         tls_.emplace(*socket_, settings_.tls->context());
         error_code ec = peer_->prepare(tls_->native_handle());
         if (ec) co_return ec;
-        std::tie(ec) = co_await tls_->async_handshake(ssl::stream_base::client, as_result);
+        std::tie(ec) = co_await step<void(error_code)>(
+            [this](auto handler) { tls_->async_handshake(ssl::stream_base::client, std::move(handler)); });
         if (!ec) ec = peer_->check(tls_->native_handle());
         // Asio has it give back its buffers, 34 KB, after each record, and get them again for the next.
         SSL_clear_mode(tls_->native_handle(), SSL_MODE_RELEASE_BUFFERS);
@@ -269,6 +299,7 @@ private:
     const protocol::authority to_;
     const connector::settings settings_;
     const std::shared_ptr<deadlines> deadlines_;
+    const std::shared_ptr<address_order> order_;
     const std::shared_ptr<abortable_socket> socket_;
     std::optional<tls_peer> peer_; // before `tls_`, which calls it
     std::optional<tls_stream> tls_;
@@ -280,10 +311,11 @@ private:
 } // namespace
 
 connector::connector(asio::any_io_executor executor, const settings& s)
-    : executor_(std::move(executor)), settings_(s), deadlines_(std::make_shared<deadlines>(executor_)) {}
+    : executor_(std::move(executor)), settings_(s), deadlines_(std::make_shared<deadlines>(executor_)),
+      order_(std::make_shared<address_order>()) {}
 
 std::shared_ptr<connection> connector::make(const protocol::authority& to) const {
-    return std::make_shared<tcp_connection>(executor_, to, settings_, deadlines_);
+    return std::make_shared<tcp_connection>(executor_, to, settings_, deadlines_, order_);
 }
 
 } // namespace azkv::net

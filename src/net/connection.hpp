@@ -15,6 +15,7 @@ class proxy_settings;
 
 namespace azkv::net {
 
+class address_order;
 class deadlines;
 class tls_client;
 
@@ -62,7 +63,8 @@ public:
 private:
     asio::any_io_executor executor_;
     settings settings_;
-    std::shared_ptr<deadlines> deadlines_; // of all that it makes
+    std::shared_ptr<deadlines> deadlines_; // of all that it makes, and so the next
+    std::shared_ptr<address_order> order_;
 };
 
 } // namespace azkv::net

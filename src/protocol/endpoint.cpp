@@ -3,6 +3,7 @@
 #include <azkv/error.hpp>
 
 #include <boost/algorithm/string/case_conv.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -57,18 +58,22 @@ endpoint parse_endpoint(std::string_view text) {
     return e;
 }
 
-namespace {
+bool is_localhost(std::string_view host) {
+    constexpr std::string_view name = "localhost";
+    if (host.ends_with('.')) host.remove_suffix(1);
+    if (host.size() < name.size()) return false;
+    const std::string_view rest = host.substr(0, host.size() - name.size());
+    return (rest.empty() || rest.ends_with('.'))
+           && urls::grammar::ci_is_equal(host.substr(rest.size()), name);
+}
 
-// `localhost`, or an address of it.
-bool is_this_machine(const endpoint& e) {
+bool is_loopback(const endpoint& e) {
     const std::string& host = e.at.host;
-    if (host == "localhost") return true;
+    if (is_localhost(host)) return true;
     if (const auto v4 = urls::parse_ipv4_address(host)) return v4->is_loopback();
     if (const auto v6 = urls::parse_ipv6_address(host)) return v6->is_loopback();
     return false;
 }
-
-} // namespace
 
 endpoint secondary_of(const endpoint& primary) {
     constexpr std::string_view suffix = "-secondary";
@@ -96,12 +101,11 @@ bool is_host_label(std::string_view account) {
 service_mode deduce_mode(const endpoint& e) {
     const bool cosmos = e.at.host.find(".table.cosmos.") != e.at.host.npos
                         || e.at.host.find(".table.cosmosdb.") != e.at.host.npos;
-    // Emulators of Table Storage have the account in the path, those of Cosmos DB do not.
-    const bool cosmos_emulator = is_this_machine(e) && e.base_path.empty();
+    // Emulators of Table Storage have the account in the path or below `localhost`, those of Cosmos DB do
+    // not.
+    const bool account_in_name = e.at.host.ends_with(".localhost");
+    const bool cosmos_emulator = is_loopback(e) && e.base_path.empty() && !account_in_name;
     return cosmos || cosmos_emulator ? service_mode::cosmos : service_mode::storage;
 }
 
-bool is_loopback(const endpoint& e) {
-    return is_this_machine(e) || e.at.host.ends_with(".localhost");
-}
 } // namespace azkv::protocol

@@ -50,7 +50,11 @@ bool is_host_label(std::string_view account);
 /// nothing.
 service_mode deduce_mode(const endpoint&);
 
-/// Whether the host is this machine: `localhost`, or a loopback address.
+/// Whether a host's name stands for this machine, whatever name servers and files say: `localhost`, or a name
+/// below it, in any case (RFC 6761). Such a name is never looked up.
+bool is_localhost(std::string_view host);
+
+/// Whether the host is this machine: by its name, or by a loopback address.
 bool is_loopback(const endpoint&);
 
 } // namespace azkv::protocol

@@ -1,0 +1,153 @@
+#include "net/connect_first.hpp"
+
+#include "net/open_socket.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <list>
+#include <mutex>
+#include <new>
+#include <utility>
+
+namespace azkv::net {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+/// The attempts under way. Each completion begins the next one, on whatever thread it comes.
+class race : public std::enable_shared_from_this<race> {
+public:
+    race(const asio::any_io_executor& executor, std::vector<tcp::endpoint> to,
+         std::shared_ptr<async::event> over)
+        : executor_(executor), to_(std::move(to)), over_(std::move(over)), pause_(executor) {}
+
+    ~race() {
+        for (tcp::socket& s : sockets_) close_socket(s);
+    }
+
+    void start() {
+        const std::lock_guard lock(mutex_);
+        begin_next();
+    }
+
+    /// Ends what is under way. Returns what came of it.
+    error_code finish(tcp::socket& connected, std::size_t& tried) {
+        const std::lock_guard lock(mutex_);
+        tried = tried_;
+        stop(asio::error::operation_aborted);
+        if (!error_) connected = std::move(*winner_);
+        return error_;
+    }
+
+    void abandon() {
+        const std::lock_guard lock(mutex_);
+        stop(asio::error::operation_aborted);
+    }
+
+private:
+    using place = std::list<tcp::socket>::iterator;
+
+    // All that follows: precondition: locked.
+
+    void begin_next() {
+        while (tried_ < to_.size()) {
+            const tcp::endpoint& to = to_[tried_++];
+            const place s = sockets_.emplace(sockets_.end(), executor_);
+            error_ = open_socket(*s, to.protocol());
+            if (error_) continue; // this machine has no such addresses
+            s->async_connect(to, [self = shared_from_this(), s](error_code ec) { self->ended(s, ec); });
+            ++under_way_;
+            if (tried_ < to_.size()) {
+                pause_.expires_after(connection_attempt_delay);
+                pause_.async_wait([self = shared_from_this(), n = tried_](error_code ec) {
+                    if (!ec) self->was_silent(n);
+                });
+            }
+            return;
+        }
+        if (under_way_ == 0) stop(error_);
+    }
+
+    // An exception has nowhere to go from a handler.
+    void begin_next_or_stop() {
+        try {
+            begin_next();
+        } catch (const std::bad_alloc&) {
+            stop(asio::error::no_memory);
+        }
+    }
+
+    void stop(error_code why) {
+        if (stopped_) return;
+        stopped_ = true;
+        error_ = why;
+        pause_.cancel();
+        for (place s = sockets_.begin(); s != sockets_.end(); ++s)
+            if (s != winner_) close_socket(*s);
+        over_->set();
+    }
+
+    // End of these.
+
+    void ended(place s, error_code ec) {
+        const std::lock_guard lock(mutex_);
+        --under_way_;
+        if (stopped_) return;
+        if (!ec) {
+            winner_ = s;
+            stop({});
+        } else {
+            close_socket(*s);
+            error_ = ec;
+            begin_next_or_stop();
+        }
+    }
+
+    void was_silent(std::size_t tried) {
+        const std::lock_guard lock(mutex_);
+        if (!stopped_ && tried == tried_) begin_next_or_stop();
+    }
+
+    const asio::any_io_executor executor_;
+    const std::vector<tcp::endpoint> to_;
+    const std::shared_ptr<async::event> over_;
+    std::mutex mutex_; // guards what follows
+    asio::steady_timer pause_;
+    std::list<tcp::socket> sockets_; // of all that were tried
+    place winner_ = sockets_.end();
+    std::size_t tried_ = 0;
+    std::size_t under_way_ = 0;
+    error_code error_; // the last
+    bool stopped_ = false;
+};
+
+} // namespace
+
+asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to, std::shared_ptr<async::event> over,
+                                          tcp::socket& connected, std::size_t& tried) {
+    class abandoning {
+    public:
+        explicit abandoning(race& r) : race_(r) {}
+
+        abandoning(const abandoning&) = delete;
+        abandoning& operator=(const abandoning&) = delete;
+
+        ~abandoning() { race_.abandon(); }
+
+    private:
+        race& race_;
+    };
+
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto attempts = std::make_shared<race>(executor, std::move(to), over);
+    const abandoning at_the_end(*attempts);
+    attempts->start();
+    co_await over->wait_until_set();
+    co_return attempts->finish(connected, tried);
+}
+
+} // namespace azkv::net
