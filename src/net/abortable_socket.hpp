@@ -3,7 +3,7 @@
 #include "async/cancellation.hpp"
 #include "async/event.hpp"
 #include "net/deadlines.hpp"
-#include "net/open_socket.hpp"
+#include "net/own_socket.hpp"
 
 #include <azkv/error.hpp>
 
@@ -33,8 +33,6 @@ public:
     using tcp = asio::ip::tcp;
 
     explicit abortable_socket(const asio::any_io_executor& executor) : socket_(executor) {}
-
-    ~abortable_socket() { close_socket(socket_); }
 
     executor_type get_executor() { return socket_.get_executor(); }
 
@@ -127,14 +125,10 @@ public:
     }
 
     /// Takes a socket that is connected, unless it was aborted meanwhile.
-    error_code adopt(tcp::socket connected) {
+    error_code adopt(own_socket connected) {
         const std::lock_guard lock(mutex_);
-        if (aborted_) {
-            close_socket(connected);
-            return aborted_;
-        }
+        if (aborted_) return aborted_;
         waits_for_.reset();
-        close_locked();
         socket_ = std::move(connected);
         return {};
     }
@@ -167,12 +161,12 @@ private:
         if (waits_for_) waits_for_->set();
     }
 
-    void close_locked() { close_socket(socket_); }
+    void close_locked() { socket_.close_own(); }
 
     void time_out() override { abort(errc::timed_out); }
 
     mutable std::mutex mutex_; // guards what follows
-    tcp::socket socket_;
+    own_socket socket_;
     std::shared_ptr<async::event> waits_for_;
     error_code aborted_;
     bool in_use_ = false;

@@ -1,6 +1,6 @@
 #include "net/connect_first.hpp"
 
-#include "net/open_socket.hpp"
+#include "net/own_socket.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,17 +25,13 @@ public:
          std::shared_ptr<async::event> over)
         : executor_(executor), to_(std::move(to)), over_(std::move(over)), pause_(executor) {}
 
-    ~race() {
-        for (tcp::socket& s : sockets_) close_socket(s);
-    }
-
     void start() {
         const std::lock_guard lock(mutex_);
         begin_next();
     }
 
     /// Ends what is under way. Returns what came of it.
-    error_code finish(tcp::socket& connected, std::size_t& tried) {
+    error_code finish(own_socket& connected, std::size_t& tried) {
         const std::lock_guard lock(mutex_);
         tried = tried_;
         stop(asio::error::operation_aborted);
@@ -49,7 +45,7 @@ public:
     }
 
 private:
-    using place = std::list<tcp::socket>::iterator;
+    using place = std::list<own_socket>::iterator;
 
     // All that follows: precondition: locked.
 
@@ -57,7 +53,7 @@ private:
         while (tried_ < to_.size()) {
             const tcp::endpoint& to = to_[tried_++];
             const place s = sockets_.emplace(sockets_.end(), executor_);
-            error_ = open_socket(*s, to.protocol());
+            error_ = s->open_own(to.protocol());
             if (error_) continue; // this machine has no such addresses
             s->async_connect(to, [self = shared_from_this(), s](error_code ec) { self->ended(s, ec); });
             ++under_way_;
@@ -87,7 +83,7 @@ private:
         error_ = why;
         pause_.cancel();
         for (place s = sockets_.begin(); s != sockets_.end(); ++s)
-            if (s != winner_) close_socket(*s);
+            if (s != winner_) s->close_own();
         over_->set();
     }
 
@@ -101,7 +97,7 @@ private:
             winner_ = s;
             stop({});
         } else {
-            close_socket(*s);
+            s->close_own();
             error_ = ec;
             begin_next_or_stop();
         }
@@ -117,7 +113,7 @@ private:
     const std::shared_ptr<async::event> over_;
     std::mutex mutex_; // guards what follows
     asio::steady_timer pause_;
-    std::list<tcp::socket> sockets_; // of all that were tried
+    std::list<own_socket> sockets_; // of all that were tried
     place winner_ = sockets_.end();
     std::size_t tried_ = 0;
     std::size_t under_way_ = 0;
@@ -128,7 +124,7 @@ private:
 } // namespace
 
 asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to, std::shared_ptr<async::event> over,
-                                          tcp::socket& connected, std::size_t& tried) {
+                                          own_socket& connected, std::size_t& tried) {
     class abandoning {
     public:
         explicit abandoning(race& r) : race_(r) {}

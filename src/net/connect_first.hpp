@@ -2,6 +2,7 @@
 #pragma once
 
 #include "async/event.hpp"
+#include "net/own_socket.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -27,7 +28,6 @@ inline constexpr std::chrono::milliseconds connection_attempt_delay{250};
 /// Cancellation: none of its own; whoever cancels sets `over`.
 asio::awaitable<boost::system::error_code> connect_first(std::vector<asio::ip::tcp::endpoint> to,
                                                          std::shared_ptr<async::event> over,
-                                                         asio::ip::tcp::socket& connected,
-                                                         std::size_t& tried);
+                                                         own_socket& connected, std::size_t& tried);
 
 } // namespace azkv::net

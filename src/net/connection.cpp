@@ -198,7 +198,7 @@ private:
         const auto port = static_cast<asio::ip::port_type>(std::stoi(a.port));
         std::vector<tcp::endpoint> endpoints;
         for (const auto& address : addresses) endpoints.emplace_back(address, port);
-        tcp::socket connected(socket_->get_executor());
+        own_socket connected(socket_->get_executor());
         std::size_t tried = 0;
         error_code ec = co_await connect_first(std::move(endpoints), socket_->new_event(), connected, tried);
         const auto now = steady_clock::now();
