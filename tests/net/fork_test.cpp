@@ -1,0 +1,309 @@
+// Parent and child of a fork, with the stores that both of them have then. The checks of children are told by
+// how these exit.
+#include "support/certificates.hpp"
+#include "support/http_server.hpp"
+#include "support/run.hpp"
+
+#include <azkv.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <doctest/doctest.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+
+/// A service in which each key has itself as its value.
+class mirror {
+public:
+    explicit mirror(const certificate* identity = nullptr)
+        : server_(identity ? std::make_unique<http_server>(handler(), *identity)
+                           : std::make_unique<http_server>(handler())) {}
+
+    http_server& server() { return *server_; }
+
+    /// All the ids that requests had.
+    std::vector<std::string> ids() {
+        const std::lock_guard lock(mutex_);
+        return ids_;
+    }
+
+private:
+    http_server::handler handler() {
+        return [this](const http_request& r) {
+            {
+                const std::lock_guard lock(mutex_);
+                ids_.push_back(r.headers.at("x-ms-client-request-id"));
+            }
+            if (r.method == "PUT") return http_reply(204);
+            if (contains(r.target, "()")) {
+                http_reply page(200, R"({"value":[{"PartitionKey":"default","RowKey":"a"}]})");
+                page.headers.emplace_back("x-ms-continuation-NextRowKey", std::to_string(ids().size()));
+                return page;
+            }
+            const auto begin = r.target.find("RowKey='") + 8;
+            const std::string row = r.target.substr(begin, r.target.find('\'', begin) - begin);
+            return http_reply(200, R"({"PartitionKey":"default","RowKey":")" + row + R"(","who":")" + row
+                                       + R"("})");
+        };
+    }
+
+    std::mutex mutex_; // guards what follows
+    std::vector<std::string> ids_;
+    std::unique_ptr<http_server> server_;
+};
+
+/// Runs `f` in a child. Whether it returned true there; not so if it took more than half a minute.
+bool child_says(const std::function<bool()>& f) {
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        ::alarm(30);
+        bool said = false;
+        try {
+            said = f();
+        } catch (const std::exception& e) {
+            static_cast<void>(::write(2, e.what(), std::string_view(e.what()).size()));
+            static_cast<void>(::write(2, "\n", 1));
+        }
+        ::_exit(said ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool is_own(const std::optional<value>& v, const std::string& who) {
+    return v && v->at("who").as_string() == who;
+}
+
+bool gets_own(blocking_store& db, const std::string& who, int times = 5) {
+    for (int i = 0; i < times; ++i)
+        if (!is_own(db.get(who), who)) return false;
+    return true;
+}
+
+asio::awaitable<void> get_own(store db, std::string who, bool& right) {
+    const auto v = co_await db.get(who);
+    right = right && is_own(v, who);
+}
+
+// Several at a time.
+bool get_own(asio::io_context& context, const store& db, const std::string& who) {
+    bool right = true;
+    int done = 0;
+    for (int i = 0; i < 8; ++i)
+        asio::co_spawn(context, get_own(db, who + std::to_string(i), right), [&](std::exception_ptr e) {
+            right = right && !e;
+            ++done;
+        });
+    context.restart();
+    context.run();
+    return right && done == 8;
+}
+
+store_options trusting(const temporary_file& authority) {
+    return store_options().tls(tls_options().ca_file(authority.path()));
+}
+
+} // namespace
+
+TEST_CASE("a blocking store goes on in both processes, while other threads of the parent use it") {
+    const certificate identity = self_signed("127.0.0.1");
+    const temporary_file authority(identity.chain);
+    for (const bool tls : {false, true}) {
+        CAPTURE(tls);
+        mirror service(tls ? &identity : nullptr);
+        const std::string scheme = tls ? "https://" : "http://";
+        blocking_store db(scheme + service.server().authority() + "/acct", key, trusting(authority));
+        std::atomic<bool> enough{false};
+        std::atomic<int> wrong{0}, calls{0};
+        std::vector<std::thread> load;
+        for (int t = 0; t < 2; ++t)
+            load.emplace_back([&, who = "thread" + std::to_string(t)] {
+                while (!enough) {
+                    if (!gets_own(db, who, 1)) ++wrong;
+                    ++calls;
+                }
+            });
+        int failed = 0;
+        for (int i = 0; i < 100; ++i) {
+            const std::string child = "child" + std::to_string(i);
+            if (!child_says([&] { return gets_own(db, child, 3); })) ++failed;
+            if (!gets_own(db, "parent", 1)) ++wrong;
+        }
+        enough = true;
+        for (std::thread& t : load) t.join();
+        CHECK(failed == 0);
+        CHECK(wrong == 0);
+        CHECK(calls > 0);
+    }
+}
+
+TEST_CASE("nothing that a child does, nor its end, shows on the parent's connection") {
+    const certificate identity = self_signed("127.0.0.1");
+    const temporary_file authority(identity.chain);
+    mirror service(&identity);
+    {
+        auto db = std::make_unique<blocking_store>("https://" + service.server().authority() + "/acct", key,
+                                                   trusting(authority));
+        CHECK(gets_own(*db, "parent"));
+        CHECK(child_says([] { return true; }));
+        CHECK(child_says([&] {
+            db.reset(); // unused in the child
+            return true;
+        }));
+        CHECK(child_says([&] {
+            const bool right = gets_own(*db, "child");
+            const bool closed = db->close(1s);
+            db.reset();
+            return right && closed;
+        }));
+        CHECK(gets_own(*db, "parent"));
+        CHECK(db->close(1s));
+        CHECK(child_says([&] { return failure_of([&] { db->get("k"); }).code() == errc::closed; }));
+    }
+    CHECK(service.server().connections() == 2);
+    CHECK(service.server().handshakes() == 2);
+    CHECK(service.server().requests() == 15);
+}
+
+TEST_CASE("a store goes on in both processes when its context is told of the fork") {
+    mirror service;
+    asio::io_context context;
+    const store db(context.get_executor(), service.server().endpoint(), key);
+    CHECK(get_own(context, db, "before"));
+    for (int i = 0; i < 10; ++i) {
+        context.notify_fork(asio::io_context::fork_prepare);
+        CHECK(child_says([&] {
+            context.notify_fork(asio::io_context::fork_child);
+            return get_own(context, db, "child") && get_own(context, db, "again");
+        }));
+        context.notify_fork(asio::io_context::fork_parent);
+        CHECK(get_own(context, db, "parent"));
+    }
+}
+
+TEST_CASE("in a child whose context was not told, a store refuses, and the parent goes on") {
+    mirror service;
+    asio::io_context context;
+    store db(context.get_executor(), service.server().endpoint(), key);
+    CHECK(get_own(context, db, "before"));
+    const auto refused = [&](asio::awaitable<void> op) {
+        boost::system::error_code ec;
+        asio::co_spawn(context, std::move(op), [&](std::exception_ptr e) {
+            try {
+                if (e) std::rethrow_exception(e);
+            } catch (const error& x) {
+                ec = x.code();
+            }
+        });
+        context.restart();
+        context.poll();
+        return ec == errc::forked && ec == condition::invalid_argument;
+    };
+    CHECK(child_says([&] {
+        const std::size_t before = service.server().requests();
+        std::vector<std::pair<std::string, value>> pairs(3, {"k", value()});
+        const auto void_of = [](auto op) -> asio::awaitable<void> { co_await std::move(op); };
+        const auto drained = [](store s) -> asio::awaitable<void> {
+            auto rows = s.query("");
+            co_await rows.next();
+        };
+        return refused(db.put("k", value())) && refused(void_of(db.get("k"))) && refused(db.put_all(pairs))
+               && refused(void_of(db.get_all())) && refused(void_of(db.erase("k"))) && refused(drained(db))
+               && refused(void_of(db.close(1s))) && service.server().requests() == before;
+    }));
+    CHECK(get_own(context, db, "parent"));
+    CHECK(child_says([&] { // one of its own
+        asio::io_context own;
+        const store fresh(own.get_executor(), service.server().endpoint(), key);
+        return get_own(own, fresh, "child");
+    }));
+}
+
+TEST_CASE("a query is of the process that began it") {
+    mirror service;
+    blocking_store db(service.server().endpoint(), key);
+    auto rows = db.query("");
+    auto row = rows.begin();
+    CHECK(row->key() == "a");
+    CHECK(child_says([&] {
+        const bool forked = failure_of([&] { ++row; }).code() == errc::forked;
+        return forked && gets_own(db, "child");
+    }));
+    ++row;
+    CHECK(row->key() == "a");
+}
+
+TEST_CASE("a fork from inside a call ends the call in the child") {
+    mirror service;
+    std::function<void()> forks;
+    blocking_store db(service.server().endpoint(), key,
+                      store_options().observer([&](const event&) { forks(); }));
+    bool in_child = false;
+    bool child_right = false;
+    pid_t pid = 0;
+    forks = [&] {
+        if (pid != 0 || in_child) return;
+        pid = ::fork();
+        in_child = pid == 0;
+        if (in_child) ::alarm(30);
+    };
+    boost::system::error_code ec;
+    bool right = false;
+    try {
+        right = gets_own(db, "parent", 1);
+    } catch (const error& e) {
+        ec = e.code();
+    }
+    if (in_child) {
+        child_right = ec == errc::forked && gets_own(db, "child", 3);
+        ::_exit(child_right ? 0 : 1);
+    }
+    CHECK(right);
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(gets_own(db, "parent"));
+}
+
+TEST_CASE("ids of requests and boundaries of batches do not repeat") {
+    mirror service;
+    blocking_store db(service.server().endpoint(), key);
+    asio::io_context context;
+    const store async(context.get_executor(), service.server().endpoint(), key);
+    CHECK(gets_own(db, "parent", 1));
+    CHECK(get_own(context, async, "parent"));
+    for (int i = 0; i < 3; ++i) {
+        context.notify_fork(asio::io_context::fork_prepare);
+        CHECK(child_says([&] {
+            context.notify_fork(asio::io_context::fork_child);
+            return gets_own(db, "child", 20) && get_own(context, async, "child");
+        }));
+        context.notify_fork(asio::io_context::fork_parent);
+        CHECK(gets_own(db, "parent", 20));
+        CHECK(get_own(context, async, "parent"));
+    }
+    const std::vector<std::string> ids = service.ids();
+    CHECK(ids.size() == 1 + 8 + 3 * 56);
+    CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == ids.size());
+}
