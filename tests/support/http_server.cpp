@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <netinet/tcp.h>
 #include <optional>
 #include <poll.h>
 #include <set>
@@ -132,6 +134,19 @@ private:
         return ec && ec != asio::error::would_block;
     }
 
+    // While it is 1, what is written waits, and goes in one packet.
+    static void cork(tcp::socket& client, int on) {
+        ::setsockopt(client.native_handle(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    }
+
+    // And waits until the client has left.
+    static asio::awaitable<void> notify(asio::ssl::stream<tcp::socket&>& stream) {
+        boost::system::error_code ignored;
+        co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+
+    static asio::awaitable<void> notify(tcp::socket&) { co_return; }
+
     template <class Stream>
     asio::awaitable<void> converse(Stream& stream, tcp::socket& socket, std::size_t number) {
         boost::beast::flat_buffer buffer;
@@ -175,7 +190,17 @@ private:
             for (const auto& [name, text] : reply.headers) response.set(name, text);
             response.body() = reply.body;
             if (reply.status != 204) response.prepare_payload();
+            if (!reply.behind.empty()) cork(socket, 1);
             co_await http::async_write(stream, response, asio::use_awaitable);
+            if (!reply.behind.empty()) {
+                co_await asio::async_write(stream, asio::buffer(reply.behind), asio::use_awaitable);
+                ++strays;
+                cork(socket, 0);
+            }
+            if (reply.notify) {
+                co_await notify(stream);
+                co_return;
+            }
             if (reply.close) co_return;
         }
     }

@@ -37,6 +37,8 @@ public:
     bool close = false;     // close it behind the answer, without saying so
     std::string raw;        // send just this instead
     std::string afterwards; // and this, unasked, a moment later
+    std::string behind;     // this, unasked, in the same packet, and with TLS in a record of its own
+    bool notify = false;    // and then, with TLS, that nothing follows, without closing
 };
 
 /// A certificate and its key, in PEM.

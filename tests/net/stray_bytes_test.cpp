@@ -1,0 +1,149 @@
+// Bytes that nobody asked for are never the answer to the next request.
+#include "support/certificates.hpp"
+#include "support/http_server.hpp"
+#include "support/run.hpp"
+
+#include <azkv.hpp>
+
+#include <doctest/doctest.h>
+#include <openssl/ssl.h>
+
+#include <functional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::test;
+
+namespace {
+
+const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+
+const std::string no_content = "HTTP/1.1 204 No Content\r\n\r\n";
+
+std::string ok(const std::string& body, const std::string& status = "200 OK") {
+    return "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: "
+           + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string row(const std::string& name, int n) {
+    return R"({"PartitionKey":"default","RowKey":")" + name + R"(","n":)" + std::to_string(n) + "}";
+}
+
+/// A stray, and the operation that would take it for its answer.
+class danger {
+public:
+    std::string name;
+    std::string stray;
+    bool (*call)(blocking_store&); // whether it got the right answer
+};
+
+const std::string batch =
+    "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n"
+    "Content-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n--c--\r\n--b--\r\n";
+
+// The service of the second request refuses all writes, and has other values.
+http_reply truth(const http_request& r) {
+    if (r.method != "GET") return http_reply(403, error_body("AuthorizationFailure"));
+    if (contains(r.target, "()")) return http_reply(200, R"({"value":[)" + row("k", 1) + "]}");
+    return http_reply(200, row("k", 1));
+}
+
+bool is_refused(const std::function<void()>& f) {
+    return failure_of(f).code() == errc::forbidden;
+}
+
+const std::vector<danger> dangers{
+    {"get", ok(row("k", 666)), [](blocking_store& db) { return db.get("k")->at("n").as_int64() == 1; }},
+    {"put", no_content, [](blocking_store& db) { return is_refused([&] { db.put("k", value()); }); }},
+    {"erase", no_content, [](blocking_store& db) { return is_refused([&] { db.erase("k"); }); }},
+    {"put_all",
+     "HTTP/1.1 202 Accepted\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Length: "
+         + std::to_string(batch.size()) + "\r\n\r\n" + batch,
+     [](blocking_store& db) { return is_refused([&] {
+                                  db.put_all({{"k", value()}});
+                              }); }},
+    {"query", ok(R"({"value":[)" + row("k", 666) + "]}"),
+     [](blocking_store& db) {
+         int n = 0;
+         for (const entry& e : db.query("")) n += static_cast<int>(e.value().at("n").as_int64());
+         return n == 1;
+     }},
+    {"get_all", ok(R"({"value":[]})"), [](blocking_store& db) { return db.get_all().size() == 1; }},
+};
+
+} // namespace
+
+TEST_CASE("an answer that nobody asked for is not the next one's, in TCP and in TLS") {
+    const certificate identity = self_signed("127.0.0.1");
+    const temporary_file authority(identity.chain);
+    for (const int version : {0, TLS1_2_VERSION, TLS1_3_VERSION}) {
+        for (const danger& d : dangers) {
+            CAPTURE(version);
+            CAPTURE(d.name);
+            std::size_t first = 0; // the connection of the first request
+            const auto handler = [&](const http_request& r) {
+                if (first == 0) {
+                    first = r.connection;
+                    http_reply reply(200, row("first", 1));
+                    reply.behind = d.stray;
+                    return reply;
+                }
+                return truth(r);
+            };
+            http_server server =
+                version == 0 ? http_server(handler) : http_server(handler, server_tls(identity, version));
+            const std::string scheme = version == 0 ? "http://" : "https://";
+            blocking_store db(scheme + server.authority() + "/acct", key,
+                              store_options().max_attempts(1).tls(tls_options().ca_file(authority.path())));
+            CHECK(db.get("first")->at("n") == 1);
+            CHECK(d.call(db));
+            CHECK(server.strays() == 1);
+            CHECK(server.connections() == 2);
+        }
+    }
+}
+
+TEST_CASE("a connection over which TLS has ended is not used again") {
+    const certificate identity = self_signed("127.0.0.1");
+    const temporary_file authority(identity.chain);
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        CAPTURE(version);
+        http_server server(
+            [](const http_request& r) {
+                http_reply reply = r.method == "PUT" ? http_reply(204) : http_reply(200, row("k", 1));
+                reply.notify = true;
+                return reply;
+            },
+            server_tls(identity, version));
+        std::set<std::size_t> sizes; // of what was sent: a second sending would be another
+        blocking_store db("https://" + server.authority() + "/acct", key,
+                          store_options()
+                              .max_attempts(1)
+                              .tls(tls_options().ca_file(authority.path()))
+                              .observer([&](const event& e) {
+                                  if (e.kind == event_kind::attempt) sizes.insert(e.bytes_sent);
+                              }));
+        for (int i = 0; i < 4; ++i) {
+            db.put("k", value());
+            // The alert must have come: otherwise the request is sent twice, which is right as well.
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        CHECK(sizes.size() == 1);
+        CHECK(server.requests() == 4);
+        CHECK(server.connections() == 4);
+    }
+}
+
+TEST_CASE("sessions of TLS may come between two requests") {
+    const certificate identity = self_signed("127.0.0.1");
+    const temporary_file authority(identity.chain);
+    http_server server([](const http_request&) { return http_reply(200, row("k", 1)); },
+                       server_tls(identity, TLS1_3_VERSION));
+    blocking_store db("https://" + server.authority() + "/acct", key,
+                      store_options().tls(tls_options().ca_file(authority.path())));
+    for (int i = 0; i < 10; ++i) CHECK(db.get("k")->at("n") == 1);
+    CHECK(server.connections() == 1);
+}
