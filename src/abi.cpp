@@ -1,4 +1,4 @@
-// What a program that was compiled with another Boost, or with other settings of Asio, does not link with.
+// The binary interface: what a program with another Boost, or other settings of Asio, cannot link with.
 #include <azkv/config.hpp>
 
 namespace azkv::library_compiled_with {
