@@ -2,8 +2,8 @@
 # every part of a program must agree on.
 function(azkv_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${AZKV_WERROR}>:-Werror>)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # A false alarm at the end of coroutines, whose frames have an allocator of their own.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # A false alarm of g++ 12 to 14 at the end of coroutines, whose frames have an allocator of their own.
     target_compile_options(${target} PRIVATE -Wno-mismatched-new-delete)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_UNITY_BUILD)

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <boost/asio/detail/config.hpp>
+#include <boost/version.hpp>
+
 /// What a shared library exports. All else of it is hidden.
 #ifdef AZKV_SHARED
 #define AZKV_DECL [[gnu::visibility("default")]]
@@ -11,3 +14,61 @@
 #define AZKV_VERSION_MINOR 1
 #define AZKV_VERSION_PATCH 0
 #define AZKV_VERSION_STRING "0.1.0"
+
+// A program has inline code and objects of Asio in common with the library. So both must be compiled with the
+// same Boost and the same settings of Asio. Every unit refers to functions that only such a library defines;
+// with any other it does not link, and the linker names what differs:
+//
+//     undefined reference to `void azkv::library_compiled_with::asio_handler_tracking<1>()'
+//
+// These settings change the layout of objects, or who allocates and who frees them. What only adds or removes
+// names, such as BOOST_ASIO_NO_DEPRECATED, may differ.
+// clang-format off
+#define AZKV_ABI(setting)                                                                                    \
+    setting(asio_buffer_debugging, AZKV_IS_DEFINED(BOOST_ASIO_ENABLE_BUFFER_DEBUGGING)                       \
+            || AZKV_IS_DEFINED(_GLIBCXX_DEBUG))                                                              \
+    setting(asio_epoll, AZKV_IS_DEFINED(BOOST_ASIO_HAS_EPOLL))                                               \
+    setting(asio_eventfd, AZKV_IS_DEFINED(BOOST_ASIO_HAS_EVENTFD))                                           \
+    setting(asio_exceptions, !AZKV_IS_DEFINED(BOOST_ASIO_NO_EXCEPTIONS))                                     \
+    setting(asio_handler_tracking, AZKV_IS_DEFINED(BOOST_ASIO_ENABLE_HANDLER_TRACKING)                       \
+            || AZKV_IS_DEFINED(BOOST_ASIO_CUSTOM_HANDLER_TRACKING))                                          \
+    setting(asio_io_uring, AZKV_IS_DEFINED(BOOST_ASIO_HAS_IO_URING))                                         \
+    setting(asio_io_uring_as_default, AZKV_IS_DEFINED(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT))                   \
+    setting(asio_recycling_allocator_cache_size, AZKV_ASIO_CACHE_SIZE)                                       \
+    setting(asio_small_block_recycling, !AZKV_IS_DEFINED(BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING))          \
+    setting(asio_std_atomic, !AZKV_IS_DEFINED(BOOST_ASIO_DISABLE_STD_ATOMIC))                                \
+    setting(asio_std_shared_ptr, !AZKV_IS_DEFINED(BOOST_ASIO_DISABLE_STD_SHARED_PTR))                        \
+    setting(asio_thread_keyword, !AZKV_IS_DEFINED(BOOST_ASIO_DISABLE_THREAD_KEYWORD_EXTENSION))              \
+    setting(asio_threads, AZKV_IS_DEFINED(BOOST_ASIO_HAS_THREADS))                                           \
+    setting(asio_ts_executor_as_default, AZKV_IS_DEFINED(BOOST_ASIO_USE_TS_EXECUTOR_AS_DEFAULT))             \
+    setting(asio_typeid, !AZKV_IS_DEFINED(BOOST_ASIO_NO_TYPEID))                                             \
+    setting(boost_version, BOOST_VERSION)                                                                    \
+    setting(libstdcxx_debug_mode, AZKV_IS_DEFINED(_GLIBCXX_DEBUG))
+// clang-format on
+
+#ifdef BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE
+#define AZKV_ASIO_CACHE_SIZE BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE
+#else
+#define AZKV_ASIO_CACHE_SIZE 2 // which Asio defines it as, in a header that may not be included yet
+#endif
+
+// A macro is defined if it expands to anything but its name.
+#define AZKV_IS_DEFINED(macro) (__builtin_strcmp(#macro, AZKV_TEXT(macro)) != 0)
+#define AZKV_TEXT(...) #__VA_ARGS__
+
+namespace azkv::library_compiled_with {
+
+#define AZKV_DECLARE(name, value)                                                                            \
+    template <int>                                                                                           \
+    AZKV_DECL void name();
+AZKV_ABI(AZKV_DECLARE)
+#undef AZKV_DECLARE
+
+// Never called: it is there for what it refers to.
+[[gnu::used, gnu::retain]] static void refer() {
+#define AZKV_REFER(name, value) name<(value)>();
+    AZKV_ABI(AZKV_REFER)
+#undef AZKV_REFER
+}
+
+} // namespace azkv::library_compiled_with

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <azkv/config.hpp>
+
 #include <string>
 #include <utility>
 #include <vector>

@@ -399,9 +399,13 @@ public:
 
     bool on_double(double, json::string_view s, error_code& ec) {
         text_.append(s.data(), s.size());
-        const double d = exact_double(text_);
+        const auto d = finite_double(text_);
         text_.clear();
-        return add(d, ec);
+        if (!d) { // the service writes the infinities as words
+            ec = json::error::not_exact;
+            return false;
+        }
+        return add(*d, ec);
     }
 
     bool on_bool(bool b, error_code& ec) { return add(b, ec); }

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace azkv::codec {
@@ -34,8 +35,7 @@ constexpr std::string_view stand_in_exponent = "e9999999";
 
 std::optional<double> number(std::string_view text) {
     if (text.find_first_of(".eE") == text.npos) return std::nullopt; // an integer of more than 64 bits
-    const double d = exact_double(text);
-    return std::isfinite(d) ? std::optional(d) : std::nullopt;
+    return finite_double(text);
 }
 
 std::optional<double> word_or_number(std::string_view text) {
@@ -214,6 +214,19 @@ double exact_double(std::string_view text) {
         if (written.starts_with('-')) exponent = -exponent;
         d = point - digit + exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
         if (text.starts_with('-')) d = -d;
+    }
+    return d;
+}
+
+std::optional<double> finite_double(std::string_view text) {
+    const double d = exact_double(text);
+    if (!std::isfinite(d)) return std::nullopt;
+    if (d == 0) { // any other has no such exponent, or a mantissa as long
+        std::string_view exponent = text.substr(std::min(text.find_first_of("eE") + 1, text.size()));
+        if (exponent.starts_with('-') || exponent.starts_with('+')) exponent.remove_prefix(1);
+        int e = 0;
+        const auto result = std::from_chars(exponent.data(), exponent.data() + exponent.size(), e);
+        if (result.ec == std::errc::result_out_of_range || e > 999'999'999) return std::nullopt;
     }
     return d;
 }

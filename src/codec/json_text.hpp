@@ -24,6 +24,10 @@ enum class nonfinite {
 /// off by some units in the last place for a tenth of all doubles, as of Boost 1.81.)
 double exact_double(std::string_view text);
 
+/// The same, if that is finite. Nullopt if the number is beyond the range of doubles, or if its exponent has
+/// more than nine digits: of those Boost.JSON refuses some, which ones depends on its version.
+std::optional<double> finite_double(std::string_view text);
+
 /// Bounds what an answer becomes in memory, where two bytes can become a hundred. The service's own limits
 /// are far below, with an entity of at most 2 MB.
 class value_quota {

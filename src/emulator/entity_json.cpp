@@ -162,8 +162,8 @@ std::optional<edm_value> read_int32(const scalar& s) {
 
 std::optional<edm_value> read_double(const scalar& s) {
     if (s.what == scalar::kind::number) {
-        const double d = codec::exact_double(s.text);
-        return std::isfinite(d) ? std::optional<edm_value>(d) : std::nullopt;
+        const auto d = codec::finite_double(s.text);
+        return d ? std::optional<edm_value>(*d) : std::nullopt;
     }
     if (s.what != scalar::kind::text) return std::nullopt;
     constexpr double infinity = std::numeric_limits<double>::infinity();

@@ -273,7 +273,7 @@ private:
 
 boost::asio::awaitable<void> get_again_and_again(State& state, store db) {
     for (auto _ : state) {
-        const auto found = co_await db.get("key");
+        auto found = co_await db.get("key");
         DoNotOptimize(found);
     }
 }

@@ -109,6 +109,17 @@ TEST_CASE("numbers that nothing holds are no JSON here: rounding them would lose
     CHECK_FALSE(parse_json("[1e400]"));
     CHECK(parse_json("[-9223372036854775808]"));
     CHECK(parse_json("[1e-400]"));
+    CHECK(parse_json("[0e400]"));
+    CHECK(parse_json("[1e-999999999]"));
+    CHECK(parse_json("[0E+0999999999]"));
+    for (const char* text :
+         {"1e1000000000", "1e2147483647", "1e2147483648", "-1e99999999999", "1e-1000000000",
+          "0.01e-2147483647", "-1e-99999999999", "0e99999999999", "0.0E+99999999999", "0e-99999999999"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_json(text));
+        CHECK_FALSE(parse_member('[' + std::string(text) + ",NaN]"));
+        CHECK_FALSE(finite_double(text));
+    }
 }
 
 TEST_CASE("NaN and the infinities stand as words in a member's text") {
