@@ -15,6 +15,8 @@ public:
 
     std::string_view query() const override { return token_; }
 
+    std::optional<std::chrono::sys_seconds> expiry() const override;
+
     void append_headers(std::string&, const signing_input&,
                         std::chrono::system_clock::time_point) const override {}
 
