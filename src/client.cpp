@@ -1,5 +1,6 @@
 #include "client.hpp"
 
+#include "absence.hpp"
 #include "async/cancellation.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/call_state.hpp"
@@ -153,6 +154,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
     policy.first = options.first_backoff();
     policy.longest = options.longest_backoff();
     policy.secondary = r.method == "GET" && !r.continues && account_->secondary;
+    policy.success = r.success;
     if (!r.content_type.empty()) policy.judge = &protocol::retry_policy::write_rule; // not an erasure
     protocol::call_state state(policy, deadline, op.seed(), account_->budget.get());
     const bool maybe_applied = a.maybe_applied;
@@ -193,8 +195,9 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                 bearer->distrust(token);
             }
             if (!x.error && r.batch_size > 0) unwrap(op, r, x, state, began);
+            a.succeeded = !x.error && r.success.contains(a.response.status);
             protocol::clocks now; // which a success is not judged by
-            if (x.error || !a.response.ok()) now = protocol::clocks::now();
+            if (!a.succeeded) now = protocol::clocks::now();
             action next;
             if (x.error) {
                 next = state.on_error(x.error, x.maybe_applied, now);
@@ -207,7 +210,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
                     state.reason());
             if (next == action::done) {
-                a.tries = a.response.ok() ? std::string() : tries(state);
+                a.tries = a.succeeded ? std::string() : tries(state);
                 a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
                 if (answered && a.response.status != 401) bearer->remember(*answered);
                 co_return;
@@ -230,8 +233,9 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
 asio::awaitable<void> client::write(operation& op, const protocol::request& r, std::string_view table,
                                     time_point deadline, answer& a) const {
     co_await call(op, r, deadline, a);
-    const bool no_table =
-        a.response.status == 404 && protocol::read_error(a.response).code == "TableNotFound";
+    // An upsert asks for nothing else that could be absent, whatever the code. (That of a table which is
+    // being deleted, with another status, has been waited for.)
+    const bool no_table = a.response.status == 404 && absence_in(a.response) != absence::none;
     if (!no_table) co_return;
     const protocol::request create = protocol::create_table(table);
     answer created;
@@ -239,8 +243,8 @@ asio::awaitable<void> client::write(operation& op, const protocol::request& r, s
     co_await call(op, create, deadline, created);
     // Someone else, or an attempt whose answer was lost, may have been faster.
     const bool exists =
-        created.response.status == 409 && protocol::read_error(created.response).code == "TableAlreadyExists";
-    if (!created.response.ok() && !exists) op.fail(created);
+        created.response.status == 409 && protocol::own_code(created.response) == "TableAlreadyExists";
+    if (!created.succeeded && !exists) op.fail(created);
     // An attempt that was given up for lost may come late, to the new table.
     co_await call(op, r, deadline, a);
 }

@@ -2,6 +2,7 @@
 
 #include "net/transport.hpp"
 #include "protocol/service_error.hpp"
+#include "refusal.hpp"
 #include "watch.hpp"
 
 #include <boost/asio/error.hpp>
@@ -39,8 +40,9 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
     const bool trouble = next_after && x.response.status != 401;
     const log_level level = trouble ? log_level::warning : log_level::debug;
     if (!is_watched(account_->options, level)) return;
-    const std::string code =
-        x.error || x.response.ok() ? std::string() : printable(protocol::read_error(x.response).code);
+    const std::string code = x.error || r.success.contains(x.response.status)
+                                 ? std::string()
+                                 : printable(protocol::read_error(x.response).code);
     const std::string request_id = printable(x.response.request_id);
     event e;
     begin(e, event_kind::attempt);
@@ -103,7 +105,8 @@ void operation::fail(const answer& a, const std::string* key) {
     subject about = about_;
     if (key) about.key = key;
     fail(about, code,
-         make_error_code(code).message() + " (HTTP " + std::to_string(r.status) + ')' + a.tries
+         make_error_code(code).message() + " (HTTP " + std::to_string(r.status) + ')'
+             + clock_trouble(r, account_->authorizer.get(), std::chrono::system_clock::now()) + a.tries
              + (a.maybe_applied ? maybe_applied_text : ""),
          std::move(details));
 }

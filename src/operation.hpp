@@ -34,6 +34,7 @@ public:
     answer() {}
 
     protocol::response response;
+    bool succeeded = false; // by the status that its request names
     /// An earlier attempt of the same call may have been applied without being seen to be.
     bool maybe_applied_before = false;
     /// Should the response tell of a failure: the request may have been applied all the same.

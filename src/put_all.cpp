@@ -192,7 +192,7 @@ private:
             answer a;
             co_await self->origin_->client->write(self->op_, t.request, self->table_,
                                                   self->op_.next_deadline(), a);
-            if (a.response.status != 202) self->fail(t, a);
+            if (!a.succeeded) self->fail(t, a);
             self->note(t, batched::outcome::written);
         } catch (const error& e) {
             self->note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);

@@ -1,6 +1,7 @@
 #include "query.hpp"
 
 #include "async/event.hpp"
+#include "async/only_terminal.hpp"
 #include "page_query.hpp"
 
 #include <azkv/error.hpp>
@@ -22,7 +23,8 @@ namespace azkv {
 
 namespace {
 
-/// A query under way. One thread at a time uses it: the caller's, or the one that reads ahead.
+/// A query under way. One thread at a time uses it: the caller's, or the one that reads ahead. A page that
+/// could not be had may be asked for again.
 class reading {
 public:
     reading(std::shared_ptr<const traced_client> c, std::string filter, std::string collection,
@@ -90,8 +92,11 @@ public:
         }
     }
 
-    /// Waits for it.
+    /// Waits for it. When the wait is cancelled, the page is still to be taken.
     asio::awaitable<std::vector<entry>> take() { return take(fetch_); }
+
+    /// Whether its page, or its failure, was taken.
+    bool is_taken() const { return fetch_->taken; }
 
 private:
     class fetch {
@@ -104,6 +109,7 @@ private:
         const asio::any_io_executor strand;
         const std::shared_ptr<async::event> ended;
         asio::cancellation_signal cancellation; // on the strand
+        bool taken = false;                     // the consumer's
         std::atomic<bool> over = false;         // there is nothing left to be cancelled
         std::exception_ptr failure;             // on the strand until it has ended, as is the next
         std::vector<entry> page;
@@ -113,8 +119,9 @@ private:
         // The store may have been closed since the fetch began: what is there already is not given out.
         const operation& op = f->of->op();
         const async::gate::pass pass(*op.account().gate);
+        if (pass) co_await f->ended->wait(operation::clock::time_point::max());
+        f->taken = true;
         if (!pass) f->of->refuse(f->over && !f->failure && f->of->more());
-        co_await f->ended->wait(operation::clock::time_point::max());
         if (f->failure) std::rethrow_exception(f->failure);
         co_return std::move(f->page);
     }
@@ -132,11 +139,20 @@ async_generator<entry> query(std::shared_ptr<const traced_client> c, asio::any_i
     std::optional<page_ahead> next;
     do {
         std::vector<entry> page;
-        if (next)
-            page = co_await next->take();
-        else
-            page = co_await reading::next_page(r);
-        next.reset();
+        std::exception_ptr failure;
+        try {
+            if (next)
+                page = co_await next->take();
+            else
+                page = co_await async::only_terminal(reading::next_page(r));
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (next && next->is_taken()) next.reset();
+        if (failure) {
+            co_yield std::move(failure); // the next call asks for this page again
+            continue;
+        }
         if (ahead && r->more()) next.emplace(r, executor);
         co_yield std::move(page);
     } while (next || r->more());

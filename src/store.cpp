@@ -1,4 +1,5 @@
 #include "absence.hpp"
+#include "async/only_terminal.hpp"
 #include "client.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
@@ -44,7 +45,7 @@ asio::awaitable<void> put(shared_client c, std::string key, value v, std::string
     });
     answer a;
     co_await c->client->write(op, r, table, deadline, a);
-    if (!a.response.ok()) op.fail(a);
+    if (!a.succeeded) op.fail(a);
     op.succeed();
 }
 
@@ -55,17 +56,22 @@ asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std:
     const auto deadline = op.deadline();
     const account& account = op.account();
     codec::columns columns = codec::columns::all;
+    std::string row;
     const protocol::request r = op.check([&] {
+        row = codec::escape_key(key, account.mode);
         const std::string list = codec::select_list(select, account.mode, false);
         if (!list.empty()) columns = codec::columns::selected;
         return protocol::get_entity(codec::table_name(collection, account.options.naming()),
-                                    account.partition, codec::escape_key(key, account.mode), list);
+                                    account.partition, row, list);
     });
     answer a;
     co_await c->client->call(op, r, deadline, a);
     std::optional<value> found;
-    if (a.response.status == 200)
-        found = op.check([&] { return codec::decode_entity(a.response.body, select, columns); });
+    if (a.succeeded)
+        found = op.check([&] {
+            const codec::expected_keys keys(account.partition, row);
+            return codec::decode_entity(a.response.body, keys, select, columns);
+        });
     else if (absence_in(a.response) == absence::none)
         op.fail(a);
     op.succeed();
@@ -84,10 +90,10 @@ asio::awaitable<bool> erase(shared_client c, std::string key, std::string collec
     answer a;
     co_await c->client->call(op, r, deadline, a);
     const absence absent = absence_in(a.response);
-    if (!a.response.ok() && absent == absence::none) op.fail(a);
+    if (!a.succeeded && absent == absence::none) op.fail(a);
     op.succeed();
-    // An attempt whose answer was lost may be the reason why the key is gone.
-    co_return a.response.ok() || (absent == absence::entity && a.maybe_applied_before);
+    // An attempt whose answer was lost, or left open what became of it, may be why the key is gone.
+    co_return a.succeeded || (absent == absence::entity && a.maybe_applied_before);
 }
 
 asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::string collection,
@@ -95,7 +101,7 @@ asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::stri
     operation op = c->begin({"get_all", collection, nullptr});
     const operation::turn turn(op);
     std::string filter = "PartitionKey eq " + protocol::string_literal(op.account().partition);
-    page_query q(op, std::move(filter), collection, std::move(select));
+    page_query q(op, std::move(filter), collection, std::move(select), op.account().partition);
     std::map<std::string, value> all;
     while (q.more()) {
         const protocol::request r = q.request();
@@ -199,25 +205,27 @@ store::executor_type store::get_executor() const {
 }
 
 asio::awaitable<void> store::put(std::string key, value v, std::string collection) {
-    return azkv::put(impl_->origin, std::move(key), std::move(v), std::move(collection));
+    return async::only_terminal(
+        azkv::put(impl_->origin, std::move(key), std::move(v), std::move(collection)));
 }
 
 asio::awaitable<void> store::put_all(std::vector<std::pair<std::string, value>> pairs, std::string collection,
                                      std::size_t batch_size, put_all_progress progress) {
-    return azkv::put_all(impl_->origin, std::move(pairs), std::move(collection), batch_size,
-                         std::move(progress));
+    return async::only_terminal(azkv::put_all(impl_->origin, std::move(pairs), std::move(collection),
+                                              batch_size, std::move(progress)));
 }
 
 asio::awaitable<std::optional<value>> store::get(std::string key, std::string collection, projection select) {
-    return azkv::get(impl_->origin, std::move(key), std::move(collection), std::move(select));
+    return async::only_terminal(
+        azkv::get(impl_->origin, std::move(key), std::move(collection), std::move(select)));
 }
 
 asio::awaitable<std::map<std::string, value>> store::get_all(std::string collection, projection select) {
-    return azkv::get_all(impl_->origin, std::move(collection), std::move(select));
+    return async::only_terminal(azkv::get_all(impl_->origin, std::move(collection), std::move(select)));
 }
 
 asio::awaitable<bool> store::erase(std::string key, std::string collection) {
-    return azkv::erase(impl_->origin, std::move(key), std::move(collection));
+    return async::only_terminal(azkv::erase(impl_->origin, std::move(key), std::move(collection)));
 }
 
 async_generator<entry> store::query(std::string filter, std::string collection, projection select) {
@@ -230,7 +238,7 @@ store store::with_traceparent(std::string_view traceparent, std::string_view tra
 }
 
 asio::awaitable<bool> store::close(std::chrono::milliseconds limit) {
-    return azkv::close(impl_->executor, impl_->origin->client, limit);
+    return async::only_terminal(azkv::close(impl_->executor, impl_->origin->client, limit));
 }
 
 } // namespace azkv

@@ -3,6 +3,11 @@
 #include <azkv/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <coroutine>
 #include <cstddef>
@@ -40,6 +45,9 @@ protected:
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
+    // The coroutine that ran it was destroyed.
+    [[noreturn]] static void abort() { throw boost::system::system_error(asio::error::operation_aborted); }
+
 private:
     std::exception_ptr error_;
 };
@@ -53,6 +61,7 @@ public:
 
     U await_resume() {
         this->rethrow_failure();
+        if (!result_) this->abort();
         return std::move(*result_);
     }
 
@@ -66,12 +75,19 @@ class pending_awaitable<void> final : public pending_operation {
 public:
     explicit pending_awaitable(asio::awaitable<void> op) : op_(std::move(op)) {}
 
-    asio::awaitable<void> run() override { return std::move(op_); }
+    asio::awaitable<void> run() override {
+        co_await std::move(op_);
+        finished_ = true;
+    }
 
-    void await_resume() { this->rethrow_failure(); }
+    void await_resume() {
+        this->rethrow_failure();
+        if (!finished_) this->abort();
+    }
 
 private:
     asio::awaitable<void> op_;
+    bool finished_ = false;
 };
 
 } // namespace detail
@@ -85,14 +101,19 @@ private:
 /// execution context, so an abandoned generator costs nothing and needs no clean-up. (But for what a body has
 /// begun elsewhere: `store_options::read_ahead`.)
 ///
-/// - Errors: what the body throws. Every further call throws it again, so that a failure is never taken for
-///   the end of the sequence.
-/// - Cancellation: terminal; ends the sequence as an error does.
+/// - Errors: what the body reports or throws. A failure is never taken for the end of the sequence. After one
+///   that the body reports, the next call asks for the same page again: a query of a store reports every
+///   failure to fetch a page. What the body throws ends it: every further call throws that again.
+/// - Cancellation: terminal; completes with `asio::error::operation_aborted`. No element is lost: the next
+/// call
+///   gives what the cancelled one would have given, so that `co_await (rows.next() || timer)` may stand in a
+///   loop.
 /// - Thread safety: one call at a time; a second one throws `azkv::error` (errc::invalid_argument).
 /// - Lifetimes: the generator may be moved at any time, and destroyed when no call is outstanding.
 ///
 /// A coroutine that returns `async_generator<T>` may `co_await` any `asio::awaitable<U>`, and `co_yield` a
-/// `T` or a whole `std::vector<T>`.
+/// `T`, a whole `std::vector<T>`, or a `std::exception_ptr`: a failure, which the call throws and after which
+/// the next call resumes the coroutine. When a call is cancelled, what the coroutine awaits throws.
 template <class T>
 class [[nodiscard]] async_generator {
 public:
@@ -170,7 +191,7 @@ private:
         promise_type& p = body.promise();
         p.page.clear();
         p.at = 0;
-        while (p.page.empty() && !body.done()) {
+        while (p.page.empty() && !p.failure && !body.done()) {
             body.resume();
             while (p.pending) {
                 detail::pending_operation* const op = std::exchange(p.pending, nullptr);
@@ -184,7 +205,15 @@ private:
                 body.resume();
             }
         }
-        if (p.failure) std::rethrow_exception(p.failure);
+        if (p.failure) {
+            if (body.done()) std::rethrow_exception(p.failure);
+            std::rethrow_exception(std::exchange(p.failure, nullptr));
+        }
+        // It may have come at the same time: then the page is for the next call.
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        constexpr auto terminal = asio::cancellation_type::terminal;
+        if ((state.cancelled() & terminal) == terminal && !p.page.empty())
+            throw boost::system::system_error(asio::error::operation_aborted);
     }
 
     handle body_;
@@ -202,6 +231,11 @@ public:
     void return_void() noexcept {}
 
     void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+    std::suspend_always yield_value(std::exception_ptr reported) noexcept {
+        failure = std::move(reported);
+        return {};
+    }
 
     std::suspend_always yield_value(T item) {
         page.push_back(std::move(item));
@@ -226,9 +260,9 @@ private:
 
     detail::pending_operation* pending = nullptr;
     page_type page;
-    std::size_t at = 0; // first unread element of `page`
-    std::exception_ptr failure;
-    bool taken = false; // a call is under way
+    std::size_t at = 0;         // first unread element of `page`
+    std::exception_ptr failure; // thrown by the call; kept if the body has ended with it
+    bool taken = false;         // a call is under way
 };
 
 } // namespace azkv

@@ -17,7 +17,8 @@
 namespace azkv {
 
 /// The rows of a blocking query: a C++20 input range of `entry`, read once. Each page is fetched when the
-/// iteration reaches it; `begin()` and `++` throw what `store::query` throws. It may outlive its store.
+/// iteration reaches it; `begin()` and `++` throw what `store::query` throws. After that the iterator is
+/// where it was, and another `++` asks for the same page again. It may outlive its store.
 class AZKV_DECL blocking_query {
 public:
     class iterator {

@@ -21,7 +21,7 @@ enum class errc {
     invalid_connection_string, ///< refused before anything was sent
     insecure_transport,        ///< credentials would have gone over plain HTTP to another machine
     too_large,                 ///< beyond a limit of the service; found here, or by the service (413)
-    rejected,                  ///< the service did not accept the request (400 and other 4xx)
+    rejected,                  ///< the service did not accept the request (400 and other 4xx, 501)
     unauthorized,              ///< 401: no, or unusable, credentials
     forbidden,                 ///< 403: wrong signature, expired, or not permitted
     not_found,                 ///< 404, where absence is no answer
@@ -29,7 +29,7 @@ enum class errc {
     precondition_failed,       ///< 412
     throttled,                 ///< 429, or 503 `ServerBusy`: still so after the retries
     server_error,              ///< 5xx: still so after the retries
-    bad_response,              ///< the answer was not understood
+    bad_response,              ///< the answer was not understood, or is not the service's to this request
     timed_out,                 ///< a deadline passed; see `error::outcome_unknown`
     type_mismatch,             ///< a value does not fit the type that was asked for
     credential_unavailable,    ///< a source of tokens is not set up here; a chain goes on to its next
@@ -106,8 +106,8 @@ public:
     const std::string& key() const noexcept { return details_->key; }
 
     /// Whether a write failed in such a way that it may have been applied all the same: the answer was lost,
-    /// or was one after which the service may have gone on (408, 5xx, also `ServerBusy`). False: it was
-    /// certainly not applied, or it was a read.
+    /// was one after which the service may have gone on (408, 5xx except 501, also `ServerBusy`), or was not
+    /// understood. False: it was certainly not applied, or it was a read.
     /// (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations)
     bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
 

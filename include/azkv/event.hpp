@@ -13,7 +13,7 @@ namespace azkv {
 
 enum class event_kind {
     attempt,   ///< one request was sent, and answered or lost
-    operation, ///< an operation has ended: its caller has the result, or the error
+    operation, ///< an operation has ended, or a page of a query could not be had: its caller has the result
 };
 
 /// What a store tells of its work: after each attempt to send a request, and after each operation, but for a

@@ -73,8 +73,8 @@ public:
     int max_attempts() const noexcept { return max_attempts_; }
 
     /// The pause before the first retry, doubled for each further one up to `longest`, each with jitter.
-    /// A pause that the service asks for is used instead, with up to a tenth of it added, so that not all
-    /// come back at the same moment. Default: 100 ms and 10 s.
+    /// A longer pause that the service asks for is used instead, with up to a tenth of it added, so that not
+    /// all come back at the same moment. Default: 100 ms and 10 s.
     store_options& backoff(milliseconds first, milliseconds longest);
 
     milliseconds first_backoff() const noexcept { return first_backoff_; }
@@ -111,9 +111,9 @@ public:
     /// Errors: those of the page come with the call that asks for it, not before; so does errc::closed if the
     /// store was closed meanwhile. The time of the page, its `timeout`, runs while the caller works on the
     /// one before: a caller that keeps the store's executor from running for longer makes it fail.
-    /// Cancellation: of `next()`, ends the request too. Thread safety: one call at a time, as without it.
-    /// Lifetimes: the request of a generator that goes ends within milliseconds, and touches nothing of the
-    /// caller's but the observer and the logger.
+    /// Cancellation: of `next()`, leaves the request under way; the next call waits for it. Thread safety:
+    /// one call at a time, as without it. Lifetimes: the request of a generator that goes ends within
+    /// milliseconds, and touches nothing of the caller's but the observer and the logger.
     store_options& read_ahead(bool ahead);
 
     bool read_ahead() const noexcept { return read_ahead_; }

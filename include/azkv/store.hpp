@@ -52,9 +52,14 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   another, and keep it running (`asio::make_work_guard`). All else is done by the awaiting coroutine: one
 ///   that is busy takes its answer late, and may then miss its deadline.
 /// - Errors: `azkv::error`. Arguments that the service could not store are refused before anything is sent.
-/// - Cancellation: terminal, through Asio's cancellation slots. It completes within milliseconds with
-///   `asio::error::operation_aborted` and closes the connection in use. A write that was under way may or
-///   may not have been applied.
+///   Only the service's own answer to what was asked for is believed: any other, such as a proxy's page or
+///   the entity of another key, is errc::bad_response, and leaves open what became of a write.
+/// - Cancellation: terminal, through Asio's cancellation slots. The operation completes within milliseconds
+///   with `asio::error::operation_aborted` and closes the connection in use. A write that was under way may
+///   or may not have been applied. Partial and total cancellation are ignored, also in a coroutine that
+///   enabled them. As everywhere in Asio, a signal must be emitted, and `||` and `&&` of
+///   `asio::experimental::awaitable_operators` be used, where the coroutine runs and nothing else does: on
+///   its strand, or on a context that one thread runs.
 /// - Retries: 408, 429, 500, 502, 503, 504 and lost connections, as the options say, also when the service
 ///   hides them in its answer to a transaction; a write to a table that is being deleted, until it is gone.
 ///   All operations may be repeated without harm. A write that was given up for lost may reach the service
@@ -146,15 +151,17 @@ public:
     asio::awaitable<std::map<std::string, value>> get_all(std::string collection = default_collection,
                                                           projection select = {});
 
-    /// Removes `key`. Whether it was there. Absent table: false. When the answer to an attempt was lost and
-    /// the next one finds no such key, the result is true, although the key may never have been there: the
-    /// two cannot be told apart.
+    /// Removes `key`. Whether it was there. Absent table: false. When the answer to an attempt was lost, or
+    /// was 408 or 5xx except 501, and the next attempt finds no such key, the result is true, although the
+    /// key may never have been there: the two cannot be told apart.
     asio::awaitable<bool> erase(std::string key, std::string collection = default_collection);
 
     /// The rows that match `filter`, an OData expression passed to the service as it is, over the whole
     /// table: add `PartitionKey eq '...'` to stay in one partition. An empty filter matches every row. Pages
     /// are fetched as they are asked for, or one page before (`store_options::read_ahead`); nothing is sent
-    /// before the first `next()`. Absent table: empty.
+    /// before the first `next()`. Absent table: empty; a table that goes away between two pages is
+    /// errc::not_found or errc::conflict. After an error or a cancellation the next call asks for the same
+    /// page again.
     /// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
     async_generator<entry> query(std::string filter, std::string collection = default_collection,
                                  projection select = {});

@@ -20,8 +20,8 @@
 
 namespace azkv::async {
 
-/// Something that one coroutine waits for, and that happens once. Its timer runs on `executor`, whatever the
-/// executors of the two sides are; a mutex stands for a strand, since many may wait at once.
+/// Something that one coroutine at a time waits for, and that happens once. Its timer runs on `executor`,
+/// whatever the executors of the two sides are; a mutex stands for a strand, since many may wait at once.
 class event : public std::enable_shared_from_this<event> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -50,7 +50,8 @@ public:
         co_await start(deadline, ignored);
         if (slot.is_connected()) slot.clear();
         const std::lock_guard lock(mutex_);
-        if (!set_ && cancelled_) throw boost::system::system_error(asio::error::operation_aborted);
+        const bool cancelled = std::exchange(cancelled_, false); // it may be waited for again
+        if (!set_ && cancelled) throw boost::system::system_error(asio::error::operation_aborted);
         co_return set_;
     }
 

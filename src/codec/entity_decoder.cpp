@@ -207,8 +207,8 @@ private:
 class entity_builder {
 public:
     /// `with_columns`: entries are to be made, which tell what else the service keeps of a row.
-    entity_builder(const projection& select, columns which, bool with_columns)
-        : wanted_(select, which), with_columns_(with_columns) {}
+    entity_builder(const expected_keys& keys, const projection& select, columns which, bool with_columns)
+        : keys_(keys), wanted_(select, which), with_columns_(with_columns) {}
 
     void add(std::string_view name, std::string_view text) {
         count();
@@ -217,10 +217,9 @@ public:
             name.remove_suffix(annotation.size());
             types_.emplace_back(name, text);
         } else if (std::string* const column = column_of(name)) {
-            if (!with_columns_) return;
-            column->assign(text);
-            has_partition_key_ = has_partition_key_ || column == &partition_key_;
-            has_key_ = has_key_ || column == &key_;
+            if (column == &partition_key_) check_key(text, keys_.partition, has_partition_key_);
+            if (column == &key_) check_key(text, keys_.row, has_key_);
+            if (with_columns_) column->assign(text);
         } else if (add_property(name, json::string_view(text)) && may_be_json(text)) {
             json_texts_.push_back(value_.size() - 1);
         }
@@ -240,12 +239,10 @@ public:
 
     entry release_entry() {
         finish();
-        if (!has_partition_key_ || !has_key_) refuse("an entity without its keys");
         expected_ = value_.size();
         entry e(unescape_key(partition_key_), unescape_key(key_), std::move(value_), std::move(etag_),
                 std::move(timestamp_), types_.empty() ? edm_types() : std::move(types_));
         for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_}) column->clear();
-        has_partition_key_ = has_key_ = false;
         types_.clear();
         return e;
     }
@@ -273,7 +270,14 @@ private:
         return nullptr;
     }
 
+    static void check_key(std::string_view got, const std::optional<std::string_view>& expected, bool& has) {
+        if (expected && got != *expected) refuse("the answer is for another key");
+        has = true;
+    }
+
     void finish() {
+        if (!has_partition_key_ || !has_key_) refuse("the answer has an entity without its keys");
+        has_partition_key_ = has_key_ = false;
         // Of the types those stay that the value does not tell.
         std::erase_if(types_, [&](const auto& t) {
             json::value* const v = value_.if_contains(t.first);
@@ -298,6 +302,7 @@ private:
         }
     }
 
+    const expected_keys keys_;
     wanted wanted_;
     bool with_columns_;
     value value_;                         // under the stored names
@@ -321,8 +326,9 @@ public:
     static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
 
-    entity_handler(std::size_t entity_level, const projection& select, columns which)
-        : builder(select, which, entity_level == 3), entity_level_(entity_level),
+    entity_handler(std::size_t entity_level, const expected_keys& keys, const projection& select,
+                   columns which)
+        : builder(keys, select, which, entity_level == 3), entity_level_(entity_level),
           among_entities_(entity_level == 1) {}
 
     bool found = false; // the place where entities stand
@@ -443,9 +449,9 @@ private:
 
 // Parses `text`, and calls `use` with the handler that saw all of it. False if it is not what was expected.
 template <class Use>
-bool try_parse(std::string_view text, std::size_t entity_level, const projection& select, columns which,
-               Use use) {
-    json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, select, which);
+bool try_parse(std::string_view text, std::size_t entity_level, const expected_keys& keys,
+               const projection& select, columns which, Use use) {
+    json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, keys, select, which);
     // A page has a thousand rows at most, but for large pages of Cosmos DB.
     if (entity_level == 3) parser.handler().entries.reserve(std::min<std::size_t>(1000, text.size() / 128));
     error_code ec;
@@ -456,25 +462,27 @@ bool try_parse(std::string_view text, std::size_t entity_level, const projection
 }
 
 template <class Use>
-void parse(std::string_view text, std::size_t entity_level, const projection& select, columns which,
-           Use use) {
-    if (try_parse(text, entity_level, select, which, use)) return;
+void parse(std::string_view text, std::size_t entity_level, const expected_keys& keys,
+           const projection& select, columns which, Use use) {
+    if (try_parse(text, entity_level, keys, select, which, use)) return;
     // One text cut within an emoji, as JavaScript does, must not make a whole page unreadable.
-    if (try_parse(without_lone_surrogates(text), entity_level, select, which, use)) return;
+    if (try_parse(without_lone_surrogates(text), entity_level, keys, select, which, use)) return;
     throw error(errc::bad_response, "the answer is not the JSON of an entity");
 }
 
 } // namespace
 
-value decode_entity(std::string_view text, const projection& select, columns which) {
+value decode_entity(std::string_view text, const expected_keys& keys, const projection& select,
+                    columns which) {
     value v;
-    parse(text, 1, select, which, [&](entity_handler& h) { v = h.builder.release_value(); });
+    parse(text, 1, keys, select, which, [&](entity_handler& h) { v = h.builder.release_value(); });
     return v;
 }
 
-std::vector<entry> decode_page(std::string_view text, const projection& select, columns which) {
+std::vector<entry> decode_page(std::string_view text, const expected_keys& keys, const projection& select,
+                               columns which) {
     std::vector<entry> page;
-    parse(text, 3, select, which, [&](entity_handler& h) { page = std::move(h.entries); });
+    parse(text, 3, keys, select, which, [&](entity_handler& h) { page = std::move(h.entries); });
     return page;
 }
 

@@ -236,13 +236,14 @@ std::size_t length_in_url(std::string_view list) {
 
 } // namespace
 
-std::string select_list(const projection& p, service_mode mode, bool with_keys) {
+std::string select_list(const projection& p, service_mode mode, bool for_entries) {
     // No more columns than a row can have, in a URL that servers and proxies take. What asks for more gets
     // all.
     constexpr std::size_t max_columns = max_properties;
     constexpr std::size_t max_length = 6000;
     std::size_t columns = 0;
-    std::string list = with_keys && !p.empty() ? "PartitionKey,RowKey,Timestamp" : "";
+    std::string list;
+    if (!p.empty()) list = for_entries ? "PartitionKey,RowKey,Timestamp" : "PartitionKey,RowKey";
     const auto add = [&](std::string_view name) {
         ++columns;
         if (!list.empty()) list.push_back(',');

@@ -127,7 +127,7 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
             t.base_path = "/" + std::string(account) + std::string(t.secondary ? secondary_suffix : "");
             take(path, "/");
         } else if (!take_account(host, ".")) {
-            throw resource_not_found();
+            throw invalid_uri(); // another account, or none
         }
     }
     if (path.find('/') != path.npos) throw invalid_uri();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ public:
 
     /// To be appended to the query of every request; empty if nothing is.
     virtual std::string_view query() const { return {}; }
+
+    /// When it ceases to be one, as far as it tells itself.
+    virtual std::optional<std::chrono::sys_seconds> expiry() const { return std::nullopt; }
 
     /// Appends the headers that depend on the request and on the time, each with its line end.
     virtual void append_headers(std::string& head, const signing_input& request,

@@ -7,6 +7,8 @@
 #include <boost/url/parse_query.hpp>
 #include <openssl/crypto.h>
 
+#include <cstdio>
+
 namespace azkv::identity {
 
 shared_access_signature::shared_access_signature(std::string_view token) : token_(token) {
@@ -22,6 +24,24 @@ shared_access_signature::shared_access_signature(std::string_view token) : token
 
 shared_access_signature::~shared_access_signature() {
     OPENSSL_cleanse(token_.data(), token_.size());
+}
+
+// `se`: 2026-01-02, 2026-01-02T03:04Z or 2026-01-02T03:04:05Z
+// (https://learn.microsoft.com/rest/api/storageservices/formatting-datetime-values)
+std::optional<std::chrono::sys_seconds> shared_access_signature::expiry() const {
+    using namespace std::chrono;
+    const auto parameters = boost::urls::parse_query(token_);
+    if (!parameters) return std::nullopt;
+    const auto se = parameters->find("se");
+    if (se == parameters->end()) return std::nullopt;
+    const std::string text = (*se).value.decode();
+    int y = 0, m = 0, d = 0, hour = 0, minute = 0, second = 0;
+    const int read =
+        std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &y, &m, &d, &hour, &minute, &second);
+    const year_month_day date = year(y) / m / d;
+    const bool whole = read == 3 || (read > 4 && text.ends_with('Z'));
+    if (!whole || !date.ok()) return std::nullopt;
+    return sys_days(date) + hours(hour) + minutes(minute) + seconds(second);
 }
 
 } // namespace azkv::identity

@@ -19,6 +19,8 @@ public:
         return std::make_shared<shared_access_signature>(*this);
     }
 
+    std::optional<std::chrono::sys_seconds> expiry() const override;
+
     void append_headers(std::string&, const signing_input&,
                         std::chrono::system_clock::time_point) const override {}
 

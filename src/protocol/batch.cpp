@@ -27,7 +27,7 @@ constexpr std::string_view operation_headers = " HTTP/1.1\r\n"
 /// The answer to an operation, in a multipart answer.
 class part {
 public:
-    bool ok() const { return status >= 200 && status < 300; }
+    bool ok() const { return status == 204; } // upserts are all that is sent
 
     response unwrap() const {
         response r;
@@ -70,20 +70,23 @@ std::optional<part> take_part(std::string_view& text) {
     return std::nullopt;
 }
 
-// The failing operation stands before the first colon of the message. The service leaves it out for the first
-// one; but what is nobody's fault, such as throttling, has none.
-std::optional<std::size_t> failed_operation(const response& part, std::size_t operations) {
-    const std::string message = read_error(part).message;
+// The number before the first colon of the service's message: the index of the failing operation.
+std::optional<std::size_t> index_in_message(const response& r) {
+    const std::string message = read_error(r).message;
     const auto digits = std::string_view(message).substr(0, message.find(':'));
     const char* const end = digits.data() + digits.size();
     std::size_t index = 0;
     const auto result = std::from_chars(digits.data(), end, index);
-    const bool given = result.ec == std::errc{} && result.ptr == end;
-    const bool somebodys_fault =
-        part.status >= 400 && part.status < 500 && part.status != 408 && part.status != 429;
-    if (!given && !somebodys_fault) return std::nullopt;
-    if (!given) return 0;
-    return index < operations ? std::optional(index) : std::nullopt;
+    return result.ec == std::errc{} && result.ptr == end ? std::optional(index) : std::nullopt;
+}
+
+// `in_part`: the failure of one operation, not that of the whole batch. Then the service leaves the index out
+// for the first operation; but a failure that no operation causes, such as throttling, has none.
+std::optional<std::size_t> failed_operation(const response& r, std::size_t operations, bool in_part) {
+    const std::optional<std::size_t> index = index_in_message(r);
+    if (index) return *index < operations ? index : std::nullopt;
+    const bool caused = r.status >= 400 && r.status < 500 && r.status != 408 && r.status != 429;
+    return in_part && caused ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 } // namespace
@@ -118,6 +121,7 @@ request batch_builder::release() {
     r.method = "POST";
     r.path = "/$batch";
     r.content_type = "multipart/mixed; boundary=batch_" + id_;
+    r.success = success_statuses(202);
     r.changes_entities = true;
     r.batch_size = operations_;
     body_.append("--changeset_").append(id_).append("--\r\n--batch_").append(id_).append("--\r\n");
@@ -126,7 +130,10 @@ request batch_builder::release() {
 }
 
 response unwrap_batch(response r, std::size_t operations) {
-    if (r.status != 202) return r; // the envelope itself was refused
+    if (r.status != 202) { // not looked into: refused as a whole
+        r.failed_operation = failed_operation(r, operations, false);
+        return r;
+    }
     std::string_view rest = r.body;
     std::optional<part> first;
     std::size_t parts = 0, succeeded = 0;
@@ -138,13 +145,16 @@ response unwrap_batch(response r, std::size_t operations) {
         succeeded += p->ok();
     }
     if (succeeded == parts && parts == operations) return r;
-    if (parts != 1 || succeeded != 0)
-        throw error(errc::bad_response, "the answer to a batch of " + std::to_string(operations)
-                                            + " operations tells of "
-                                            + (parts > operations ? "more" : std::to_string(parts)));
+    const bool one_failed = parts == 1 && first->status >= 400 && first->status < 600;
+    if (!one_failed)
+        throw error(errc::bad_response, "of the answer to a batch of " + std::to_string(operations)
+                                            + " operations " + std::to_string(parts)
+                                            + (parts > operations ? " or more" : "") + " parts, and "
+                                            + std::to_string(succeeded) + " successes, are understood");
     response failure = first->unwrap();
-    failure.failed_operation = failed_operation(failure, operations);
+    failure.failed_operation = failed_operation(failure, operations, true);
     if (failure.request_id.empty()) failure.request_id = std::move(r.request_id);
+    if (failure.date.empty()) failure.date = std::move(r.date);
     return failure;
 }
 

@@ -25,15 +25,25 @@ std::optional<long long> whole_number(const std::string& text) {
     return std::min<long long>(n, longest_hint.count());
 }
 
-// How long the service asks to be left alone.
+// How long the service asks to be left alone. A date of its clock is compared with that clock.
 std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
     if (const auto ms = whole_number(r.retry_after_ms)) return milliseconds(*ms);
     if (const auto s = whole_number(r.retry_after)) return std::chrono::seconds(*s);
     if (r.retry_after.empty()) return std::nullopt;
     const auto at = parse_http_date(r.retry_after);
     if (!at) return std::nullopt;
-    const auto pause = *at - std::chrono::floor<std::chrono::seconds>(now.wall);
+    const auto answered = parse_http_date(r.date);
+    const auto pause = *at - answered.value_or(std::chrono::floor<std::chrono::seconds>(now.wall));
     return std::clamp<std::chrono::seconds>(pause, std::chrono::seconds(0), longest_hint);
+}
+
+// Whether what was asked for may have been done. Requests that were refused were not carried out. Those that
+// the service, or somebody on the way to it, failed at may have been all the same, and so may those whose
+// success the caller does not understand.
+// https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
+bool may_be_applied(unsigned status) {
+    const bool failed_at = status == 408 || (status >= 500 && status != 501);
+    return status < 400 || failed_at;
 }
 
 } // namespace
@@ -51,7 +61,7 @@ std::optional<retry> retry_policy::common_rule(const response& r, const retry_po
 }
 
 std::optional<retry> retry_policy::write_rule(const response& r, const retry_policy& p) {
-    if (r.status != 409 || read_error(r).code != "TableBeingDeleted") return common_rule(r, p);
+    if (r.status != 409 || own_code(r) != "TableBeingDeleted") return common_rule(r, p);
     // https://learn.microsoft.com/rest/api/storageservices/delete-table
     retry slow(std::chrono::seconds(1), "the table is being deleted");
     slow.until_deadline = true;
@@ -59,15 +69,13 @@ std::optional<retry> retry_policy::write_rule(const response& r, const retry_pol
 }
 
 call_state::action call_state::on_response(const response& r, bool maybe_applied, const clocks& now) {
-    // Requests that were refused were not carried out. Those that the service, or somebody on the way to it,
-    // failed at may have been all the same, and so may those whose success the caller does not understand:
-    // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
-    remember(maybe_applied || r.status >= 500 || r.status == 408 || r.ok());
+    remember(maybe_applied || may_be_applied(r.status));
     const auto why = policy_.judge(r, policy_);
     if (!why) {
         // What the secondary has not got, or does not allow, the primary may.
         // And a listing goes on where it began.
-        if (at_secondary_ && (!r.ok() || r.next_partition_key || r.next_row_key)) return back_to_primary();
+        const bool final = policy_.success.contains(r.status) && !r.next_partition_key && !r.next_row_key;
+        if (at_secondary_ && !final) return back_to_primary();
         reason_ = "";
         return action::done;
     }
@@ -102,9 +110,9 @@ call_state::action call_state::again(const retry& why, std::optional<millisecond
             std::uniform_int_distribution<milliseconds::rep>(least.count(), most.count())(random_));
     };
     const milliseconds own = by_chance(ceiling / 2, ceiling);
-    // No earlier than that, and not all at the same moment.
-    delay_ = hint ? *hint + by_chance(milliseconds(0), *hint / 10) : own;
-    if (why.until_deadline) delay_ = std::max(delay_, own);
+    // No earlier than the service asks for, not all at the same moment, and never at once.
+    delay_ = own;
+    if (hint) delay_ = std::max(own, *hint + by_chance(milliseconds(0), *hint / 10));
     if (delay_ >= deadline_ - now.steady) {
         reason_ = "no time is left for another attempt";
         return otherwise;

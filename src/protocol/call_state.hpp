@@ -33,6 +33,7 @@ public:
     std::chrono::milliseconds first{100};
     std::chrono::milliseconds longest{10'000};
     bool secondary = false; // every other attempt may go to the secondary endpoint
+    success_statuses success{200};
 
     /// Whether an answer is worth another attempt.
     using rule = std::optional<retry> (*)(const response&, const retry_policy&);

@@ -7,6 +7,25 @@
 
 namespace azkv::protocol {
 
+/// The statuses with which the service says that it did what was asked for. Every other one is a failure, or
+/// the answer of somebody else: a proxy, a portal, a cache.
+class success_statuses {
+public:
+    constexpr success_statuses() {}
+
+    constexpr explicit success_statuses(unsigned only) : one_(only), other_(only) {}
+
+    constexpr success_statuses(unsigned one, unsigned other) : one_(one), other_(other) {}
+
+    constexpr bool contains(unsigned status) const {
+        return status != 0 && (status == one_ || status == other_);
+    }
+
+private:
+    unsigned one_ = 0;
+    unsigned other_ = 0;
+};
+
 /// A request to the table service, without what changes from attempt to attempt (date, signature) and from
 /// account to account (host, base path).
 class request {
@@ -21,6 +40,7 @@ public:
     std::string_view if_match; // a literal; empty: none
     std::string_view prefer;   // a literal; empty: none
     std::string body;
+    success_statuses success;
     bool changes_entities = false;
     bool continues = false;     // a listing
     std::size_t batch_size = 0; // operations in a `$batch`; 0 for every other request
@@ -38,13 +58,12 @@ public:
     std::optional<std::string> next_row_key;
     std::string retry_after_ms;                  // either of the two headers in milliseconds
     std::string retry_after;                     // seconds, or a date
+    std::string date;                            // of what is, or may hide, a failure
     std::string challenge;                       // WWW-Authenticate; several are joined by commas
     std::optional<std::size_t> failed_operation; // of a batch: its index, if it is known
     std::string body;
 
-    bool ok() const { return status >= 200 && status < 300; }
-
-    /// Takes a header, if it is one of those above.
+    /// Takes a header, if it is one of those above. The status must be known.
     void keep_header(std::string_view name, std::string_view text);
 };
 

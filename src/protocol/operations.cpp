@@ -73,6 +73,7 @@ request create_table(std::string_view table) {
     r.prefer = "return-no-content";
     r.content_type = json_type;
     r.body = R"({"TableName":")" + std::string(table) + R"("})"; // letters and digits only
+    r.success = success_statuses(204, 201);                      // as preferred, and as not
     return r;
 }
 
@@ -81,12 +82,14 @@ request upsert_entity(std::string_view table, std::string_view partition_key, st
     request r = entity_request("put entity", "PUT", table, partition_key, row_key);
     r.content_type = json_type;
     r.body = std::move(body);
+    r.success = success_statuses(204);
     return r;
 }
 
 request get_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
                    std::string_view select) {
     request r = entity_request("get entity", "GET", table, partition_key, row_key);
+    r.success = success_statuses(200);
     if (!select.empty()) add_parameter(r.query, "$select", select);
     return r;
 }
@@ -94,6 +97,7 @@ request get_entity(std::string_view table, std::string_view partition_key, std::
 request delete_entity(std::string_view table, std::string_view partition_key, std::string_view row_key) {
     request r = entity_request("delete entity", "DELETE", table, partition_key, row_key);
     r.if_match = "*"; // the service insists on the header
+    r.success = success_statuses(204);
     return r;
 }
 
@@ -103,6 +107,7 @@ request query_entities(std::string_view table, std::string_view filter, std::str
     r.name = "query entities";
     r.method = "GET";
     r.path = '/' + std::string(table) + "()";
+    r.success = success_statuses(200);
     if (!filter.empty()) add_parameter(r.query, "$filter", filter);
     if (!select.empty()) add_parameter(r.query, "$select", select);
     r.continues = !from.empty();

@@ -1,9 +1,8 @@
 #include "protocol/service_error.hpp"
 
-#include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/replace.hpp>
-#include <boost/algorithm/string/trim.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -17,6 +16,14 @@ namespace {
 
 constexpr std::size_t max_error_body = 256 * 1024; // a longer one is not worth reading
 
+constexpr const char* blanks = " \t\r\n\v\f";
+
+std::string trimmed(std::string text) {
+    text.erase(text.find_last_not_of(blanks) + 1); // npos + 1 is 0
+    text.erase(0, text.find_first_not_of(blanks));
+    return text;
+}
+
 // {"odata.error":{"code":"..","message":{"lang":"..","value":".."}}}
 service_error from_json(std::string_view body) {
     service_error e;
@@ -28,6 +35,7 @@ service_error from_json(std::string_view body) {
     const json::object& details = outer->get_object();
     if (const auto* code = details.if_contains("code"); code && code->is_string())
         e.code = code->get_string();
+    e.own_words = true;
     if (const auto* message = details.if_contains("message"); message && message->is_object())
         if (const auto* text = message->get_object().if_contains("value"); text && text->is_string())
             e.message = text->get_string();
@@ -47,6 +55,7 @@ std::string xml_text(std::string_view text) {
 // Two elements are all that is wanted: a parser would build, and recurse into, whatever else the peer sends.
 service_error from_xml(std::string_view body) {
     service_error e;
+    bool at_root = true;
     for (auto at = body.find('<'); at != body.npos; at = body.find('<', at + 1)) {
         const auto end = body.find_first_of("<>", at + 1);
         if (end == body.npos) break;
@@ -54,9 +63,13 @@ service_error from_xml(std::string_view body) {
         std::string_view name = body.substr(at + 1, end - at - 1);
         name = name.substr(0, name.find_first_of(" \t\r\n/"));
         name.remove_prefix(name.find(':') + 1); // npos + 1 is 0
-        if (e.code.empty() && boost::algorithm::iequals(name, "code"))
+        if (at_root && !name.starts_with('?')) {
+            e.own_words = boost::urls::grammar::ci_is_equal(name, std::string_view("error"));
+            at_root = false;
+        }
+        if (e.code.empty() && boost::urls::grammar::ci_is_equal(name, std::string_view("code")))
             e.code = xml_text(body.substr(end + 1));
-        if (e.message.empty() && boost::algorithm::iequals(name, "message"))
+        if (e.message.empty() && boost::urls::grammar::ci_is_equal(name, std::string_view("message")))
             e.message = xml_text(body.substr(end + 1));
     }
     return e;
@@ -72,12 +85,19 @@ service_error read_error(const response& r) {
         if (body.starts_with('{')) e = from_json(body);
         if (body.starts_with('<')) e = from_xml(body);
     }
+    e.own_words = e.own_words && !e.code.empty();
     if (e.code.empty()) e.code = r.error_code;
-    boost::algorithm::trim(e.message);
+    e.message = trimmed(std::move(e.message));
     return e;
 }
 
+std::string own_code(const response& r) {
+    service_error e = read_error(r);
+    return e.own_words ? std::move(e.code) : std::string();
+}
+
 errc classify(const response& r, const service_error& e) {
+    if (r.status < 400) return errc::bad_response; // a success or a redirection that nobody asked for
     // https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
     if (e.code == "EntityTooLarge" || e.code == "PropertyValueTooLarge" || e.code == "TooManyProperties"
         || e.code == "RequestBodyTooLarge" || r.status == 413)
@@ -90,12 +110,11 @@ errc classify(const response& r, const service_error& e) {
     case 409: return errc::conflict;
     case 412: return errc::precondition_failed;
     case 429: return errc::throttled;
+    case 501: return errc::rejected; // for good: the service cannot do that
     case 503: return e.code == "ServerBusy" ? errc::throttled : errc::server_error;
     default: break;
     }
-    if (r.status >= 500 && r.status < 600) return errc::server_error;
-    if (r.status >= 400) return errc::rejected;
-    return errc::bad_response; // a success or a redirection that nobody asked for
+    return r.status >= 500 && r.status < 600 ? errc::server_error : errc::rejected;
 }
 
 } // namespace azkv::protocol

@@ -41,6 +41,12 @@ error refused(const value& v, service_mode mode = service_mode::storage) {
     return failure_of([&] { encode(v, mode); });
 }
 
+// An entity, which need not have keys of its own.
+value decoded_entity(std::string text, const projection& select = {}, columns which = columns::all) {
+    if (!contains(text, "\"RowKey\":")) text.insert(1, R"("PartitionKey":"p","RowKey":"k",)");
+    return decode_entity(text, {}, select, which);
+}
+
 value member(json::value v) {
     value o;
     o["m"] = std::move(v);
@@ -128,13 +134,13 @@ TEST_CASE("decoding gives back what was encoded, in any order of members") {
         --m;
         reversed[m->key()] = m->value();
     }
-    CHECK(decode_entity(encode(v)) == v);
-    CHECK(decode_entity(json::serialize(reversed)) == v);
+    CHECK(decoded_entity(encode(v)) == v);
+    CHECK(decoded_entity(json::serialize(reversed)) == v);
 }
 
 TEST_CASE("decoding what others wrote") {
     const value v =
-        decode_entity(R"({"odata.metadata":"m","odata.etag":"e","odata.type":"t","PartitionKey":"p",
+        decoded_entity(R"({"odata.metadata":"m","odata.etag":"e","odata.type":"t","PartitionKey":"p",
         "RowKey":"k","Timestamp":"2026-01-02T03:04:05Z","when@odata.type":"Edm.DateTime",
         "when":"2020-01-02T03:04:05.1234567Z","id@odata.type":"Edm.Guid","id":"0f8fad5b-d9cb-469f-a165-70867728950e",
         "bytes@odata.type":"Edm.Binary","bytes":"AAH/","five":5,"old@odata.type":"Edm.Double","old":5,
@@ -175,7 +181,7 @@ TEST_CASE("decoding a page") {
 
 TEST_CASE("what is no entity or page is refused") {
     for (const char* text : {"", "{", "[]", "1", "null", "{} x", "<html>", "{\"a\":}"}) {
-        CHECK(failure_of([&] { decode_entity(text); }).code() == errc::bad_response);
+        CHECK(failure_of([&] { decode_entity(text, {}); }).code() == errc::bad_response);
         CHECK(failure_of([&] { decode_page(text); }).code() == errc::bad_response);
     }
     CHECK(failure_of([] { decode_page(R"({"values":[]})"); }).code() == errc::bad_response);
@@ -186,6 +192,34 @@ TEST_CASE("what is no entity or page is refused") {
         CHECK(failure_of([&] { decode_page("{\"value\":[" + good + ',' + row + "]}"); }).code()
               == errc::bad_response);
     }
+}
+
+TEST_CASE("an entity is that of the keys that were asked for, or it is none") {
+    const expected_keys asked("p'1", "k");
+    CHECK(decode_entity(R"({"PartitionKey":"p'1","RowKey":"k","n":1})", asked) == parse(R"({"n": 1})"));
+    CHECK(decode_entity(R"({"n":1,"RowKey":"k","PartitionKey":"p\u00271"})", asked) == parse(R"({"n": 1})"));
+    const std::string n = R"("n":"not to be told")";
+    for (const std::string keys :
+         {R"()", R"("PartitionKey":"p'1",)", R"("RowKey":"k",)", R"("PartitionKey":"p'1","RowKey":"K",)",
+          R"("PartitionKey":"P'1","RowKey":"k",)", R"("PartitionKey":"k","RowKey":"p'1",)",
+          R"("PartitionKey":"p'1","RowKey":"",)", R"("PartitionKey":"p'1","RowKey":"k ",)",
+          R"("PartitionKey":"p'1","RowKey":null,)", R"("PartitionKey":"p'1","RowKey":1,)",
+          R"("PartitionKey":"p'1","RowKey":{"RowKey":"k"},)", R"("partitionKey":"p'1","rowkey":"k",)",
+          R"("PartitionKey":"p'1","RowKey":"k","RowKey":"other",)",
+          R"("PartitionKey":"p'1","RowKey":"other","RowKey":"k",)",
+          R"("value":[{"PartitionKey":"p'1","RowKey":"k"}],)"}) {
+        CAPTURE(keys);
+        const error e = failure_of([&] { decode_entity('{' + keys + n + '}', asked); });
+        CHECK(e.code() == errc::bad_response);
+        CHECK(contains(e.what(), "key"));
+        CHECK_FALSE(contains(e.what(), "not to be told"));
+    }
+    const std::string page =
+        R"({"value":[{"PartitionKey":"p","RowKey":"1"},{"PartitionKey":"q","RowKey":"2"}]})";
+    CHECK(decode_page(page).size() == 2);
+    CHECK(std::string(failure_of([&] { decode_page(page, expected_keys("p")); }).what())
+          == "the answer is for another key");
+    CHECK(decode_page(R"({"value":[{"PartitionKey":"p","RowKey":"1"}]})", expected_keys("p")).size() == 1);
 }
 
 TEST_CASE("what an answer becomes in memory is bounded") {
@@ -211,8 +245,8 @@ TEST_CASE("what an answer becomes in memory is bounded") {
         for (int i = 1; i < values; ++i) text += ",0";
         return text + "]\"}";
     };
-    CHECK(decode_entity(entity(2048)).size() == 1023);
-    const error members = failure_of([&] { decode_entity(entity(2050)); });
+    CHECK(decoded_entity(entity(2048)).size() == 1023);
+    const error members = failure_of([&] { decoded_entity(entity(2050)); });
     CHECK(members.code() == errc::bad_response);
     CHECK(contains(members.what(), "more than 2048 members"));
     CHECK(decode_page(page(entity(4), 10'000)).size() == 10'000);
@@ -220,8 +254,9 @@ TEST_CASE("what an answer becomes in memory is bounded") {
     CHECK(rows.code() == errc::bad_response);
     CHECK(contains(rows.what(), "more than 10000 rows"));
 
-    CHECK(decode_entity(list(3'999'996)).at("a").as_array().size() == 3'999'996); // and 3 members, and a list
-    const error values = failure_of([&] { decode_entity(list(3'999'997)); });
+    CHECK(decoded_entity(list(3'999'996)).at("a").as_array().size()
+          == 3'999'996); // and 3 members, and a list
+    const error values = failure_of([&] { decoded_entity(list(3'999'997)); });
     CHECK(values.code() == errc::bad_response);
     CHECK(contains(values.what(), "more than 4000000 values"));
     CHECK(decode_page(page(list(396), 10'000)).size() == 10'000); // 400 for each row
@@ -235,12 +270,13 @@ TEST_CASE("select names the columns that the members and their parts are stored 
         return all;
     };
     CHECK(select_list(projection(), service_mode::storage, true) == "");
+    const std::string keys = "PartitionKey,RowKey,";
     CHECK(select_list(select("a", "my-name"), service_mode::storage, false)
-          == columns("a") + ',' + columns("my_x002D_name"));
+          == keys + columns("a") + ',' + columns("my_x002D_name"));
     CHECK(select_list(select("a"), service_mode::storage, true)
           == "PartitionKey,RowKey,Timestamp," + columns("a"));
-    CHECK(select_list(select("id"), service_mode::cosmos, false) == columns("_x0069_d"));
-    CHECK(select_list(select("a", "a"), service_mode::storage, false) == columns("a"));
+    CHECK(select_list(select("id"), service_mode::cosmos, false) == keys + columns("_x0069_d"));
+    CHECK(select_list(select("a", "a"), service_mode::storage, false) == keys + columns("a"));
     // What azkv escapes another program may have written as it is.
     CHECK(contains(select_list(select("ƒoo"), service_mode::storage, false), "_x0192_oo,ƒoo,"));
 
@@ -259,11 +295,11 @@ TEST_CASE("select names the columns that the members and their parts are stored 
 TEST_CASE("a projection keeps what it names, whatever comes") {
     const std::string entity =
         R"({"a":1,"b":2,"my_x002D_name":3,"t_part_1":"\"x","t_part_2":"y\"","n_part_1":"1","PartitionKey":"p","RowKey":"k"})";
-    CHECK(decode_entity(entity, select("a", "my-name")) == parse(R"({"a": 1, "my-name": 3})"));
-    CHECK(decode_entity(entity, select("t", "absent")) == parse(R"({"t": "xy"})"));
-    CHECK(decode_entity(entity, select("t_part_1")) == value());
-    CHECK(decode_entity(entity, select("n")) == parse(R"({"n": 1})"));
-    const auto rows = decode_page(R"({"value":[)" + entity + "]}", select("b"));
+    CHECK(decoded_entity(entity, select("a", "my-name")) == parse(R"({"a": 1, "my-name": 3})"));
+    CHECK(decoded_entity(entity, select("t", "absent")) == parse(R"({"t": "xy"})"));
+    CHECK(decoded_entity(entity, select("t_part_1")) == value());
+    CHECK(decoded_entity(entity, select("n")) == parse(R"({"n": 1})"));
+    const auto rows = decode_page(R"({"value":[)" + entity + "]}", {}, select("b"));
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].key() == "k");
     CHECK(rows[0].value() == parse(R"({"b": 2})"));
@@ -296,7 +332,7 @@ TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
             REQUIRE(utf16_length(first) <= 32'768);
             REQUIRE(utf16_length(first) > 32'768 - escape);
             REQUIRE((first.ends_with('x') || first.ends_with('y') || first.ends_with(as_json)));
-            REQUIRE(decode_entity(encode(member(text))) == member(text));
+            REQUIRE(decoded_entity(encode(member(text))) == member(text));
         }
     }
 
@@ -305,10 +341,10 @@ TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
     for (int i = 0; i < 10'000; ++i) many["k" + std::to_string(i)] = i;
     o = properties(member(many));
     CHECK(o.size() == 4);
-    CHECK(decode_entity(encode(member(many))) == member(many));
+    CHECK(decoded_entity(encode(member(many))) == member(many));
     CHECK(properties(member(json::value(std::uint64_t{1} << 63)))
           == parse(R"({"m_part_1": "9223372036854775808"})"));
-    CHECK(decode_entity(encode(member(json::value(std::uint64_t{1} << 63)))).at("m").as_uint64()
+    CHECK(decoded_entity(encode(member(json::value(std::uint64_t{1} << 63)))).at("m").as_uint64()
           == std::uint64_t{1} << 63);
 
     // Cosmos DB has no such limit.
@@ -318,7 +354,7 @@ TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
 }
 
 TEST_CASE("parts that others wrote are joined, or stay what they are") {
-    const auto decoded = [](const std::string& properties) { return decode_entity("{" + properties + "}"); };
+    const auto decoded = [](const std::string& properties) { return decoded_entity("{" + properties + "}"); };
     CHECK(decoded(R"("a_part_2":"2]","a_part_1":"[1,")") == parse(R"({"a": [1, 2]})"));
     CHECK(decoded(R"("a_part_1":"123")") == parse(R"({"a": 123})"));
     CHECK(decoded(R"("a_part_1@odata.type":"Edm.String","a_part_1":"tr","a_part_2":"ue")")
@@ -339,7 +375,7 @@ TEST_CASE("parts that others wrote are joined, or stay what they are") {
          R"({"a_part_0": "x", "a_part_1": "y", "a_part_01": "z", "a_part_": "w", "a_part_x": "v", "a": "u"})",
          R"({"_part_1": "x"})", R"({"a_part_18446744073709551617": "x"})", R"({"a_x0041_part_2": "x"})"}) {
         CAPTURE(odd);
-        CHECK(decode_entity(odd) == parse(odd));
+        CHECK(decoded_entity(odd) == parse(odd));
     }
     CHECK(decoded(R"("a_part_1@odata.type":"Edm.Guid","a_part_1":"x")") == parse(R"({"a_part_1": "x"})"));
     CHECK(decoded(R"("a_part_1":"1","b_part_2":"2","c":3)") == parse(R"({"a": 1, "b_part_2": "2", "c": 3})"));
@@ -348,33 +384,33 @@ TEST_CASE("parts that others wrote are joined, or stay what they are") {
     std::string parts;
     for (int i = 1; i <= 16; ++i) parts += ",\"a_part_" + std::to_string(i) + "\":\"[\"";
     const std::string entity = "{\"b\":1" + parts + "}";
-    CHECK(decode_entity(entity).at("a").as_string().size() == 16);
-    CHECK(decode_entity(entity, select("b")) == parse(R"({"b": 1})"));
-    CHECK(decode_entity(entity, select("a")).at("a").as_string().size() == 16);
-    const error e = failure_of([&] { decode_entity(entity, select("a"), columns::selected); });
+    CHECK(decoded_entity(entity).at("a").as_string().size() == 16);
+    CHECK(decoded_entity(entity, select("b")) == parse(R"({"b": 1})"));
+    CHECK(decoded_entity(entity, select("a")).at("a").as_string().size() == 16);
+    const error e = failure_of([&] { decoded_entity(entity, select("a"), columns::selected); });
     CHECK(e.code() == errc::invalid_argument);
     CHECK(contains(e.what(), "member \"a\" may have more parts"));
 }
 
 TEST_CASE("columns of the service's own are no members") {
-    CHECK(decode_entity(R"({"odata.x":"{}","PartitionKey":"{}","odata.n":1})").empty());
-    CHECK(decode_entity(R"({"odata.x":"{}","a":"\"null\""})") == parse(R"({"a": "null"})"));
-    CHECK(decode_entity(R"({"a":"\"null\"","a":"\"null\""})") == parse(R"({"a": "null"})"));
+    CHECK(decoded_entity(R"({"odata.x":"{}","PartitionKey":"{}","odata.n":1})").empty());
+    CHECK(decoded_entity(R"({"odata.x":"{}","a":"\"null\""})") == parse(R"({"a": "null"})"));
+    CHECK(decoded_entity(R"({"a":"\"null\"","a":"\"null\""})") == parse(R"({"a": "null"})"));
 }
 
 TEST_CASE("names that others wrote stay apart") {
     const char* one = R"({"_x0061_": 1, "a": 2})";
-    CHECK(decode_entity(one) == parse(one));
+    CHECK(decoded_entity(one) == parse(one));
     const char* two = R"({"my-name": 1, "my_x002D_name": 2, "your_x002D_name": 3})";
-    CHECK(decode_entity(two) == parse(two));
-    CHECK(decode_entity(R"({"my_x002D_name": 2, "_x0069_d": 3})") == parse(R"({"my-name": 2, "id": 3})"));
+    CHECK(decoded_entity(two) == parse(two));
+    CHECK(decoded_entity(R"({"my_x002D_name": 2, "_x0069_d": 3})") == parse(R"({"my-name": 2, "id": 3})"));
 }
 
 TEST_CASE("halves of surrogate pairs keep names and keys apart, and may stand in a list") {
-    CHECK(decode_entity(R"({"a\ud83d":1,"a\ud83e":2})") == parse(R"({"a_xD83D_": 1, "a_xD83E_": 2})"));
-    CHECK(decode_entity(R"({"a":"[\"\\ud83d\"]"})") == parse(R"({"a": ["_xD83D_"]})"));
+    CHECK(decoded_entity(R"({"a\ud83d":1,"a\ud83e":2})") == parse(R"({"a_xD83D_": 1, "a_xD83E_": 2})"));
+    CHECK(decoded_entity(R"({"a":"[\"\\ud83d\"]"})") == parse(R"({"a": ["_xD83D_"]})"));
     const value text = member(R"(["\ud83d"])"); // no list, but a text with a backslash
-    CHECK(decode_entity(encode(text)) == text);
+    CHECK(decoded_entity(encode(text)) == text);
 }
 
 TEST_CASE("half a surrogate pair that others wrote does not make a page unreadable") {
@@ -392,7 +428,7 @@ TEST_CASE("NaN and infinities come back, wherever they stand") {
     v["i"] = -infinity;
     v["list"] = {std::nan(""), infinity, {{"deep", -infinity}}};
     CHECK(properties(v).at("list") == R"([NaN,Infinity,{"deep":-Infinity}])"); // as Python writes them
-    const value read = decode_entity(encode(v));
+    const value read = decoded_entity(encode(v));
     CHECK(std::isnan(read.at("n").as_double()));
     CHECK(read.at("i") == -infinity);
     CHECK(std::isnan(read.at("list").at(0).as_double()));
@@ -431,6 +467,6 @@ TEST_CASE("what a hostile peer sends takes no longer than its size explains") {
     // Parsed as often as its name comes again, the text would take minutes.
     std::string again;
     for (int i = 0; i < 1'000; ++i) again += R"("odata.x":"[","a":"[",)";
-    CHECK(decode_entity(R"({"a":"[)" + std::string(2'000'000, '1') + "\"," + again + R"("end":1})").size()
+    CHECK(decoded_entity(R"({"a":"[)" + std::string(2'000'000, '1') + "\"," + again + R"("end":1})").size()
           == 2);
 }

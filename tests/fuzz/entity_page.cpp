@@ -61,7 +61,7 @@ void check_alone(std::string_view text, const value& alone) {
 
 bool fuzz::check(std::string_view input) {
     if (const auto entries = unless_refused([&] { return codec::decode_page(input); })) check_page(*entries);
-    if (const auto alone = unless_refused([&] { return codec::decode_entity(input); }))
+    if (const auto alone = unless_refused([&] { return codec::decode_entity(input, {}); }))
         check_alone(input, *alone);
     return true;
 }

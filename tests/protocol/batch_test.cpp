@@ -87,6 +87,15 @@ TEST_CASE("success needs an answer for every operation") {
     CHECK(unwrap_batch(answer(success() + success()), 2).status == 202);
     CHECK(test::failure_of([] { unwrap_batch(answer(success()), 2); }).code() == errc::bad_response);
     CHECK(test::failure_of([] { unwrap_batch(answer(""), 1); }).code() == errc::bad_response);
+    for (const std::string status :
+         {"200", "201", "202", "205", "226", "301", "304", "100", "0", "600", "x", ""}) {
+        CAPTURE(status);
+        for (const std::size_t n : {1, 2}) {
+            const response odd =
+                answer(part("HTTP/1.1 " + status + " x\r\n\r\n{}") + (n == 2 ? success() : ""));
+            CHECK(test::failure_of([&] { unwrap_batch(odd, n); }).code() == errc::bad_response);
+        }
+    }
     CHECK(test::failure_of([] { unwrap_batch(answer(success() + failure(409, "X", "1:m")), 2); }).code()
           == errc::bad_response);
 }
@@ -114,6 +123,9 @@ TEST_CASE("what a part's headers ask for is kept") {
     CHECK(r.retry_after_ms == "7000");
     CHECK(r.retry_after == "7");
     CHECK(r.error_code == "Busy");
+    response dated = answer(part("HTTP/1.1 503 x\r\n\r\n{}")); // the time is the envelope's
+    dated.date = "Fri, 02 Jan 2026 03:04:05 GMT";
+    CHECK(unwrap_batch(dated, 2).date == dated.date);
 }
 
 TEST_CASE("line ends of any kind") {
@@ -147,4 +159,13 @@ TEST_CASE("an envelope that was refused is an ordinary response") {
     r.status = 413;
     r.body = test::error_body("RequestBodyTooLarge");
     CHECK(unwrap_batch(r, 3).status == 413);
+    CHECK_FALSE(unwrap_batch(r, 3).failed_operation); // not the first: nothing says so
+    r.status = 400;                                   // as Cosmos DB does it
+    r.body = test::error_body(
+        "InvalidDuplicateRow",
+        "3:The batch request contains multiple changes with same row key.\\r\\nActivityId: 1");
+    CHECK(unwrap_batch(r, 5).failed_operation == 3);
+    CHECK_FALSE(unwrap_batch(r, 3).failed_operation);
+    r.body = "3:no words of the service";
+    CHECK_FALSE(unwrap_batch(r, 5).failed_operation);
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -72,6 +73,33 @@ asio::awaitable<void> nap() {
 async_generator<int> single_items(int n) {
     for (int i = 0; i < n; ++i) {
         co_await nap();
+        co_yield i;
+    }
+}
+
+// Asks for what it could not get once more, when it is resumed.
+async_generator<std::string> stubborn(world& w, int failures) {
+    for (int p = 0; p < 2;) {
+        std::vector<std::string> items;
+        std::exception_ptr failure;
+        try {
+            items = co_await fetch(w, failures > 0 ? 7 : p);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (failure) {
+            --failures;
+            co_yield std::move(failure);
+            continue;
+        }
+        ++p;
+        co_yield std::move(items);
+    }
+}
+
+async_generator<int> posted() {
+    for (int i = 1; i < 3; ++i) {
+        co_await asio::post(asio::use_awaitable); // which cannot be cancelled
         co_yield i;
     }
 }
@@ -149,6 +177,61 @@ TEST_CASE("a failure is thrown, and never taken for the end") {
     CHECK(w.frames == 0);
     CHECK_THROWS_AS(run(context, rows.next()), std::runtime_error);
     CHECK_THROWS_AS(run(context, rows.next_page()), std::runtime_error);
+}
+
+TEST_CASE("after a failure that the body reports it is resumed") {
+    for (const int failures : {1, 3}) {
+        asio::io_context context;
+        world w;
+        auto rows = stubborn(w, failures);
+        for (int i = 0; i < failures; ++i) {
+            if (i % 2 == 0)
+                CHECK_THROWS_AS(run(context, rows.next()), std::runtime_error);
+            else
+                CHECK_THROWS_AS(run(context, rows.next_page()), std::runtime_error);
+        }
+        CHECK(w.frames == 0);
+        CHECK(run(context, count(std::move(rows))) == 6);
+        CHECK(w.fetches == failures + 2);
+    }
+}
+
+TEST_CASE("an element that comes together with the cancellation is the next call's") {
+    asio::io_context context;
+    auto rows = posted();
+    for (int i = 1; i < 3; ++i) {
+        asio::cancellation_signal signal;
+        std::exception_ptr failure;
+        asio::co_spawn(
+            context, rows.next(),
+            asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, auto) { failure = e; }));
+        context.restart();
+        context.run_one(); // it has begun
+        signal.emit(asio::cancellation_type::terminal);
+        context.run();
+        REQUIRE(failure);
+        CHECK_THROWS_AS(std::rethrow_exception(failure), boost::system::system_error);
+        CHECK(run(context, rows.next()) == i);
+    }
+    CHECK_FALSE(run(context, rows.next()));
+}
+
+TEST_CASE("a call whose context was destroyed counts as cancelled") {
+    world w;
+    w.time = 1h;
+    auto rows = pages(w, 3);
+    auto again = stubborn(w, 0);
+    {
+        asio::io_context context;
+        asio::co_spawn(context, rows.next(), [](std::exception_ptr, auto) {});
+        asio::co_spawn(context, again.next(), [](std::exception_ptr, auto) {});
+        context.poll();
+    }
+    w.time = 1ms;
+    asio::io_context context;
+    CHECK_THROWS_AS(run(context, rows.next()), boost::system::system_error);
+    CHECK_THROWS_AS(run(context, again.next()), boost::system::system_error);
+    CHECK(run(context, count(std::move(again))) == 6);
 }
 
 TEST_CASE("cancellation reaches what the body waits for") {

@@ -23,15 +23,16 @@ namespace {
 
 const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
 
-std::string row(int i) {
+std::string row(int i, std::string key = {}) {
     const std::string n = std::to_string(i);
-    return R"({"PartitionKey":"default","RowKey":"k)" + n + R"(","i":)" + n + "}";
+    if (key.empty()) key = "k" + n;
+    return R"({"PartitionKey":"default","RowKey":")" + key + R"(","i":)" + n + "}";
 }
 
 // Three pages of two rows, the second of which is empty.
 http_reply service(const http_request& r) {
     if (r.method == "PUT") return http_reply(204);
-    if (!contains(r.target, "()")) return http_reply(200, row(1));
+    if (!contains(r.target, "()")) return http_reply(200, row(1, row_key(r)));
     http_reply reply(200, "{\"value\":[" + row(0) + ',' + row(1) + "]}");
     if (contains(r.target, "NextRowKey=2")) {
         reply.body = "{\"value\":[" + row(2) + ',' + row(3) + "]}";

@@ -20,10 +20,11 @@ const std::string long_text(80, 'x'); // too long for a string without an alloca
 
 http_reply service(const http_request& r) {
     if (r.method == "GET" && contains(r.target, "()"))
-        return http_reply(200, R"({"value":[{"PartitionKey":"p","RowKey":"a","t":")" + long_text
-                                   + R"("},{"PartitionKey":"p","RowKey":"b","t":"2"}]})");
+        return http_reply(200, R"({"value":[{"PartitionKey":"default","RowKey":"a","t":")" + long_text
+                                   + R"("},{"PartitionKey":"default","RowKey":"b","t":"2"}]})");
     if (r.method == "GET")
-        return http_reply(200, R"({"PartitionKey":"p","RowKey":"a","t":")" + long_text + "\"}");
+        return http_reply(200, R"({"PartitionKey":"default","RowKey":")" + row_key(r) + R"(","t":")"
+                                   + long_text + "\"}");
     if (r.method == "POST") return http_reply(202, "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n");
     return http_reply(204);
 }

@@ -196,9 +196,9 @@ json::value line_like(const char* article, json::value count) {
 }
 
 // Stores `v`, and answers the next request with it.
-void serve(scripted_store& s, const value& v) {
+void serve(scripted_store& s, const value& v, const std::string& key = "k") {
     s.net->answer(204);
-    s.run(s.db.put("k", v));
+    s.run(s.db.put(key, v));
     const std::string& request = s.net->sent.back();
     s.net->answer(200, request.substr(request.find("\r\n\r\n") + 4));
 }
@@ -300,7 +300,7 @@ TEST_CASE("a value that does not fit: the error names operation, key, and member
     scripted_store s;
     value v = to_value(ada());
     v.at("lines").at(1).at("price") = "dear";
-    serve(s, v);
+    serve(s, v, "17");
     const error e = failure_of([&] { s.run(s.db.get_as<order>("17", "my orders")); });
     CHECK(e.code() == errc::type_mismatch);
     CHECK(e.code() == condition::type_mismatch);
@@ -316,7 +316,8 @@ TEST_CASE("the blocking store does the same") {
         if (r.method == "PUT") stored = r.body;
         if (r.method == "PUT") return http_reply(204);
         if (contains(r.target, "absent")) return http_reply(404, error_body("ResourceNotFound"));
-        return http_reply(200, contains(r.target, "bad") ? "{\"customer\":1}" : stored);
+        const char* const bad = R"({"PartitionKey":"default","RowKey":"bad","customer":1})";
+        return http_reply(200, contains(r.target, "bad") ? bad : stored);
     });
     blocking_store db(server.endpoint(), credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="));
     db.put("k", to_value(ada()), "orders");

@@ -1,5 +1,6 @@
 // The retry loop, over a scripted network.
 
+#include "protocol/http_date.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
 
@@ -116,6 +117,45 @@ TEST_CASE("an erase whose answer was lost") {
     s.net->answer(429);
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK_FALSE(s.run(s.db.erase("k")));
+}
+
+TEST_CASE("a refusal says what clocks have to do with it") {
+    const auto at = [](std::chrono::seconds off) {
+        return protocol::http_date(std::chrono::system_clock::now() + off);
+    };
+    const auto refused = [&](unsigned status, const std::string& date, const credential& c) {
+        scripted_store s({}, "https://acct.table.core.windows.net", c);
+        protocol::response r;
+        r.status = status;
+        r.date = date;
+        r.body = error_body("AuthenticationFailed");
+        s.net->answer(r);
+        return std::string(failure_of([&] { s.run(s.db.put("k", {})); }).what());
+    };
+    using namespace std::chrono_literals;
+    const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+    const std::string bare = "put \"k\" in \"data\": the service does not accept the credentials (HTTP 403)";
+    CHECK(refused(403, at(16min), key) == bare + "; this machine's clock is 16 minutes behind the service's");
+    CHECK(refused(403, at(-16min), key)
+          == bare + "; this machine's clock is 16 minutes ahead of the service's");
+    CHECK(contains(refused(401, at(24h), key), "1440 minutes behind"));
+    for (const auto off : {0s, 590s, -590s}) CHECK(refused(403, at(off), key) == bare);
+    CHECK(refused(403, "", key) == bare);
+    CHECK(refused(403, "some day", key) == bare);
+    CHECK_FALSE(contains(refused(400, at(16min), key), "clock"));
+
+    const auto sas = [&](const std::string& expiry) {
+        return refused(403, at(0s), credential::sas("sv=2020-12-06&se=" + expiry + "&sp=r&sig=SIGNATURE%3D"));
+    };
+    const std::string expired = bare + "; the shared access signature expired on ";
+    CHECK(sas("2026-01-02T03%3A04%3A05Z") == expired + "Fri, 02 Jan 2026 03:04:05 GMT");
+    CHECK(sas("2026-01-02T03:04:05.0000000Z") == expired + "Fri, 02 Jan 2026 03:04:05 GMT");
+    CHECK(sas("2026-01-02T03:04Z") == expired + "Fri, 02 Jan 2026 03:04:00 GMT");
+    CHECK(sas("2026-01-02") == expired + "Fri, 02 Jan 2026 00:00:00 GMT");
+    for (const char* other :
+         {"2999-01-02T03:04:05Z", "", "x", "2026-13-02", "2026-01-02T03:04:05%2B01:00", "2026-01-02T03"})
+        CHECK(sas(other) == bare);
+    CHECK(refused(403, at(0s), credential::sas("sv=2020-12-06&si=policy&sig=x")) == bare);
 }
 
 TEST_CASE("no attempt begins after the deadline") {

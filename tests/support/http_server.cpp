@@ -256,6 +256,12 @@ std::size_t http_server::resumed() const {
     return impl_->resumed;
 }
 
+std::string row_key(const http_request& r) {
+    const std::string_view before = "RowKey='";
+    const auto begin = r.target.find(before) + before.size();
+    return r.target.substr(begin, r.target.find("')", begin) - begin);
+}
+
 std::string error_body(std::string_view code, std::string_view message) {
     return R"({"odata.error":{"code":")" + std::string(code) + R"(","message":{"lang":"en-US","value":")"
            + std::string(message) + R"(\nRequestId:00000000-0000-0000-0000-000000000000"}}})";

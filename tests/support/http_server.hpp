@@ -93,6 +93,9 @@ private:
     std::unique_ptr<implementation> impl_;
 };
 
+/// The row key, if it is a plain one, of the entity that a request is for.
+std::string row_key(const http_request& r);
+
 /// The body of an error in the service's JSON form.
 std::string error_body(std::string_view code, std::string_view message = "said the server");
 

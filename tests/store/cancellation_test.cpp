@@ -1,0 +1,213 @@
+// Which cancellation ends an operation, wherever it stands.
+
+#include "support/http_server.hpp"
+#include "support/raw_server.hpp"
+#include "support/scripted_store.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::test;
+using asio::cancellation_type;
+
+namespace {
+
+const std::string done_batch = "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n--b--\r\n";
+
+asio::awaitable<void> put(store db) {
+    value v;
+    v["n"] = 1;
+    co_await db.put("k", v);
+}
+
+asio::awaitable<void> put_all(store db) {
+    std::vector<std::pair<std::string, value>> pairs;
+    for (int i = 0; i < 3; ++i) pairs.emplace_back("k" + std::to_string(i), value());
+    co_await db.put_all(std::move(pairs), "data", 1);
+}
+
+asio::awaitable<void> erase(store db) {
+    const bool was_there = co_await db.erase("k");
+    CHECK(was_there);
+}
+
+asio::awaitable<void> get(store db) {
+    const auto got = co_await db.get("k");
+    CHECK(got);
+}
+
+asio::awaitable<void> get_all(store db) {
+    const auto all = co_await db.get_all();
+    CHECK(all.size() == 1);
+}
+
+asio::awaitable<void> query(store db) {
+    auto rows = db.query("");
+    const auto row = co_await rows.next();
+    CHECK(row);
+}
+
+/// An operation, and all that it is answered.
+class operation_case {
+public:
+    std::string name;
+    asio::awaitable<void> (*run)(store);
+    std::function<void(scripted_transport&)> answers;
+};
+
+std::vector<operation_case> operations() {
+    const std::string row = R"({"PartitionKey":"default","RowKey":"k"})";
+    const auto after_trouble = [](unsigned status, const std::string& body) {
+        return [=](scripted_transport& net) {
+            net.answer(503);
+            net.answer(status, body);
+        };
+    };
+    return {
+        {"put", put,
+         [](scripted_transport& net) {
+             net.answer(500); // it may have been applied
+             net.answer(404, error_body("TableNotFound"));
+             net.answer(503);
+             net.answer(204);
+             net.answer(204);
+         }},
+        {"put_all", put_all,
+         [](scripted_transport& net) {
+             net.answer(503);
+             for (int i = 0; i < 3; ++i) net.answer(202, done_batch);
+         }},
+        {"erase", erase, after_trouble(204, "")},
+        {"get", get, after_trouble(200, row)},
+        {"get_all", get_all, after_trouble(200, "{\"value\":[" + row + "]}")},
+        {"query", query, after_trouble(200, "{\"value\":[" + row + "]}")},
+    };
+}
+
+/// How a coroutine ended that had all kinds of cancellation passed to it.
+class ending {
+public:
+    bool done = false;
+    bool throws_again = false; // as Asio's coroutines do
+    std::exception_ptr failure;
+
+    boost::system::error_code code() const {
+        try {
+            if (failure) std::rethrow_exception(failure);
+        } catch (const boost::system::system_error& e) {
+            return e.code();
+        }
+        return {};
+    }
+};
+
+asio::awaitable<void> call(operation_case o, store db, ending& end) {
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    std::exception_ptr failure;
+    try {
+        co_await o.run(db);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    end.throws_again = co_await asio::this_coro::throw_if_cancelled();
+    if (failure) std::rethrow_exception(failure);
+}
+
+// Runs it, and emits the signal after so many steps. False if it ended before.
+bool run(scripted_store& s, const operation_case& o, int steps, cancellation_type type, ending& end) {
+    o.answers(*s.net);
+    asio::cancellation_signal signal;
+    asio::co_spawn(s.context, call(o, s.db, end),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) {
+                       end.failure = e;
+                       end.done = true;
+                   }));
+    for (int i = 0; i < steps && !end.done; ++i) s.context.run_one();
+    const bool in_time = !end.done;
+    if (in_time) signal.emit(type);
+    s.context.run();
+    REQUIRE(end.done);
+    CHECK(end.throws_again);
+    return in_time;
+}
+
+} // namespace
+
+TEST_CASE("partial and total cancellation end no operation, wherever it stands") {
+    for (const operation_case& o : operations()) {
+        CAPTURE(o.name);
+        for (const auto type : {cancellation_type::total, cancellation_type::partial}) {
+            int steps = 0;
+            for (bool in_time = true; in_time; ++steps) {
+                CAPTURE(steps);
+                scripted_store s;
+                ending end;
+                in_time = run(s, o, steps, type, end);
+                CHECK_FALSE(end.code());
+                CHECK(s.net->finished());
+            }
+            CHECK(steps > 3);
+        }
+    }
+}
+
+TEST_CASE("terminal cancellation ends every operation, wherever it stands") {
+    for (const operation_case& o : operations()) {
+        CAPTURE(o.name);
+        int aborted = 0;
+        int steps = 0;
+        for (bool in_time = true; in_time; ++steps) {
+            CAPTURE(steps);
+            scripted_store s;
+            ending end;
+            in_time = run(s, o, steps, cancellation_type::terminal, end);
+            aborted += end.code() == asio::error::operation_aborted;
+            if (end.code()) CHECK(end.code() == asio::error::operation_aborted);
+        }
+        CHECK(aborted > 0);
+    }
+}
+
+TEST_CASE("a write whose answer comes in pieces is done, whatever total cancellation comes meanwhile") {
+    raw_answer slow("HTTP/1.1 204 No Content\r\n\r\n");
+    slow.pace = std::chrono::milliseconds(2);
+    raw_server server({slow});
+    asio::io_context context;
+    store db(context.get_executor(), server.endpoint(),
+             credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="));
+    asio::cancellation_signal signal;
+    asio::steady_timer timer(context);
+    int emitted = 0;
+    std::function<void()> emit_again = [&] {
+        timer.expires_after(std::chrono::milliseconds(3));
+        timer.async_wait([&](boost::system::error_code ec) {
+            if (ec) return;
+            ++emitted;
+            signal.emit(cancellation_type::total);
+            emit_again();
+        });
+    };
+    ending end;
+    const operation_case o{"put", put, {}};
+    asio::co_spawn(context, call(o, db, end),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) {
+                       end.failure = e;
+                       end.done = true;
+                       timer.cancel();
+                   }));
+    emit_again();
+    context.run();
+    CHECK(end.done);
+    CHECK_FALSE(end.code());
+    CHECK(emitted > 3);
+}
