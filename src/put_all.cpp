@@ -1,6 +1,5 @@
 #include "put_all.hpp"
 
-#include "async/cancellation.hpp"
 #include "async/event.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
@@ -138,13 +137,11 @@ public:
             for (; first; first = self->next()) co_await perform(self, std::move(*first));
         } else {
             const asio::any_io_executor executor = co_await asio::this_coro::executor;
-            const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
-            async::throw_if_cancelled(cancellation);
             self->ended_ = std::make_shared<async::event>(executor);
             self->cancellations_ = std::vector<asio::cancellation_signal>(workers);
-            begin(self, executor, std::move(first));
+            const auto begin = [&] { self->begin(self, executor, std::move(first)); };
             const auto cancel = [self] { self->cancel(); };
-            co_await self->ended_->join(cancel);
+            co_await self->ended_->join(begin, cancel);
         }
         self->finish();
     }
@@ -173,7 +170,7 @@ private:
 
     static void begin(const std::shared_ptr<job>& self, const asio::any_io_executor& executor,
                       std::optional<transaction> first) noexcept {
-        const worker here(self); // it does not end before all have begun
+        const worker here(self);                         // it does not end before all have begun
         const auto keep = [self](std::exception_ptr) {}; // whose slots these are
         try {
             for (asio::cancellation_signal& cancellation : self->cancellations_)

@@ -22,8 +22,8 @@
 
 namespace azkv::async {
 
-/// Something that one coroutine waits for, and that happens once. Its timer runs on `executor`, whatever the
-/// executors of the two sides are; a mutex stands for a strand, since many may wait at once.
+/// Something that one coroutine at a time waits for, and that happens once. Its timer runs on `executor`,
+/// whatever the executors of the two sides are; a mutex stands for a strand, since many may wait at once.
 class event : public std::enable_shared_from_this<event> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -39,36 +39,47 @@ public:
         const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
         throw_if_cancelled(state);
         const auto leave = [this] { end(cancelled_); };
-        co_await suspend(state.slot(), deadline, leave);
+        const auto nothing = [] {};
+        co_await suspend(state.slot(), deadline, nothing, leave);
         const std::lock_guard lock(mutex_);
-        if (!set_ && cancelled_) throw boost::system::system_error(asio::error::operation_aborted);
+        const bool cancelled = std::exchange(cancelled_, false); // it may be waited for again
+        if (!set_ && cancelled) throw boost::system::system_error(asio::error::operation_aborted);
         co_return set_;
     }
 
-    /// Waits until it happens, also when the caller is cancelled: then `abort` is called, which must make it
-    /// happen soon, and must not throw.
-    template <class Abort>
-    asio::awaitable<void> join(Abort abort) {
+    /// Calls `begin`, and waits until it happens, also when the caller is cancelled: then `abort` is called,
+    /// which must make it happen soon. Neither may throw. Once `begin` was called nothing fails any more.
+    template <class Begin, class Abort>
+    asio::awaitable<void> join(Begin begin, Abort abort) {
         const auto self = shared_from_this();
         const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-        if (is_terminal(state.cancelled())) abort();
-        co_await suspend(state.slot(), time_point::max(), std::move(abort));
+        throw_if_cancelled(state);
+        co_await suspend(state.slot(), time_point::max(), std::move(begin), std::move(abort));
+    }
+
+    /// For callers that set it when they are cancelled: heeds no cancellation itself.
+    asio::awaitable<void> wait_until_set() {
+        const auto self = shared_from_this();
+        const auto nothing = [] {};
+        co_await suspend(asio::cancellation_slot(), time_point::max(), nothing, nothing);
     }
 
 private:
-    // Until its end, or the deadline. `f`: what is called when the caller is cancelled meanwhile.
-    template <class F>
-    asio::awaitable<void> suspend(asio::cancellation_slot slot, time_point deadline, F f) {
+    // Until its end, or the deadline.
+    template <class Begin, class Abort>
+    asio::awaitable<void> suspend(asio::cancellation_slot slot, time_point deadline, Begin begin,
+                                  Abort abort) {
         // The caller's signal may last longer than the execution context, so that it holds nothing of that.
-        std::shared_ptr<const F> reached;
+        std::shared_ptr<const Abort> reached;
         if (slot.is_connected()) {
-            reached = std::make_shared<const F>(std::move(f));
+            reached = std::make_shared<const Abort>(std::move(abort));
             slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
                 const auto r = is_terminal(type) ? weak.lock() : nullptr;
                 if (r) (*r)();
             });
         }
         reserve(deadline);
+        begin();
         co_await start();
         if (slot.is_connected()) slot.clear();
     }
@@ -76,10 +87,8 @@ private:
     // Sets the timer, and has Asio make room for it as long as that may fail.
     void reserve(time_point deadline) {
         const std::lock_guard lock(mutex_);
-        if (set_ || cancelled_) deadline = time_point::min();
-        timer_.expires_at(deadline);
-        const bool takes_room = deadline != time_point::max();
-        if (takes_room) timer_.async_wait([](boost::system::error_code) {});
+        timer_.expires_at(set_ || cancelled_ ? time_point::min() : deadline);
+        timer_.async_wait([](boost::system::error_code) {}); // ends with the other, for which it makes room
     }
 
     auto start() {
@@ -88,7 +97,7 @@ private:
             [this](auto handler) {
                 const std::lock_guard lock(mutex_);
                 timer_.async_wait(asio::bind_allocator(
-                    memory_.get(),
+                    memory_.get_allocator(),
                     asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
                 if (set_ || cancelled_) timer_.cancel(); // meanwhile
             },
@@ -101,8 +110,8 @@ private:
         timer_.cancel();
     }
 
-    operation_memory memory_;
-    std::mutex mutex_; // guards what follows
+    operation_memory memory_; // of the one coroutine that waits
+    std::mutex mutex_;        // guards what follows
     asio::steady_timer timer_;
     bool set_ = false;
     bool cancelled_ = false;

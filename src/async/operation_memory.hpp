@@ -1,5 +1,4 @@
-// Memory for one operation of Asio at a time, so that beginning that operation cannot fail for want of
-// memory.
+// Memory for an asynchronous operation, so that beginning one cannot fail.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +6,16 @@
 
 namespace azkv::async {
 
-/// An operation begins when its coroutine is suspended already: an exception would be thrown at whoever runs
-/// the execution context, and the coroutine would never be resumed. Must outlive the operation.
+/// Memory for one operation of Asio at a time; for a second one there is the heap. When a coroutine awaits an
+/// operation, Asio begins it after the coroutine was suspended: a `bad_alloc` there would leave through the
+/// execution context, and the coroutine would be lost. Must outlive the operation.
 class operation_memory {
 public:
-    /// For `asio::bind_allocator`.
+    operation_memory() {}
+
+    operation_memory(const operation_memory&) = delete;
+    operation_memory& operator=(const operation_memory&) = delete;
+
     template <class T>
     class allocator {
     public:
@@ -23,11 +27,18 @@ public:
         allocator(const allocator<U>& other) noexcept : memory_(other.memory_) {}
 
         T* allocate(std::size_t n) {
-            static_assert(alignof(T) <= alignof(std::max_align_t));
-            return static_cast<T*>(memory_->take(n * sizeof(T)));
+            static_assert(sizeof(T) <= size && alignof(T) <= alignof(std::max_align_t));
+            if (n > 1 || memory_->taken_) return static_cast<T*>(::operator new(n * sizeof(T)));
+            memory_->taken_ = true;
+            return reinterpret_cast<T*>(memory_->bytes_);
         }
 
-        void deallocate(T* p, std::size_t) noexcept { memory_->give_back(p); }
+        void deallocate(T* p, std::size_t) noexcept {
+            if (reinterpret_cast<std::byte*>(p) == memory_->bytes_)
+                memory_->taken_ = false;
+            else
+                ::operator delete(p);
+        }
 
         template <class U>
         bool operator==(const allocator<U>& other) const noexcept {
@@ -35,34 +46,18 @@ public:
         }
 
     private:
-        template <class>
+        template <class U>
         friend class allocator;
 
         operation_memory* memory_;
     };
 
-    operation_memory() {}
-
-    operation_memory(const operation_memory&) = delete;
-    operation_memory& operator=(const operation_memory&) = delete;
-
-    allocator<void*> get() noexcept { return allocator<void*>(*this); }
+    allocator<std::byte> get_allocator() noexcept { return allocator<std::byte>(*this); }
 
 private:
-    void* take(std::size_t size) {
-        if (taken_ || size > sizeof room_) return ::operator new(size);
-        taken_ = true;
-        return room_;
-    }
+    static constexpr std::size_t size = 512;
 
-    void give_back(void* p) noexcept {
-        if (p == room_)
-            taken_ = false;
-        else
-            ::operator delete(p);
-    }
-
-    alignas(std::max_align_t) std::byte room_[512];
+    alignas(std::max_align_t) std::byte bytes_[size];
     bool taken_ = false;
 };
 
