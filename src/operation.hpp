@@ -43,7 +43,7 @@ public:
 };
 
 /// One operation of a caller: what its requests have in common, and what is told of it to those who watch.
-/// One thread at a time uses it.
+/// Several threads may make its requests.
 class operation {
 public:
     using clock = std::chrono::steady_clock;
@@ -133,10 +133,10 @@ private:
     const std::string_view trace_;
     const bool in_parts_;
     const clock::time_point began_ = clock::now();
-    std::uint32_t calls_ = 0;
-    int attempts_ = 0;
-    std::size_t bytes_sent_ = 0;
-    std::size_t bytes_received_ = 0;
+    std::atomic<std::uint32_t> calls_{0};
+    std::atomic<int> attempts_{0};
+    std::atomic<std::size_t> bytes_sent_{0};
+    std::atomic<std::size_t> bytes_received_{0};
 };
 
 } // namespace azkv

@@ -1,7 +1,6 @@
 #include "put_all.hpp"
 
 #include "async/event.hpp"
-#include "async/on_strand.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
 #include "protocol/batch.hpp"
@@ -13,12 +12,12 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <exception>
 #include <memory_resource>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <unordered_set>
@@ -108,7 +107,8 @@ public:
 };
 
 /// A `put_all` under way. Its transactions are made when their turn comes, so that no more of them are in
-/// memory than are under way. One thread at a time uses it.
+/// memory than are under way. Workers, coroutines on the caller's executor, perform them: several at the same
+/// time, perhaps on several threads.
 class job {
 public:
     job(std::shared_ptr<const traced_client> c, std::string collection, std::size_t batch_size,
@@ -128,43 +128,106 @@ public:
         all_ = encode_all(std::move(pairs), op_, table_, texts_);
     }
 
+    /// Ends when all that it has begun has ended, and throws what there is to be thrown.
     static asio::awaitable<void> run(std::shared_ptr<job> self) {
-        if (self->left() == 0) co_return;
-        transaction first = self->take();
-        if (self->left() == 0) {
-            co_await perform(self, std::move(first));
-            co_return;
+        std::optional<transaction> first = self->next();
+        const std::size_t most = self->op_.account().options.max_transactions();
+        const std::size_t workers = std::min(most, 1 + self->left());
+        if (workers == 1) {
+            for (; first; first = self->next()) co_await perform(self, std::move(*first));
+        } else {
+            const asio::any_io_executor executor = co_await asio::this_coro::executor;
+            self->ended_ = std::make_shared<async::event>(executor);
+            self->cancellations_ = std::vector<asio::cancellation_signal>(workers);
+            const auto begin = [&] { self->begin(self, executor, std::move(first)); };
+            const auto cancel = [self] { self->cancel(); };
+            co_await self->ended_->join(begin, cancel);
         }
-        const asio::any_io_executor strand = asio::make_strand(co_await asio::this_coro::executor);
-        const auto cancel = [self] { self->cancel(); };
-        co_await async::on_strand(strand, perform_all(self, std::move(first)), cancel);
-    }
-
-    /// Throws what there is to be thrown.
-    void finish() {
-        if (broken_) std::rethrow_exception(broken_);
-        // It may come when those under way have just succeeded.
-        const bool cut_short = cancelled_ && next_ < all_.size();
-        if (cut_short) throw boost::system::system_error(asio::error::operation_aborted);
-        if (!first_failure_) return;
-        std::vector<std::string> not_written, unknown;
-        for (batched& b : all_) {
-            if (b.outcome == batched::outcome::not_written) not_written.push_back(std::move(b.key));
-            if (b.outcome == batched::outcome::unknown) unknown.push_back(std::move(b.key));
-        }
-        std::string what = first_failure_->what();
-        const std::size_t written = all_.size() - not_written.size() - unknown.size();
-        what.append("; of " + std::to_string(all_.size()) + " keys " + std::to_string(written)
-                    + " are written, " + std::to_string(not_written.size()) + " are not");
-        if (!unknown.empty()) what.append(", " + std::to_string(unknown.size()) + " may or may not be");
-        throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
+        self->finish();
     }
 
 private:
-    /// How many transactions there may still be, at most.
-    std::size_t left() const { return stopped_ ? 0 : all_.size() - next_; }
+    /// Counts a worker from before it begins until its frame is gone, however that happens.
+    class worker {
+    public:
+        explicit worker(std::shared_ptr<job> j) : job_(std::move(j)) {
+            const std::lock_guard lock(job_->mutex_);
+            ++job_->workers_;
+        }
 
-    /// Precondition: some are left.
+        worker(worker&&) noexcept = default;
+        worker& operator=(worker&&) = delete;
+
+        ~worker() {
+            if (job_) job_->leave();
+        }
+
+        const std::shared_ptr<job>& of() const { return job_; }
+
+    private:
+        std::shared_ptr<job> job_;
+    };
+
+    static void begin(const std::shared_ptr<job>& self, const asio::any_io_executor& executor,
+                      std::optional<transaction> first) noexcept {
+        const worker here(self);                         // it does not end before all have begun
+        const auto keep = [self](std::exception_ptr) {}; // whose slots these are
+        try {
+            for (asio::cancellation_signal& cancellation : self->cancellations_)
+                asio::co_spawn(executor, work(worker(self), std::exchange(first, std::nullopt)),
+                               asio::bind_cancellation_slot(cancellation.slot(), keep));
+        } catch (...) { // out of memory
+            self->stop(std::current_exception());
+        }
+    }
+
+    // Ends by itself: nobody takes what it would throw.
+    static asio::awaitable<void> work(worker w, std::optional<transaction> begun) {
+        const std::shared_ptr<job> self = w.of();
+        try {
+            if (!begun) begun = self->next();
+            while (begun) {
+                co_await perform(self, std::move(*begun));
+                begun = self->next();
+            }
+        } catch (...) {
+            self->stop(std::current_exception());
+        }
+    }
+
+    void leave() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--workers_ == 0) ended_->set();
+    }
+
+    void stop(std::exception_ptr why) noexcept {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        if (!broken_) broken_ = std::move(why);
+    }
+
+    void cancel() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopped_ = cancelled_ = true;
+        }
+        for (asio::cancellation_signal& c : cancellations_) c.emit(asio::cancellation_type::terminal);
+    }
+
+    /// How many transactions there may still be, at most.
+    std::size_t left() const {
+        const std::lock_guard lock(mutex_);
+        return stopped_ ? 0 : all_.size() - next_;
+    }
+
+    std::optional<transaction> next() {
+        const std::lock_guard lock(mutex_);
+        std::optional<transaction> t;
+        if (!stopped_ && next_ != all_.size()) t.emplace(take());
+        return t;
+    }
+
+    // Precondition: some are left.
     transaction take() {
         const account& account = op_.account();
         protocol::batch_builder batch(account.endpoint, std::string(origin_->client->new_id().view()));
@@ -193,55 +256,11 @@ private:
             co_await self->origin_->client->write(self->op_, t.request, self->table_,
                                                   self->op_.next_deadline(), a);
             if (!a.succeeded) self->fail(t, a);
-            self->note(t, batched::outcome::written);
         } catch (const error& e) {
-            self->note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
-            if (!self->first_failure_) self->first_failure_ = e;
-            // The others would fare no better.
-            if (e.code() == condition::unauthorized || e.code() == errc::closed) self->stopped_ = true;
+            self->note_failure(t, e);
             co_return;
         }
-        self->written_ += t.request.batch_size;
-        if (self->progress_) self->progress_(self->written_, self->all_.size());
-    }
-
-    /// Several at a time, on a strand. Ends when all have ended.
-    static asio::awaitable<void> perform_all(std::shared_ptr<job> self, transaction first) {
-        const asio::any_io_executor strand = co_await asio::this_coro::executor;
-        const std::size_t most = self->op_.account().options.max_transactions();
-        const std::size_t workers = std::min(most, 1 + self->left());
-        self->cancellations_ = std::vector<asio::cancellation_signal>(workers);
-        self->running_ = workers;
-        self->ended_ = std::make_shared<async::event>(strand);
-        std::optional<transaction> begun(std::move(first));
-        for (asio::cancellation_signal& cancellation : self->cancellations_) {
-            asio::co_spawn(strand, work(self, std::exchange(begun, std::nullopt)),
-                           asio::bind_cancellation_slot(cancellation.slot(), [self](std::exception_ptr e) {
-                               self->end_worker(std::move(e));
-                           }));
-        }
-        co_await self->ended_->wait(operation::clock::time_point::max());
-    }
-
-    void cancel() {
-        stopped_ = cancelled_ = true;
-        for (asio::cancellation_signal& c : cancellations_) c.emit(asio::cancellation_type::terminal);
-    }
-
-    static asio::awaitable<void> work(std::shared_ptr<job> self, std::optional<transaction> begun) {
-        if (begun) co_await perform(self, std::move(*begun));
-        while (self->left() > 0) {
-            transaction next = self->take();
-            co_await perform(self, std::move(next));
-        }
-    }
-
-    void end_worker(std::exception_ptr e) {
-        if (e) {
-            stopped_ = true;
-            if (!broken_) broken_ = std::move(e);
-        }
-        if (--running_ == 0) ended_->set();
+        self->note_success(t);
     }
 
     // A transaction fails as a whole, but the service may tell which of its operations is the reason.
@@ -251,8 +270,47 @@ private:
         op_.fail(a, known ? &all_[t.first + failed].key : nullptr);
     }
 
+    void note_failure(const transaction& t, const error& e) {
+        const std::lock_guard lock(mutex_);
+        note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
+        if (!first_failure_) first_failure_ = e;
+        // The others would fare no better.
+        if (e.code() == condition::unauthorized || e.code() == errc::closed) stopped_ = true;
+    }
+
+    void note_success(const transaction& t) {
+        const std::lock_guard in_turn(progress_mutex_);
+        std::size_t written = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            note(t, batched::outcome::written);
+            written = written_ += t.request.batch_size;
+        }
+        if (progress_) progress_(written, all_.size());
+    }
+
     void note(const transaction& t, enum batched::outcome outcome) {
         for (std::size_t i = 0; i < t.request.batch_size; ++i) all_[t.first + i].outcome = outcome;
+    }
+
+    // Nobody else is at work any more.
+    void finish() {
+        if (broken_) std::rethrow_exception(broken_);
+        // It may come when those under way have just succeeded.
+        const bool cut_short = cancelled_ && next_ < all_.size();
+        if (cut_short) throw boost::system::system_error(asio::error::operation_aborted);
+        if (!first_failure_) return;
+        std::vector<std::string> not_written, unknown;
+        for (batched& b : all_) {
+            if (b.outcome == batched::outcome::not_written) not_written.push_back(std::move(b.key));
+            if (b.outcome == batched::outcome::unknown) unknown.push_back(std::move(b.key));
+        }
+        std::string what = first_failure_->what();
+        const std::size_t written = all_.size() - not_written.size() - unknown.size();
+        what.append("; of " + std::to_string(all_.size()) + " keys " + std::to_string(written)
+                    + " are written, " + std::to_string(not_written.size()) + " are not");
+        if (!unknown.empty()) what.append(", " + std::to_string(unknown.size()) + " may or may not be");
+        throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
     }
 
     const std::shared_ptr<const traced_client> origin_;
@@ -261,17 +319,20 @@ private:
     const put_all_progress progress_;
     operation op_;
     std::string table_;
+    std::vector<asio::cancellation_signal> cancellations_; // of the workers
+    std::shared_ptr<async::event> ended_;                  // all workers have
+    std::recursive_mutex progress_mutex_;                  // held while the progress function is called
+
+    mutable std::mutex mutex_; // guards what follows
     std::vector<batched> all_;
     text_stack texts_;     // of those that are in no transaction
     std::size_t next_ = 0; // the first of `all_` that is in no transaction
     std::size_t written_ = 0;
+    std::size_t workers_ = 0;
     std::optional<error> first_failure_;
     bool stopped_ = false; // no further transaction begins
     bool cancelled_ = false;
     std::exception_ptr broken_; // what ended it: a cancellation, or something of the progress function's
-    std::vector<asio::cancellation_signal> cancellations_;
-    std::size_t running_ = 0;
-    std::shared_ptr<async::event> ended_; // all workers have
 };
 
 } // namespace
@@ -286,7 +347,6 @@ asio::awaitable<void> put_all(std::shared_ptr<const traced_client> c,
         turn.emplace(j->op());
         j->prepare(std::move(pairs));
         co_await job::run(j);
-        j->finish();
     } catch (const boost::system::system_error& e) {
         const auto* const failure = dynamic_cast<const error*>(&e);
         j->op().end(e.code(), failure ? failure->details() : diagnostics());

@@ -2,6 +2,7 @@
 
 #include "async/event.hpp"
 #include "async/only_terminal.hpp"
+#include "async/serial_executor.hpp"
 #include "page_query.hpp"
 
 #include <azkv/error.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <atomic>
 #include <exception>
@@ -67,16 +67,10 @@ class page_ahead {
 public:
     /// Nobody else uses `r` until the page is there.
     page_ahead(std::shared_ptr<reading> r, const asio::any_io_executor& executor)
-        : fetch_(std::make_shared<fetch>(r, executor)) {
-        asio::co_spawn(
-            fetch_->strand, reading::next_page(std::move(r)),
-            asio::bind_cancellation_slot(fetch_->cancellation.slot(),
-                                         [f = fetch_](std::exception_ptr failure, std::vector<entry> page) {
-                                             f->failure = std::move(failure);
-                                             f->page = std::move(page);
-                                             f->over = true;
-                                             f->ended->set();
-                                         }));
+        : fetch_(std::make_shared<fetch>(std::move(r), executor)) {
+        asio::co_spawn(fetch_->strand, run(landing(fetch_)),
+                       asio::bind_cancellation_slot(fetch_->cancellation.slot(),
+                                                    [f = fetch_](std::exception_ptr) {})); // whose slot it is
     }
 
     page_ahead(const page_ahead&) = delete;
@@ -102,7 +96,7 @@ private:
     class fetch {
     public:
         fetch(std::shared_ptr<reading> of, const asio::any_io_executor& executor)
-            : of(std::move(of)), strand(asio::make_strand(executor)),
+            : of(std::move(of)), strand(async::serial_executor::on(executor)),
               ended(std::make_shared<async::event>(executor)) {}
 
         const std::shared_ptr<reading> of;
@@ -114,6 +108,35 @@ private:
         std::exception_ptr failure;             // on the strand until it has ended, as is the next
         std::vector<entry> page;
     };
+
+    /// The fetch is over when its coroutine is gone, however that happens.
+    class landing {
+    public:
+        explicit landing(std::shared_ptr<fetch> f) : fetch_(std::move(f)) {}
+
+        landing(landing&&) noexcept = default;
+        landing& operator=(landing&&) = delete;
+
+        ~landing() {
+            if (!fetch_) return;
+            fetch_->over = true;
+            fetch_->ended->set();
+        }
+
+        fetch& of() const { return *fetch_; }
+
+    private:
+        std::shared_ptr<fetch> fetch_;
+    };
+
+    static asio::awaitable<void> run(landing l) {
+        fetch& f = l.of();
+        try {
+            f.page = co_await reading::next_page(f.of);
+        } catch (...) {
+            f.failure = std::current_exception();
+        }
+    }
 
     static asio::awaitable<std::vector<entry>> take(std::shared_ptr<fetch> f) {
         // The store may have been closed since the fetch began: what is there already is not given out.

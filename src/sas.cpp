@@ -1,12 +1,11 @@
 #include "identity/shared_key.hpp"
+#include "protocol/percent_encoding.hpp"
 #include "require.hpp"
 
 #include <azkv/sas.hpp>
 
 #include <boost/algorithm/string/case_conv.hpp>
 #include <boost/asio/ip/address_v4.hpp>
-#include <boost/url/encode.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
 
 #include <algorithm>
 #include <array>
@@ -61,10 +60,9 @@ public:
 
     void query_only(std::string_view name, std::string_view text) {
         if (text.empty()) return;
-        query_.append(name)
-            .append("=")
-            .append(boost::urls::encode(text, boost::urls::unreserved_chars))
-            .append("&");
+        query_.append(name).append("=");
+        protocol::append_encoded(query_, text);
+        query_.append("&");
     }
 
     std::string& lines() { return lines_; }

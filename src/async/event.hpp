@@ -1,16 +1,18 @@
 #pragma once
 
 #include "async/cancellation.hpp"
+#include "async/operation_memory.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
@@ -28,60 +30,88 @@ public:
 
     explicit event(const asio::any_io_executor& executor) : timer_(executor) {}
 
-    /// It happened. May be called by any thread.
-    void set() { end(set_); }
+    /// It happened. May be called by any thread. Needs no memory.
+    void set() noexcept { end(set_); }
 
     /// Whether it happened by the deadline. Throws `operation_aborted` when cancelled before.
     asio::awaitable<bool> wait(time_point deadline) {
         const auto self = shared_from_this(); // may be all that is left of this
         const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
         throw_if_cancelled(state);
-        asio::cancellation_slot slot = state.slot();
-        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
-        std::shared_ptr<event* const> reached;
-        if (slot.is_connected()) {
-            reached = std::make_shared<event* const>(this);
-            slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
-                const auto r = is_terminal(type) ? weak.lock() : nullptr;
-                if (r) (*r)->end((*r)->cancelled_);
-            });
-        }
-        boost::system::error_code ignored;
-        co_await start(deadline, ignored);
-        if (slot.is_connected()) slot.clear();
+        const auto leave = [this] { end(cancelled_); };
+        const auto nothing = [] {};
+        co_await suspend(state.slot(), deadline, nothing, leave);
         const std::lock_guard lock(mutex_);
         const bool cancelled = std::exchange(cancelled_, false); // it may be waited for again
         if (!set_ && cancelled) throw boost::system::system_error(asio::error::operation_aborted);
         co_return set_;
     }
 
+    /// Calls `begin`, and waits until it happens, also when the caller is cancelled: then `abort` is called,
+    /// which must make it happen soon. Neither may throw. Once `begin` was called nothing fails any more.
+    template <class Begin, class Abort>
+    asio::awaitable<void> join(Begin begin, Abort abort) {
+        const auto self = shared_from_this();
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        throw_if_cancelled(state);
+        co_await suspend(state.slot(), time_point::max(), std::move(begin), std::move(abort));
+    }
+
     /// For callers that set it when they are cancelled: heeds no cancellation itself.
     asio::awaitable<void> wait_until_set() {
         const auto self = shared_from_this();
-        boost::system::error_code ignored;
-        co_await start(time_point::max(), ignored);
+        const auto nothing = [] {};
+        co_await suspend(asio::cancellation_slot(), time_point::max(), nothing, nothing);
     }
 
 private:
-    void end(bool& why) {
+    // Until its end, or the deadline.
+    template <class Begin, class Abort>
+    asio::awaitable<void> suspend(asio::cancellation_slot slot, time_point deadline, Begin begin,
+                                  Abort abort) {
+        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
+        std::shared_ptr<const Abort> reached;
+        if (slot.is_connected()) {
+            reached = std::make_shared<const Abort>(std::move(abort));
+            slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
+                const auto r = is_terminal(type) ? weak.lock() : nullptr;
+                if (r) (*r)();
+            });
+        }
+        reserve(deadline);
+        begin();
+        co_await start();
+        if (slot.is_connected()) slot.clear();
+    }
+
+    // Sets the timer, and has Asio make room for it as long as that may fail.
+    void reserve(time_point deadline) {
+        const std::lock_guard lock(mutex_);
+        timer_.expires_at(set_ || cancelled_ ? time_point::min() : deadline);
+        timer_.async_wait([](boost::system::error_code) {}); // ends with the other, for which it makes room
+    }
+
+    auto start() {
+        constexpr auto token = asio::as_tuple(asio::deferred); // unlike `use_awaitable` it takes no coroutine
+        return asio::async_initiate<decltype(token), void(boost::system::error_code)>(
+            [this](auto handler) {
+                const std::lock_guard lock(mutex_);
+                timer_.async_wait(asio::bind_allocator(
+                    memory_.get_allocator(),
+                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
+                if (set_ || cancelled_) timer_.cancel(); // meanwhile
+            },
+            token);
+    }
+
+    void end(bool& why) noexcept {
         const std::lock_guard lock(mutex_);
         why = true;
         timer_.cancel();
     }
 
-    asio::awaitable<void> start(time_point deadline, boost::system::error_code& ec) {
-        auto token = asio::redirect_error(asio::use_awaitable, ec);
-        return asio::async_initiate<decltype(token), void(boost::system::error_code)>(
-            [this, deadline](auto handler) {
-                const std::lock_guard lock(mutex_);
-                timer_.expires_at(set_ || cancelled_ ? time_point::min() : deadline);
-                timer_.async_wait(
-                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler)));
-            },
-            token);
-    }
-
-    std::mutex mutex_; // guards what follows
+    operation_memory memory_; // of the one coroutine that waits
+    std::mutex mutex_;        // guards what follows
     asio::steady_timer timer_;
     bool set_ = false;
     bool cancelled_ = false;

@@ -1,16 +1,13 @@
 #include "identity/process.hpp"
 
-#include "async/on_strand.hpp"
+#include "async/event.hpp"
 #include "wipe.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -19,6 +16,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <memory>
+#include <mutex>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -131,16 +129,16 @@ bool has_name(std::string_view variable, std::string_view name) {
 // For what a program has written to arrive when it has ended.
 constexpr std::chrono::milliseconds drain_time{100};
 
-/// A program that runs. All of it is touched on its strand only. What still runs when it goes is killed.
+/// A program that runs. What still runs when it goes is killed.
 ///
 /// (Boost.Process would notify the I/O context of a fork, which waits for look-ups of names in this process,
 /// and takes locks in the child that other threads may have held; and its wait blocks a thread when it is
 /// woken too early.)
 class child : public std::enable_shared_from_this<child> {
 public:
-    child(const asio::any_io_executor& strand, const command& c)
-        : command_(c), output_(strand, c.max_output), errors_(strand, c.max_errors), exit_(strand),
-          limit_(strand), done_(strand) {}
+    child(const asio::any_io_executor& executor, const command& c)
+        : command_(c), done_(std::make_shared<async::event>(executor)), output_(executor, c.max_output),
+          errors_(executor, c.max_errors), exit_(executor), limit_(executor) {}
 
     ~child() {
         if (pid_ <= 0 || reaped_) return;
@@ -152,54 +150,63 @@ public:
     child(const child&) = delete;
     child& operator=(const child&) = delete;
 
-    // What is thrown is kept: see `result`.
-    asio::awaitable<void> run() {
-        if (cancelled_) {
-            finished_ = true;
-            co_return;
-        }
+    static asio::awaitable<process_result> run(std::shared_ptr<child> self) {
+        const auto begin = [self] { self->begin(); };
+        const auto cancel = [self] { self->cancel(); };
+        co_await self->done_->join(begin, cancel);
+        co_return self->result();
+    }
+
+private:
+    // What happens to it, on any thread. Whatever it throws ends the program.
+    template <class F>
+    void step(F f) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (finished_) return; // from then on nothing changes
         try {
-            start();
+            f();
         } catch (...) {
             failure_ = std::current_exception();
-            finished_ = true;
-            co_return;
+            kill_all();
+            close_pipes();
+            finish_now();
         }
-        read(output_);
-        read(errors_);
-        if (!exited_) await_exit();
-        limit_.expires_after(command_.limit);
-        limit_.async_wait([self = shared_from_this()](error_code ec) {
-            if (!ec) self->end(process_result::ending::timed_out);
+    }
+
+    void begin() {
+        step([this] {
+            start();
+            read(output_);
+            read(errors_);
+            if (!exited_) await_exit();
+            set_limit(command_.limit, [](child& c) { c.end(process_result::ending::timed_out); });
         });
-        done_.expires_at(asio::steady_timer::time_point::max());
-        error_code ignored;
-        co_await done_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        reap();
     }
 
     void cancel() {
-        if (finished_) return; // from then on nothing changes, and `result` may be called anywhere
-        cancelled_ = true;
-        end(process_result::ending::exited);
+        step([this] {
+            cancelled_ = true;
+            end(process_result::ending::exited);
+        });
     }
 
     process_result result() {
-        if (failure_) std::rethrow_exception(failure_);
+        const std::lock_guard lock(mutex_);
+        if (exited_) reap(); // or else it is waited for when this goes
         if (cancelled_) throw boost::system::system_error(asio::error::operation_aborted);
+        if (failure_) std::rethrow_exception(failure_);
         result_.output = output_.take();
         result_.errors = errors_.take();
         return std::move(result_);
     }
 
-private:
     /// What the program writes.
     class stream {
     public:
         // One more than it may be, to see when it is too much. All at once: growing would leave copies
         // behind.
-        stream(const asio::any_io_executor& strand, std::size_t limit)
-            : pipe(strand), text(limit + 1, '\0') {}
+        stream(const asio::any_io_executor& executor, std::size_t limit)
+            : pipe(executor), text(limit + 1, '\0') {}
 
         ~stream() { wipe(text); }
 
@@ -249,9 +256,10 @@ private:
     }
 
     void read(stream& s) {
-        s.pipe.async_read_some(
-            asio::buffer(s.text.data() + s.used, s.text.size() - s.used),
-            [self = shared_from_this(), &s](error_code ec, std::size_t n) { self->on_read(s, ec, n); });
+        s.pipe.async_read_some(asio::buffer(s.text.data() + s.used, s.text.size() - s.used),
+                               [self = shared_from_this(), &s](error_code ec, std::size_t n) {
+                                   self->step([&] { self->on_read(s, ec, n); });
+                               });
     }
 
     void on_read(stream& s, error_code ec, std::size_t n) {
@@ -269,7 +277,7 @@ private:
 
     void await_exit() {
         exit_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [self = shared_from_this()](error_code) { self->on_exit(); });
+                         [self = shared_from_this()](error_code) { self->step([&] { self->on_exit(); }); });
     }
 
     void on_exit() {
@@ -278,20 +286,28 @@ private:
         finish();
         if (finished_) return;
         // What it started may hold the pipes; what it had to say itself is in them by now.
-        limit_.expires_after(drain_time);
-        limit_.async_wait([self = shared_from_this()](error_code ec) {
-            if (!ec) self->let_go();
+        set_limit(drain_time, [](child& c) { c.let_go(); });
+    }
+
+    template <class F>
+    void set_limit(std::chrono::milliseconds after, F then) {
+        limit_.expires_after(after);
+        limit_.async_wait([self = shared_from_this(), then](error_code ec) {
+            if (!ec) self->step([&] { then(*self); });
         });
     }
 
     void let_go() {
-        if (finished_) return;
+        close_pipes();
+        finish();
+    }
+
+    void close_pipes() {
         for (stream* const s : {&output_, &errors_}) {
             error_code ignored;
             s->open = false;
             s->pipe.close(ignored);
         }
-        finish();
     }
 
     // Does not take it away: as long as nobody does, no other process or group gets its number.
@@ -314,13 +330,14 @@ private:
     }
 
     void kill_all() {
+        if (pid_ <= 0) return;             // it did not start
         if (exit_.is_open()) has_exited(); // and may be gone
         if (!reaped_) ::kill(-pid_, SIGKILL);
     }
 
     // Before its end. Once it is killed it takes no time until that is known.
     void end(process_result::ending how) {
-        if (finished_ || pid_ <= 0) return;
+        if (finished_) return;
         result_.how = how;
         kill_all();
         let_go();
@@ -328,17 +345,23 @@ private:
 
     void finish() {
         if (finished_ || !exited_ || output_.open || errors_.open) return;
+        finish_now();
+    }
+
+    void finish_now() {
         finished_ = true;
         limit_.cancel();
-        done_.cancel();
+        done_->set();
     }
 
     const command command_;
+    const std::shared_ptr<async::event> done_;
+
+    std::mutex mutex_; // guards what follows
     stream output_;
     stream errors_;
     asio::posix::stream_descriptor exit_; // ready when the program has ended
     asio::steady_timer limit_;
-    asio::steady_timer done_;
     pid_t pid_ = 0;
     bool exited_ = false;
     bool reaped_ = false;
@@ -352,11 +375,8 @@ private:
 
 asio::awaitable<process_result> run_process(command c) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const asio::any_io_executor strand = asio::make_strand(executor);
-    const auto running = std::make_shared<child>(strand, c);
-    const auto cancel = [running] { running->cancel(); };
-    co_await async::on_strand(strand, running->run(), cancel);
-    co_return running->result();
+    const auto running = std::make_shared<child>(executor, c);
+    co_return co_await child::run(running);
 }
 
 std::optional<std::string> find_program(std::string_view name, std::string_view path) {

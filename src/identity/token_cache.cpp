@@ -1,6 +1,7 @@
 #include "identity/token_cache.hpp"
 
 #include "async/event.hpp"
+#include "async/serial_executor.hpp"
 
 #include <azkv/error.hpp>
 
@@ -8,18 +9,18 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace azkv::identity {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 using wall_time = access_token::time_point;
+using steady_time = std::chrono::steady_clock::time_point;
 
 namespace {
 
@@ -27,9 +28,9 @@ namespace {
 constexpr seconds early_retry{30};
 
 // While the old token holds, a call waits for a new one so long at most, and leaves itself time to use it.
-steady_clock::time_point patience(steady_clock::time_point deadline) {
-    const auto now = steady_clock::now();
-    return now + std::min<steady_clock::duration>(seconds(10), (deadline - now) / 4);
+steady_time patience(steady_time deadline) {
+    const auto now = std::chrono::steady_clock::now();
+    return now + std::min<steady_time::duration>(seconds(10), (deadline - now) / 4);
 }
 
 // A request that takes longer is on an executor that nobody runs any more.
@@ -71,11 +72,11 @@ token_state judge(const access_token& t, wall_time received, wall_time now) {
 /// longer than its own.
 class token_cache::runway {
 public:
-    explicit runway(const asio::any_io_executor& executor) : strand(asio::make_strand(executor)) {}
+    explicit runway(const asio::any_io_executor& caller) : executor(async::serial_executor::on(caller)) {}
 
-    const asio::any_io_executor strand;
-    asio::cancellation_signal cancellation; // on the strand
-    bool over = false;                      // on the strand: there is nothing left to be cancelled
+    const asio::any_io_executor executor;
+    asio::cancellation_signal cancellation; // on the executor
+    bool over = false;                      // on the executor: there is nothing left to be cancelled
 };
 
 /// A request to the source, and who waits for it. What changes is guarded by the cache's mutex.
@@ -83,12 +84,12 @@ class token_cache::flight {
 public:
     flight(entry* of, const token_request& r, bool executor_outlives_leader)
         : of(of), request(r), executor_outlives_leader(executor_outlives_leader),
-          started(steady_clock::now()) {}
+          started(std::chrono::steady_clock::now()) {}
 
     entry* const of;
     const token_request request;
     const bool executor_outlives_leader;
-    const steady_clock::time_point started;
+    const steady_time started;
     std::weak_ptr<runway> on; // as long as it has not ended
 
     std::vector<std::shared_ptr<async::event>> waiting;
@@ -107,8 +108,8 @@ public:
     std::optional<access_token> token;
     std::string claims; // that it was asked for with
     wall_time received;
-    wall_time no_early_request_before;              // one failed a while ago
-    wall_time no_distrust_before;                   // it was refused a while ago
+    steady_time no_early_request_before;            // one failed a while ago
+    steady_time no_distrust_before;                 // it was refused a while ago
     std::vector<std::shared_ptr<flight>> under_way; // one at most for the same claims
 
     token_state state(wall_time now) const {
@@ -116,9 +117,9 @@ public:
     }
 
     /// Whether a token in that state is to be used without asking for another.
-    bool suffices(token_state s, wall_time now) const {
-        const bool leave_it = !under_way.empty() || now < no_early_request_before;
-        return s == token_state::good || (s == token_state::due && leave_it);
+    bool suffices(token_state s, const steady_clock& ticks) const {
+        if (s == token_state::good) return true;
+        return s == token_state::due && (!under_way.empty() || ticks() < no_early_request_before);
     }
 };
 
@@ -157,8 +158,8 @@ public:
     std::shared_ptr<runway> starts_on; // null: it is under way already
 };
 
-token_cache::token_cache(std::shared_ptr<token_credential> source, clock now)
-    : source_(std::move(source)), now_(std::move(now)) {}
+token_cache::token_cache(std::shared_ptr<token_credential> source, wall_clock now, steady_clock ticks)
+    : source_(std::move(source)), now_(std::move(now)), ticks_(std::move(ticks)) {}
 
 token_cache::~token_cache() = default;
 
@@ -171,14 +172,13 @@ token_cache::entry* token_cache::find(const token_request& request) const {
 secret token_cache::at_hand(const token_request& request) const {
     const std::lock_guard lock(mutex_);
     const entry* const e = find(request);
-    const wall_time now = now_();
-    return e && e->suffices(e->state(now), now) ? e->token->token() : secret();
+    return e && e->suffices(e->state(now_()), ticks_) ? e->token->token() : secret();
 }
 
 void token_cache::distrust(const token_request& request, const secret& rejected) {
     const std::lock_guard lock(mutex_);
     entry* const e = find(request);
-    const wall_time now = now_();
+    const steady_time now = ticks_();
     if (!e || !e->token || !(e->token->token() == rejected) || now < e->no_distrust_before) return;
     e->token.reset();
     e->no_distrust_before = now + early_retry;
@@ -190,7 +190,7 @@ void token_cache::give_up_lost(const token_request& request) {
     if (!e) return;
     const auto all = e->under_way;
     for (const std::shared_ptr<flight>& f : all)
-        if (steady_clock::now() - f->started > longest_flight) abandon(*f);
+        if (std::chrono::steady_clock::now() - f->started > longest_flight) abandon(*f);
 }
 
 token_cache::boarding token_cache::board(const token_request& request, const secret& rejected,
@@ -200,24 +200,24 @@ token_cache::boarding token_cache::board(const token_request& request, const sec
     give_up_lost(request);
     entry* e = find(request);
     if (!e) e = entries_.emplace_back(std::make_unique<entry>(request)).get();
-    const wall_time now = now_();
     const bool refused = e->token && e->token->token() == rejected;
     const bool without_claims = !request.claims().empty() && e->claims != request.claims();
-    const token_state state = refused || without_claims ? token_state::expired : e->state(now);
+    const token_state state = refused || without_claims ? token_state::expired : e->state(now_());
     if (state != token_state::expired) b.token = e->token->token();
-    if (e->suffices(state, now)) return b;
+    if (e->suffices(state, ticks_)) return b;
+    b.landed = std::make_shared<async::event>(caller.executor);
     const auto same = std::ranges::find_if(
         e->under_way, [&](const auto& f) { return f->request.claims() == request.claims(); });
     if (same != e->under_way.end()) {
         b.flight = *same;
-    } else {
-        b.flight = std::make_shared<token_cache::flight>(e, request, caller.executor_outlives_call);
-        b.starts_on = std::make_shared<runway>(caller.executor);
-        b.flight->on = b.starts_on;
-        e->under_way.push_back(b.flight);
+        b.flight->waiting.push_back(b.landed);
+        return b;
     }
-    b.landed = std::make_shared<async::event>(caller.executor);
+    b.flight = std::make_shared<token_cache::flight>(e, request, caller.executor_outlives_call);
+    b.starts_on = std::make_shared<runway>(caller.executor);
+    b.flight->on = b.starts_on;
     b.flight->waiting.push_back(b.landed);
+    e->under_way.push_back(b.flight); // last: whatever is in there is started
     return b;
 }
 
@@ -244,11 +244,17 @@ asio::awaitable<secret> token_cache::token(token_request request, secret rejecte
 }
 
 void token_cache::start(std::shared_ptr<flight> f, std::shared_ptr<runway> on) {
-    const asio::any_io_executor strand = on->strand;
+    const asio::any_io_executor executor = on->executor;
     const asio::cancellation_slot slot = on->cancellation.slot();
     auto keep = [on](std::exception_ptr) {}; // whose slot that is
-    asio::co_spawn(strand, fly(shared_from_this(), std::move(f), on),
-                   asio::bind_cancellation_slot(slot, std::move(keep)));
+    try {
+        asio::co_spawn(executor, fly(shared_from_this(), f, on),
+                       asio::bind_cancellation_slot(slot, std::move(keep)));
+    } catch (...) { // others may wait for it already
+        const std::lock_guard lock(mutex_);
+        if (!f->ended) abandon(*f);
+        throw;
+    }
 }
 
 asio::awaitable<void> token_cache::fly(std::shared_ptr<token_cache> self, std::shared_ptr<flight> f,
@@ -260,7 +266,11 @@ asio::awaitable<void> token_cache::fly(std::shared_ptr<token_cache> self, std::s
 
         ~landing() {
             on_.over = true;
-            owner_.land(flight_, std::move(token), std::move(failure));
+            try {
+                owner_.land(flight_, std::move(token), std::move(failure));
+            } catch (...) { // out of memory
+                owner_.land(flight_, std::nullopt, std::current_exception());
+            }
         }
 
         std::optional<access_token> token;
@@ -287,11 +297,13 @@ void token_cache::land(flight& f, std::optional<access_token> token, std::except
     if (f.ended) return; // nobody wants it any more
     entry& e = *f.of;
     if (token) {
-        e.token = token;
-        e.claims = f.request.claims();
+        std::optional<access_token> kept = token;
+        std::string claims = f.request.claims();
         e.received = now_();
+        e.token.swap(kept); // nothing can fail any more
+        e.claims.swap(claims);
     } else {
-        e.no_early_request_before = now_() + early_retry;
+        e.no_early_request_before = ticks_() + early_retry;
     }
     f.token = std::move(token);
     f.failure = std::move(failure);
@@ -299,19 +311,21 @@ void token_cache::land(flight& f, std::optional<access_token> token, std::except
 }
 
 // Precondition: locked, and it has not ended: so its execution context is still there.
-void token_cache::abandon(flight& f) {
+void token_cache::abandon(flight& f) noexcept {
     if (const auto on = f.on.lock()) {
-        const asio::any_io_executor strand = on->strand;
-        asio::post(strand, [on] {
-            if (!on->over) on->cancellation.emit(asio::cancellation_type::terminal);
-        });
+        try {
+            asio::post(on->executor, [on] {
+                if (!on->over) on->cancellation.emit(asio::cancellation_type::terminal);
+            });
+        } catch (const std::bad_alloc&) { // it goes on to its own end
+        }
     }
-    f.of->no_early_request_before = now_() + early_retry;
+    f.of->no_early_request_before = ticks_() + early_retry;
     end(f);
 }
 
 // Precondition: locked, so that nobody who waits can go while it is told.
-void token_cache::end(flight& f) {
+void token_cache::end(flight& f) noexcept {
     f.ended = true;
     for (const std::shared_ptr<async::event>& e : std::exchange(f.waiting, {})) e->set();
     entry* const of = f.of;

@@ -51,10 +51,14 @@ public:
 /// different executors.
 class token_cache : public std::enable_shared_from_this<token_cache> {
 public:
-    using clock = std::function<access_token::time_point()>;
+    using wall_clock = std::function<access_token::time_point()>;
+    using steady_clock = std::function<std::chrono::steady_clock::time_point()>;
 
+    /// Tokens expire by the one clock; by the other, which nobody sets, the cache knows how long ago a
+    /// request failed, or a token was refused.
     explicit token_cache(std::shared_ptr<token_credential> source,
-                         clock now = &std::chrono::system_clock::now);
+                         wall_clock now = &std::chrono::system_clock::now,
+                         steady_clock ticks = &std::chrono::steady_clock::now);
     ~token_cache();
 
     /// An empty one, of the same source.
@@ -90,11 +94,12 @@ private:
     static asio::awaitable<void> fly(std::shared_ptr<token_cache> self, std::shared_ptr<flight> f,
                                      std::shared_ptr<runway> on);
     void land(flight& f, std::optional<access_token> token, std::exception_ptr failure);
-    void abandon(flight& f);
-    void end(flight& f);
+    void abandon(flight& f) noexcept;
+    void end(flight& f) noexcept;
 
     const std::shared_ptr<token_credential> source_;
-    const clock now_;
+    const wall_clock now_;
+    const steady_clock ticks_;
     mutable std::mutex mutex_;                    // guards what follows, and what is in it
     std::vector<std::unique_ptr<entry>> entries_; // few: one for each scope and tenant
 };

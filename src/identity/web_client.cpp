@@ -1,6 +1,7 @@
 #include "identity/web_client.hpp"
 
 #include "protocol/endpoint.hpp"
+#include "protocol/percent_encoding.hpp"
 #include "wipe.hpp"
 
 #include <azkv/config.hpp>
@@ -71,9 +72,7 @@ void append_parameter(std::string& to, std::string_view name, std::string_view t
     }
     if (!to.empty()) to.push_back('&');
     to.append(name).append("=");
-    const std::size_t at = to.size();
-    to.resize(at + size);
-    urls::encode(to.data() + at, size, text, urls::unreserved_chars);
+    protocol::append_encoded(to, text);
 }
 
 asio::awaitable<web_client> web_client::make(const surroundings& around,

@@ -1,24 +1,14 @@
 #include "protocol/operations.hpp"
 
-#include <boost/algorithm/string/replace.hpp>
-#include <boost/url/encode.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
+#include "protocol/percent_encoding.hpp"
 
-#include <algorithm>
+#include <boost/algorithm/string/replace.hpp>
 
 namespace azkv::protocol {
 
 namespace {
 
 constexpr std::string_view json_type = "application/json";
-
-void append_encoded(std::string& out, std::string_view text) {
-    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, boost::urls::unreserved_chars)
-                                                - text.begin());
-    out.append(text.substr(0, plain));
-    if (plain == text.size()) return; // so it is with most keys
-    out.append(boost::urls::encode(text.substr(plain), boost::urls::unreserved_chars));
-}
 
 std::string doubled_quotes(std::string_view text) {
     return boost::algorithm::replace_all_copy(std::string(text), "'", "''");

@@ -1,5 +1,6 @@
 #include "protocol/proxy.hpp"
 
+#include "protocol/percent_encoding.hpp"
 #include "wipe.hpp"
 
 #include <azkv/config.hpp>
@@ -7,11 +8,9 @@
 
 #include <boost/algorithm/string/case_conv.hpp>
 #include <boost/algorithm/string/predicate.hpp>
-#include <boost/url/encode.hpp>
 #include <boost/url/ipv4_address.hpp>
 #include <boost/url/ipv6_address.hpp>
 #include <boost/url/parse.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
 #include <boost/url/url_view.hpp>
 #include <openssl/evp.h>
 
@@ -161,7 +160,7 @@ secret proxy_settings::connect_request(const authority& to) const {
     if (urls::parse_ipv6_address(to.host)) {
         there.append("[").append(to.host).append("]");
     } else {
-        there = urls::encode(to.host, urls::unreserved_chars);
+        append_encoded(there, to.host);
     }
     there.append(":").append(to.port);
     std::string text;

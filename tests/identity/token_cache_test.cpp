@@ -64,6 +64,9 @@ public:
     std::shared_ptr<async::event> gate; // null: it does not wait
     std::exception_ptr failure;         // null: it does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
+    // The steady clock: goes on with the other one, unless that is set.
+    std::shared_ptr<std::chrono::steady_clock::time_point> ticks =
+        std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours(1));
     std::chrono::seconds lifetime = 1h;
     std::atomic<int> asked{0};
     std::atomic<int> cancelled{0};
@@ -105,6 +108,12 @@ public:
 
     void open() { source->gate->set(); }
 
+    /// Time goes by.
+    void pass(std::chrono::seconds s) {
+        *source->now += s;
+        *source->ticks += s;
+    }
+
     token_caller caller(std::chrono::steady_clock::duration patience = 1h) {
         return token_caller(context.get_executor(), true, std::chrono::steady_clock::now() + patience);
     }
@@ -139,8 +148,8 @@ public:
 
     asio::io_context context;
     std::shared_ptr<gated_source> source = std::make_shared<gated_source>();
-    std::shared_ptr<token_cache> tokens =
-        std::make_shared<token_cache>(source, [now = source->now] { return *now; });
+    std::shared_ptr<token_cache> tokens = std::make_shared<token_cache>(
+        source, [now = source->now] { return *now; }, [ticks = source->ticks] { return *ticks; });
     std::list<call> calls;
 };
 
@@ -189,7 +198,7 @@ TEST_CASE("a token is kept by scope and tenant until it expires") {
     CHECK(f.source->asked == 3);
     CHECK(is_token(f.tokens->at_hand(storage()), 1));
 
-    *f.source->now += 2h;
+    f.pass(2h);
     const bool expired = f.tokens->at_hand(storage()).empty();
     CHECK(expired);
     f.begin();
@@ -279,7 +288,7 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     f.source->gate = nullptr;
     f.begin();
     f.finish();
-    *f.source->now += 56min;
+    f.pass(56min);
     f.close();
     call& first = f.begin();
     f.settle();
@@ -301,24 +310,24 @@ TEST_CASE("an early request that fails leaves the token that still holds") {
     f.source->gate = nullptr;
     f.begin();
     f.finish();
-    *f.source->now += 56min;
+    f.pass(56min);
     f.source->failure = std::make_exception_ptr(error(errc::server_error, "down"));
     call& c = f.begin();
     f.finish();
     CHECK(is_token(c.token, 1));
     CHECK(f.source->asked == 2);
     CHECK(is_token(f.tokens->at_hand(storage()), 1)); // and is not asked again at once
-    *f.source->now += 29s;
+    f.pass(29s);
     f.begin();
     f.finish();
     CHECK(f.source->asked == 2);
-    *f.source->now += 1s;
+    f.pass(1s);
     call& later = f.begin();
     f.finish();
     CHECK(f.source->asked == 3);
     CHECK(is_token(later.token, 1));
 
-    *f.source->now += 4min; // the token is of no use any more
+    f.pass(4min); // the token is of no use any more
     call& last = f.begin();
     f.finish();
     CHECK(last.code() == errc::server_error);
@@ -329,7 +338,7 @@ TEST_CASE("an early request that is cancelled is not begun again at once") {
     f.source->gate = nullptr;
     f.begin();
     f.finish();
-    *f.source->now += 56min;
+    f.pass(56min);
     f.close();
     call& c = f.begin();
     f.settle();
@@ -400,7 +409,7 @@ TEST_CASE("a token with claims is not taken for one without, nor the other way r
     f.begin();
     f.finish();
     const secret refused = f.calls.back().token;
-    *f.source->now += 56min; // it is due
+    f.pass(56min); // it is due
     f.close();
     call& early = f.begin();
     f.settle();
@@ -432,10 +441,58 @@ TEST_CASE("a token that was refused for no known reason is dropped, but not agai
     };
     for (int i = 0; i < 5; ++i) refuse();
     CHECK(f.source->asked == 2);
-    *f.source->now += 30s;
+    f.pass(30s);
     refuse();
     refuse();
     CHECK(f.source->asked == 3);
+}
+
+TEST_CASE("a clock that is set back or forward changes nothing about how soon a token is asked for again") {
+    for (const auto set : {std::chrono::minutes(-1440), std::chrono::minutes(-60), std::chrono::minutes(-1),
+                           std::chrono::minutes(1)}) {
+        CAPTURE(set.count());
+        fixture f;
+        f.source->gate = nullptr;
+        f.source->lifetime = 48h;
+        const auto refuse = [&] {
+            call& c = f.begin();
+            f.finish();
+            f.tokens->distrust(storage(), c.token);
+        };
+        refuse();
+        refuse();
+        CHECK(f.source->asked == 2);
+        *f.source->now += set;
+        refuse();
+        CHECK(f.source->asked == 2);
+        f.pass(30s);
+        refuse();
+        refuse();
+        CHECK(f.source->asked == 3);
+    }
+}
+
+TEST_CASE("a clock that is set back does not put off the next early request") {
+    fixture f;
+    f.source->gate = nullptr;
+    f.begin();
+    f.finish();
+    f.pass(56min);
+    f.source->failure = std::make_exception_ptr(error(errc::server_error, "down"));
+    f.begin();
+    f.finish();
+    CHECK(f.source->asked == 2);
+    *f.source->now -= 1min; // the token is still due
+    f.source->failure = nullptr;
+    f.pass(29s);
+    f.begin();
+    f.finish();
+    CHECK(f.source->asked == 2);
+    f.pass(1s);
+    call& c = f.begin();
+    f.finish();
+    CHECK(f.source->asked == 3);
+    CHECK(is_token(c.token, 3));
 }
 
 TEST_CASE("an early request leaves a call time to use the old token") {
@@ -443,7 +500,7 @@ TEST_CASE("an early request leaves a call time to use the old token") {
     f.source->gate = nullptr;
     f.begin();
     f.finish();
-    *f.source->now += 56min;
+    f.pass(56min);
     f.close();
     f.context.restart();
     call& c = f.begin_as(f.caller(2s));

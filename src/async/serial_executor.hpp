@@ -1,0 +1,75 @@
+// Runs the steps of one coroutine, and what cancels it, one at a time on an executor of any number of
+// threads.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/require.hpp>
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace azkv::async {
+
+namespace asio = boost::asio;
+
+/// A strand for few steps, which seldom meet: one that meets another waits for it. Unlike a
+/// `strand<any_io_executor>` it is copied without memory, which Asio's executors must be (in Boost 1.81 a
+/// copy that fails ends the process). A step may begin another in itself.
+class serial_executor {
+public:
+    // No constructor: one from a type that can hold this would be asked whether it can hold itself.
+    static asio::any_io_executor on(const asio::any_io_executor& inner) {
+        return serial_executor(std::make_shared<state>(inner), false);
+    }
+
+    asio::execution_context& query(asio::execution::context_t) const noexcept {
+        return asio::query(state_->inner, asio::execution::context);
+    }
+
+    asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
+        if (posts_) return asio::execution::blocking.never;
+        return asio::execution::blocking.possibly;
+    }
+
+    serial_executor require(asio::execution::blocking_t::never_t) const noexcept {
+        return serial_executor(state_, true);
+    }
+
+    serial_executor require(asio::execution::blocking_t::possibly_t) const noexcept {
+        return serial_executor(state_, false);
+    }
+
+    template <class F>
+    void execute(F f) const {
+        const asio::any_io_executor& inner = posts_ ? state_->posting : state_->inner;
+        inner.execute([s = state_, f = std::move(f)]() mutable {
+            const std::lock_guard lock(s->mutex);
+            std::move(f)();
+        });
+    }
+
+    bool operator==(const serial_executor& other) const noexcept {
+        return state_ == other.state_ && posts_ == other.posts_;
+    }
+
+private:
+    class state {
+    public:
+        explicit state(const asio::any_io_executor& executor)
+            : inner(executor), posting(asio::require(executor, asio::execution::blocking.never)) {}
+
+        const asio::any_io_executor inner;
+        const asio::any_io_executor posting;
+        std::recursive_mutex mutex; // held by the step that runs
+    };
+
+    serial_executor(std::shared_ptr<state> s, bool posts) noexcept : state_(std::move(s)), posts_(posts) {}
+
+    std::shared_ptr<state> state_;
+    bool posts_ = false;
+};
+
+} // namespace azkv::async
