@@ -1,6 +1,7 @@
 #pragma once
 
 #include "identity/authorizer.hpp"
+#include "wipe.hpp"
 
 #include <string>
 
@@ -11,15 +12,14 @@ class shared_access_signature final : public authorizer {
 public:
     /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
     explicit shared_access_signature(std::string_view token);
-    ~shared_access_signature() override;
 
-    std::string_view query() const override { return token_; }
+    std::string_view query() const override { return token_.text; }
 
     void append_headers(std::string&, const signing_input&,
                         std::chrono::system_clock::time_point) const override {}
 
 private:
-    std::string token_;
+    wiped_string token_;
 };
 
 } // namespace azkv::identity

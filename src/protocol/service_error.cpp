@@ -1,9 +1,10 @@
 #include "protocol/service_error.hpp"
 
-#include <boost/algorithm/string/predicate.hpp>
+#include "ascii.hpp"
+
 #include <boost/algorithm/string/replace.hpp>
-#include <boost/algorithm/string/trim.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -54,9 +55,9 @@ service_error from_xml(std::string_view body) {
         std::string_view name = body.substr(at + 1, end - at - 1);
         name = name.substr(0, name.find_first_of(" \t\r\n/"));
         name.remove_prefix(name.find(':') + 1); // npos + 1 is 0
-        if (e.code.empty() && boost::algorithm::iequals(name, "code"))
+        if (e.code.empty() && boost::urls::grammar::ci_is_equal(name, "code"))
             e.code = xml_text(body.substr(end + 1));
-        if (e.message.empty() && boost::algorithm::iequals(name, "message"))
+        if (e.message.empty() && boost::urls::grammar::ci_is_equal(name, "message"))
             e.message = xml_text(body.substr(end + 1));
     }
     return e;
@@ -73,7 +74,7 @@ service_error read_error(const response& r) {
         if (body.starts_with('<')) e = from_xml(body);
     }
     if (e.code.empty()) e.code = r.error_code;
-    boost::algorithm::trim(e.message);
+    e.message = std::string(ascii::trim(e.message));
     return e;
 }
 
