@@ -33,7 +33,9 @@ void require_protection(const protocol::endpoint& e, bool tokens, bool allow_pla
 
 account::account(std::string_view url, const credential& credential, store_options o,
                  std::string_view secondary_url)
-    : options(std::move(o)), endpoint(protocol::parse_endpoint(url)),
+    : options(std::move(o)),
+      endpoint(protocol::parse_table_endpoint(url, credential.authorizer_ ? credential.authorizer_->query()
+                                                                          : std::string_view())),
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
       authorizer(credential.authorizer_),
@@ -44,7 +46,7 @@ account::account(std::string_view url, const credential& credential, store_optio
         if (mode == service_mode::cosmos)
             throw error(errc::invalid_argument, "secondary_reads: Cosmos DB has no secondary endpoint");
         secondary = secondary_url.empty() ? protocol::secondary_of(endpoint)
-                                          : protocol::parse_endpoint(secondary_url);
+                                          : protocol::parse_table_endpoint(secondary_url);
         require_protection(*secondary, credential.tokens_ != nullptr, options.allow_plain_http());
     }
     const bool speaks_tls = endpoint.at.tls || (secondary && secondary->at.tls);
@@ -71,11 +73,14 @@ namespace {
 
 // What is wrong with it is the string's fault.
 credential credential_of(protocol::connection_settings& s) {
+    const bool key = s.sas.empty();
     try {
-        return s.sas.empty() ? credential::shared_key(std::move(s.account), s.key)
-                             : credential::sas(std::move(s.sas));
+        return key ? credential::shared_key(std::move(s.account), std::move(s.key))
+                   : credential::sas(std::move(s.sas));
     } catch (const error& e) {
-        throw error(errc::invalid_connection_string, std::string("the connection string: ") + e.what());
+        throw error(errc::invalid_connection_string, std::string("the connection string has a wrong ")
+                                                         + (key ? "AccountKey" : "SharedAccessSignature")
+                                                         + ": " + e.what());
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <azkv/credential.hpp>
 #include <azkv/options.hpp>
+#include <azkv/secret.hpp>
 
 #include <memory>
 #include <optional>

@@ -1,4 +1,5 @@
 #include "account.hpp"
+#include "protocol/connection_string.hpp"
 #include "protocol/trace_context.hpp"
 #include "store_implementation.hpp"
 #include "support/process.hpp"
@@ -267,6 +268,10 @@ blocking_store::blocking_store(std::string endpoint, credential credential, stor
 blocking_store blocking_store::from_connection_string(std::string_view connection_string,
                                                       store_options options) {
     return blocking_store(account::from_connection_string(connection_string, std::move(options)));
+}
+
+blocking_store blocking_store::from_connection_string(const char* connection_string, store_options options) {
+    return from_connection_string(protocol::present(connection_string), std::move(options));
 }
 
 blocking_store blocking_store::from_account_and_key(std::string name, secret key, store_options options) {

@@ -14,8 +14,11 @@ using boost::system::error_code;
 
 namespace {
 
+// The ids make a category that of another copy of the library in the same process, too.
 class error_category_type final : public boost::system::error_category {
 public:
+    error_category_type() noexcept : boost::system::error_category(0x7A5D'31C8'0E94'B6F2) {}
+
     const char* name() const noexcept override { return "azkv"; }
 
     std::string message(int value) const override {
@@ -47,6 +50,8 @@ public:
 
 class condition_category_type final : public boost::system::error_category {
 public:
+    condition_category_type() noexcept : boost::system::error_category(0xC1F6'842B'9D07'53AE) {}
+
     const char* name() const noexcept override { return "azkv.condition"; }
 
     std::string message(int value) const override {

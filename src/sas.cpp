@@ -1,15 +1,17 @@
+#include "ascii.hpp"
 #include "identity/shared_key.hpp"
-#include "protocol/percent_encoding.hpp"
+#include "identity/web_client.hpp"
 #include "require.hpp"
+#include "wipe.hpp"
 
 #include <azkv/sas.hpp>
 
-#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/asio/ip/address_v4.hpp>
 
 #include <algorithm>
 #include <array>
-#include <ctime>
+#include <chrono>
+#include <cstdio>
 
 namespace azkv {
 
@@ -32,14 +34,17 @@ std::string in_order(std::string_view given, std::string_view all, const char* n
 }
 
 std::string format_time(std::chrono::system_clock::time_point at) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(at);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    std::array<char, 32> text{};
-    const std::size_t n =
-        std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts); // digits only
-    require(n == sizeof "2026-01-02T03:04:05Z" - 1, "a time of a shared access signature is out of range");
-    return std::string(text.data(), n);
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(at - day));
+    const int year = static_cast<int>(date.year());
+    require(year >= 1 && year <= 9999, "a time of a shared access signature is out of range");
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", year,
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                  static_cast<int>(time.seconds().count()));
+    return text.data();
 }
 
 void require_one_line(std::string_view text, const char* name) {
@@ -60,16 +65,14 @@ public:
 
     void query_only(std::string_view name, std::string_view text) {
         if (text.empty()) return;
-        query_.append(name).append("=");
-        protocol::append_encoded(query_, text);
-        query_.append("&");
+        identity::append_parameter(query_, name, text);
     }
 
     std::string& lines() { return lines_; }
 
     std::string release(std::string_view key) {
-        query_only("sig", identity::hmac_sha256(key).sign(lines_));
-        query_.pop_back();
+        const wiped_string signature(identity::hmac_sha256(key).sign(lines_));
+        query_only("sig", signature.text);
         return std::move(query_);
     }
 
@@ -192,7 +195,7 @@ std::string table_sas(std::string_view account, const secret& key, std::string_v
                     : std::string());
     b.add("st", terms.start());
     b.add("se", terms.expiry());
-    b.sign_only("/table/" + std::string(account) + "/" + boost::algorithm::to_lower_copy(std::string(table)));
+    b.sign_only("/table/" + std::string(account) + "/" + ascii::to_lower(table));
     b.query_only("tn", table);
     b.add("si", terms.policy());
     b.add("sip", terms.addresses());

@@ -6,6 +6,7 @@
 #include "net/http_transport.hpp"
 #include "net/proxy_access.hpp"
 #include "page_query.hpp"
+#include "protocol/connection_string.hpp"
 #include "protocol/operations.hpp"
 #include "protocol/trace_context.hpp"
 #include "put_all.hpp"
@@ -175,6 +176,12 @@ store store::from_connection_string(asio::any_io_executor executor, std::string_
                                     store_options options) {
     return detail::store_access::make(std::move(executor),
                                       account::from_connection_string(connection_string, std::move(options)));
+}
+
+store store::from_connection_string(asio::any_io_executor executor, const char* connection_string,
+                                    store_options options) {
+    return from_connection_string(std::move(executor), protocol::present(connection_string),
+                                  std::move(options));
 }
 
 store store::from_account_and_key(asio::any_io_executor executor, std::string name, secret key,

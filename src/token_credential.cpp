@@ -2,8 +2,6 @@
 
 #include <azkv/token_credential.hpp>
 
-#include <boost/algorithm/string/predicate.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -55,8 +53,7 @@ token_request& token_request::operator=(token_request&&) noexcept = default;
 
 std::string token_request::resource() const {
     constexpr std::string_view suffix = "/.default";
-    return boost::algorithm::ends_with(scope_, suffix) ? scope_.substr(0, scope_.size() - suffix.size())
-                                                       : scope_;
+    return scope_.ends_with(suffix) ? scope_.substr(0, scope_.size() - suffix.size()) : scope_;
 }
 
 token_request& token_request::tenant(std::string id) {

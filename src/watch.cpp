@@ -2,16 +2,19 @@
 
 #include "codec/names.hpp"
 
-#include <cstdio>
+#include <array>
+#include <charconv>
 
 namespace azkv {
 
 namespace {
 
 std::string in_milliseconds(event::duration d) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f ms", std::chrono::duration<double, std::milli>(d).count());
-    return text;
+    const double n = std::chrono::duration<double, std::milli>(d).count();
+    std::array<char, 32> text;
+    const auto end =
+        std::to_chars(text.data(), text.data() + text.size(), n, std::chars_format::fixed, 1).ptr;
+    return std::string(text.data(), end) + " ms";
 }
 
 std::string outcome(const event& e) {

@@ -39,8 +39,8 @@ class output_error : public std::runtime_error {
 
 class arguments {
 public:
-    std::string connection_string = "UseDevelopmentStorage=true";
-    std::string endpoint; // with the default identity, instead of a connection string
+    std::optional<std::string> connection_string; // none: the emulator's
+    std::optional<std::string> endpoint;          // with the default identity, instead of a connection string
     std::string ca_file;
     std::string mode;
     std::optional<std::string> partition;
@@ -51,6 +51,13 @@ public:
     std::vector<std::string> select;
 };
 
+// What a caller who names no service speaks to, so that a variable that is not set does not go unnoticed.
+azkv::blocking_store open_emulator(const azkv::store_options& options) {
+    std::cerr << "azkv: no connection string is given; using the emulator at "
+                 "http://127.0.0.1:10002/devstoreaccount1\n";
+    return azkv::blocking_store::from_connection_string("UseDevelopmentStorage=true", options);
+}
+
 azkv::blocking_store open(const arguments& a) {
     azkv::store_options options;
     if (!a.mode.empty())
@@ -58,8 +65,9 @@ azkv::blocking_store open(const arguments& a) {
     if (a.partition) options.partition(*a.partition);
     if (a.timeout) options.timeout(std::chrono::milliseconds(std::llround(*a.timeout * 1000)));
     if (!a.ca_file.empty()) options.tls(azkv::tls_options().ca_file(a.ca_file));
-    if (!a.endpoint.empty()) return azkv::blocking_store::from_aad_token(a.endpoint, options);
-    return azkv::blocking_store::from_connection_string(a.connection_string, options);
+    if (a.endpoint) return azkv::blocking_store::from_aad_token(*a.endpoint, options);
+    if (!a.connection_string) return open_emulator(options);
+    return azkv::blocking_store::from_connection_string(*a.connection_string, options);
 }
 
 void print_line(const json::object& line) {
@@ -229,9 +237,9 @@ int main(int argc, char** argv) {
     CLI::App app("A key-value store over Azure Table Storage and Cosmos DB for Table", "azkv");
     app.set_version_flag("--version", AZKV_VERSION_STRING);
     app.require_subcommand(1);
-    app.add_option("--connection-string", a.connection_string,
-                   "of the account; default: Azurite on its usual port")
-        ->envname("AZKV_CONNECTION_STRING");
+    app.add_option(
+        "--connection-string", a.connection_string,
+        "of the account; default: the variable AZKV_CONNECTION_STRING, or Azurite on its usual port");
     app.add_option("--endpoint", a.endpoint,
                    "URL of the account, to log in with the default identity (such as az login's)");
     app.add_option("--ca-file", a.ca_file, "PEM file of the authorities to trust; default: the system's");
@@ -297,5 +305,8 @@ int main(int argc, char** argv) {
         std::cerr << " (azkv --help lists the commands)\n";
         return usage;
     }
+    // Also an empty one counts, as a mistake.
+    if (const char* const text = std::getenv("AZKV_CONNECTION_STRING"); text && !a.connection_string)
+        a.connection_string = text;
     return run(command, a);
 }

@@ -82,6 +82,7 @@ public:
     /// As `store::from_connection_string`.
     static blocking_store from_connection_string(std::string_view connection_string,
                                                  store_options options = {});
+    static blocking_store from_connection_string(const char* connection_string, store_options options = {});
 
     /// As `store::from_account_and_key`.
     static blocking_store from_account_and_key(std::string account, secret key, store_options options = {});
@@ -108,29 +109,31 @@ public:
                  std::string collection = default_collection, std::size_t batch_size = 100,
                  put_all_progress progress = {});
 
-    std::optional<value> get(std::string key, std::string collection = default_collection,
-                             projection select = {});
+    [[nodiscard]] std::optional<value> get(std::string key, std::string collection = default_collection,
+                                           projection select = {});
 
     /// Needs <azkv/convert.hpp>, as its twin does.
     template <class T>
-    std::optional<T> get_as(std::string key, std::string collection = default_collection) {
+    [[nodiscard]] std::optional<T> get_as(std::string key, std::string collection = default_collection) {
         static_assert(
             requires { has_conversions(detail::converted_to<T>()); },
             "get_as needs #include <azkv/convert.hpp>");
         return get_converted(detail::converted_to<T>(), *this, key, collection);
     }
 
-    std::map<std::string, value> get_all(std::string collection = default_collection, projection select = {});
+    [[nodiscard]] std::map<std::string, value> get_all(std::string collection = default_collection,
+                                                       projection select = {});
 
     bool erase(std::string key, std::string collection = default_collection);
 
     /// `for (auto& e : store.query("age ge 21")) ...` Holds one connection while the range lives; other
     /// calls, also inside the loop, use others.
-    blocking_query query(std::string filter, std::string collection = default_collection,
-                         projection select = {});
+    [[nodiscard]] blocking_query query(std::string filter, std::string collection = default_collection,
+                                       projection select = {});
 
     /// As `store::with_traceparent`. Shares the connections, and may outlive this.
-    blocking_store with_traceparent(std::string_view traceparent, std::string_view tracestate = {}) const;
+    [[nodiscard]] blocking_store with_traceparent(std::string_view traceparent,
+                                                  std::string_view tracestate = {}) const;
 
     /// As `store::close`: also for calls on other threads, and for the objects that `with_traceparent` made.
     bool close(std::chrono::milliseconds limit = std::chrono::seconds(30));

@@ -16,9 +16,9 @@ class AZKV_DECL entry {
 public:
     entry() {}
 
-    entry(std::string partition_key, std::string key, azkv::value value, std::string etag = {},
+    entry(std::string partition_key, std::string key, azkv::value v, std::string etag = {},
           std::string timestamp = {}, std::vector<std::pair<std::string, std::string>> edm_types = {})
-        : partition_key_(std::move(partition_key)), key_(std::move(key)), value_(std::move(value)),
+        : partition_key_(std::move(partition_key)), key_(std::move(key)), value_(std::move(v)),
           etag_(std::move(etag)), timestamp_(std::move(timestamp)), edm_types_(std::move(edm_types)) {}
 
     const std::string& key() const noexcept { return key_; }

@@ -9,13 +9,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
 namespace azkv {
 
 /// What went wrong. Failures of the network itself carry the code of Asio, OpenSSL or the system instead;
-/// `condition` groups both.
+/// `condition` groups both. Also a `std::error_code`, as every code of Boost is.
 enum class errc {
     invalid_argument = 1,      ///< refused before anything was sent
     invalid_connection_string, ///< refused before anything was sent
@@ -150,3 +151,9 @@ struct boost::system::is_error_code_enum<azkv::errc> : std::true_type {};
 
 template <>
 struct boost::system::is_error_condition_enum<azkv::condition> : std::true_type {};
+
+template <>
+struct std::is_error_code_enum<azkv::errc> : std::true_type {};
+
+template <>
+struct std::is_error_condition_enum<azkv::condition> : std::true_type {};

@@ -140,7 +140,7 @@ private:
 
     class step {
     public:
-        step(std::size_t left, std::optional<fault> what) : left(left), what(std::move(what)) {}
+        step(std::size_t requests, std::optional<fault> f) : left(requests), what(std::move(f)) {}
 
         std::size_t left;          // requests
         std::optional<fault> what; // nothing: they pass
@@ -148,7 +148,7 @@ private:
 
     class chance {
     public:
-        chance(double below, fault what) : below(below), what(std::move(what)) {}
+        chance(double bound, fault f) : below(bound), what(std::move(f)) {}
 
         double below; // of the draws from 0 to 1 those that the chances before it leave
         fault what;

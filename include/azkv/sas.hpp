@@ -105,16 +105,19 @@ private:
 
 /// A shared access signature for all tables of an account: the query, without the leading `?`, that
 /// `credential::sas` and every other client takes. `key` is the base64 text of the portal. `resource_types`,
-/// in any order: `s` (the service), `c` (tables), `o` (entities). Table Storage only: Cosmos DB has no such
-/// signatures. Throws `azkv::error` (errc::invalid_argument).
+/// in any order: `s` (the service), `c` (tables), `o` (entities). For Table Storage; whether Cosmos DB takes
+/// such signatures is not known. Throws `azkv::error` (errc::invalid_argument).
 /// (https://learn.microsoft.com/rest/api/storageservices/create-account-sas)
-AZKV_DECL std::string account_sas(std::string_view account, const secret& key, const sas_terms& terms,
-                                  std::string_view resource_types = "co");
+[[nodiscard]] AZKV_DECL std::string account_sas(std::string_view account, const secret& key,
+                                                const sas_terms& terms,
+                                                std::string_view resource_types = "co");
 
 /// A shared access signature for the entities of one table. It can neither make the table nor list tables:
-/// `put` into a table that is not there fails with it.
+/// `put` into a table that is not there fails with it. Cosmos DB takes such signatures as well, without a
+/// range: it refuses one with a range (501).
 /// (https://learn.microsoft.com/rest/api/storageservices/create-service-sas)
-AZKV_DECL std::string table_sas(std::string_view account, const secret& key, std::string_view table,
-                                const sas_terms& terms, const sas_range& range = {});
+[[nodiscard]] AZKV_DECL std::string table_sas(std::string_view account, const secret& key,
+                                              std::string_view table, const sas_terms& terms,
+                                              const sas_range& range = {});
 
 } // namespace azkv

@@ -79,9 +79,17 @@ public:
 
     /// The connection string of an Azure storage account, of a Cosmos DB for Table account, or
     /// `UseDevelopmentStorage=true` for Azurite on its usual port. With a key or with a shared access
-    /// signature. Throws `azkv::error` (errc::invalid_connection_string) that names the setting at fault.
+    /// signature. Names of settings are case-insensitive; blanks and line ends around names and texts do not
+    /// count, nor do settings that are unknown. Throws `azkv::error`: errc::invalid_connection_string, which
+    /// names the setting at fault and repeats no text of it; errc::insecure_transport if the endpoint is
+    /// plain HTTP to another machine (`store_options::allow_plain_http`); errc::invalid_argument for what the
+    /// options have that does not go with it.
     /// (https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string)
     static store from_connection_string(asio::any_io_executor executor, std::string_view connection_string,
+                                        store_options options = {});
+
+    /// The same; null, as `getenv` returns it, is errc::invalid_connection_string, too.
+    static store from_connection_string(asio::any_io_executor executor, const char* connection_string,
                                         store_options options = {});
 
     /// A storage account in the public cloud, or in cosmos mode a Cosmos account: its name and its key.
@@ -170,7 +178,8 @@ public:
     /// headers. Throws `azkv::error` (errc::invalid_argument) for what is no `traceparent`, or one longer
     /// than 256 characters. A `tracestate` that is none, or longer than 2,048, is left out.
     /// (https://www.w3.org/TR/trace-context/)
-    store with_traceparent(std::string_view traceparent, std::string_view tracestate = {}) const;
+    [[nodiscard]] store with_traceparent(std::string_view traceparent,
+                                         std::string_view tracestate = {}) const;
 
     /// Closes the store and all its copies: from now on operations fail with errc::closed. Those that are
     /// under way, generators only inside `next()` or reading ahead, may go on until `limit` has passed; then

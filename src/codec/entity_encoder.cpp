@@ -5,9 +5,10 @@
 
 #include <azkv/error.hpp>
 
+#include <boost/url/grammar/alnum_chars.hpp>
+
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -223,14 +224,13 @@ namespace {
 // made it.
 bool may_be_foreign(std::string_view name) {
     return !read_part_name(name) && std::ranges::all_of(name, [](char c) {
-        return c == '_' || static_cast<unsigned char>(c) >= 0x80
-               || std::isalnum(static_cast<unsigned char>(c));
+        return c == '_' || static_cast<unsigned char>(c) >= 0x80 || boost::urls::grammar::alnum_chars(c);
     });
 }
 
 // In a URL, where commas and what is not ASCII take three bytes.
 std::size_t length_in_url(std::string_view list) {
-    const auto plain = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)); };
+    const auto plain = [](char c) { return c == '_' || boost::urls::grammar::alnum_chars(c); };
     return 3 * list.size() - 2 * static_cast<std::size_t>(std::ranges::count_if(list, plain));
 }
 

@@ -4,12 +4,12 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/container/small_vector.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
 #include <boost/json/parse_options.hpp>
 #include <boost/json/value_stack.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <array>
@@ -432,9 +432,9 @@ std::string without_lone_surrogates(std::string_view json) {
             if (is_high(unit) && is_low(unit_of(json.substr(n)))) {
                 n += 6;
             } else if (is_high(unit) || is_low(unit)) {
-                out.append("_x")
-                    .append(boost::algorithm::to_upper_copy(std::string(json.substr(2, 4))))
-                    .append("_");
+                out.append("_x");
+                for (const char c : json.substr(2, 4)) out.push_back(boost::urls::grammar::to_upper(c));
+                out.push_back('_');
                 json.remove_prefix(n);
                 continue;
             }

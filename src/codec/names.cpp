@@ -16,8 +16,14 @@ namespace azkv::codec {
 
 bool is_system_name(std::string_view name, service_mode mode) {
     if (name == "PartitionKey" || name == "RowKey" || name == "Timestamp") return true;
-    return mode == service_mode::cosmos
-           && (name == "id" || name == "ID" || name == "rid" || name == "etag" || name == "ResourceId");
+    if (mode == service_mode::storage) return false;
+    // Cosmos DB refuses or drops them, some in one spelling only; the others belong to the document that it
+    // keeps an entity as.
+    using boost::urls::grammar::ci_is_equal;
+    return std::ranges::any_of(std::array{"id", "rid", "etag", "ResourceId"},
+                               [&](std::string_view own) { return ci_is_equal(name, own); })
+           || std::ranges::any_of(std::array{"_ts", "_etag", "_rid", "_self", "_attachments", "_ttl"},
+                                  [&](std::string_view own) { return name == own; });
 }
 
 namespace {
@@ -30,6 +36,11 @@ constexpr std::size_t max_cosmos_partition_key_bytes = 1024;
 constexpr std::size_t max_property_name_units = 255;
 
 constexpr std::string_view part_delimiter = "_part_"; // LlamaIndex's
+
+// Whether no member may be stored under that name. A member `ttl` would make a document of Cosmos DB expire.
+bool is_taken(std::string_view name, service_mode mode) {
+    return is_system_name(name, mode) || (mode == service_mode::cosmos && name == "ttl");
+}
 
 constexpr std::size_t escape_length = 7; // _xHHHH_
 constexpr std::size_t escape_head = 6;   // _xHHHH
@@ -160,11 +171,11 @@ std::string escape_for_key(std::string_view key) {
 }
 
 std::string escape_for_property(std::string_view name, service_mode mode) {
-    const bool system = is_system_name(name, mode);
+    const bool taken = is_taken(name, mode);
     // No member may look like a part. Escapes end with a `_`, too: so it is the `p` that is escaped.
     const std::size_t part = part_suffix(name);
     return escape(name, [&](char32_t c, std::size_t at) {
-        if (at == part || (at == 0 && (system || is_digit(c)))) return true;
+        if (at == part || (at == 0 && (taken || is_digit(c)))) return true;
         return !(is_letter(c) || is_digit(c) || c == '_');
     });
 }
@@ -251,7 +262,7 @@ bool is_plain_property(std::string_view name, service_mode mode) {
         if (!identifier[static_cast<unsigned char>(c)] || (before == '_' && c == 'x')) return false;
         before = c;
     }
-    return part_suffix(name) == name.npos && !is_system_name(name, mode);
+    return part_suffix(name) == name.npos && !is_taken(name, mode);
 }
 
 std::string escape_property(std::string_view name, service_mode mode) {

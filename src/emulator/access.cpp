@@ -1,9 +1,9 @@
 #include "emulator/access.hpp"
 
+#include "ascii.hpp"
 #include "emulator/failure.hpp"
 #include "protocol/http_date.hpp"
 
-#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <openssl/crypto.h>
 
@@ -61,7 +61,7 @@ void grant::require(access what, std::string_view table) const {
     const bool about_entities = what == access::read || what == access::insert || what == access::update
                                 || what == access::upsert || what == access::erase;
     if (kind_ == kind::table) {
-        emulation::require(about_entities && boost::algorithm::to_lower_copy(std::string(table)) == table_,
+        emulation::require(about_entities && ascii::to_lower(table) == table_,
                            mismatch("AuthorizationFailure"));
     } else {
         emulation::require(what != access::manage, mismatch("AuthorizationFailure"));
@@ -182,7 +182,7 @@ grant gate::read_sas(const target& t, const origin& from, ticks now, const polic
     };
     if (t.parameter("tn")) {
         g.kind_ = grant::kind::table;
-        g.table_ = boost::algorithm::to_lower_copy(field("tn"));
+        g.table_ = ascii::to_lower(field("tn"));
         append_lines({policy.permissions, policy.start, policy.expiry, "/table/" + account_ + "/" + g.table_,
                       field("si"), field("sip"), protocols, version, field("spk"), field("srk"), field("epk"),
                       field("erk")});

@@ -4,7 +4,7 @@
 #include "emulator/entities.hpp"
 #include "emulator/queries.hpp"
 
-#include <boost/algorithm/string/predicate.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <set>
 
@@ -68,8 +68,9 @@ private:
             table_ = t.table;
             partition_key_ = keys.first;
         }
-        const bool same_table =
-            context_.case_sensitive() ? t.table == table_ : boost::algorithm::iequals(t.table, table_);
+        const bool same_table = context_.case_sensitive()
+                                    ? t.table == table_
+                                    : boost::urls::grammar::ci_is_equal(t.table, table_);
         if (!same_table) throw invalid_input();
         if (keys.first != partition_key_)
             throw failure(400, "CommandsInBatchActOnDifferentPartitions",

@@ -20,7 +20,7 @@ namespace azkv {
 
 namespace asio = boost::asio;
 
-emulator_options::emulator_options() : key_(protocol::development_account().key) {}
+emulator_options::emulator_options() : key_(protocol::development_account().key.reveal()) {}
 
 emulator_options::~emulator_options() = default;
 emulator_options::emulator_options(const emulator_options&) = default;

@@ -1,11 +1,11 @@
 #include "emulator/entities.hpp"
 
+#include "ascii.hpp"
 #include "codec/json_text.hpp"
 #include "emulator/failure.hpp"
 
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
-#include <boost/algorithm/string/trim.hpp>
 
 #include <algorithm>
 
@@ -166,7 +166,7 @@ std::vector<std::string> read_select(const target& t) {
     const std::string* const text = t.parameter("$select");
     if (!text || text->empty()) return names;
     boost::algorithm::split(names, *text, boost::algorithm::is_any_of(","));
-    for (std::string& name : names) boost::algorithm::trim(name);
+    for (std::string& name : names) name = std::string(ascii::trim(name));
     if (std::ranges::find(names, "*") != names.end()) names.clear();
     return names;
 }

@@ -28,7 +28,6 @@
 #include <fcntl.h>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,9 +95,8 @@ void close_on_exec(int descriptor) {
 }
 
 std::string to_string(const tcp::endpoint& at) {
-    std::ostringstream text;
-    text << at;
-    return text.str();
+    const std::string address = at.address().to_string();
+    return (at.address().is_v6() ? '[' + address + ']' : address) + ':' + std::to_string(at.port());
 }
 
 /// The connections of a server.

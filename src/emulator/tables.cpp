@@ -5,7 +5,7 @@
 #include "emulator/failure.hpp"
 #include "emulator/queries.hpp"
 
-#include <boost/algorithm/string/predicate.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 
@@ -33,7 +33,7 @@ void check_table_name(std::string_view name, service_mode mode) {
         const auto digit = [](char c) { return c >= '0' && c <= '9'; };
         const bool ordinary = std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); })
                               && !name.empty() && letter(name.front());
-        if (!ordinary || boost::algorithm::iequals(name, "tables")) throw invalid();
+        if (!ordinary || boost::urls::grammar::ci_is_equal(name, "tables")) throw invalid();
     }
     if (units < l.min_table_name || units > l.max_table_name)
         throw failure(400, "OutOfRangeInput",

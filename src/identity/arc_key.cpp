@@ -1,11 +1,10 @@
 #include "identity/arc_key.hpp"
 
+#include "ascii.hpp"
 #include "wipe.hpp"
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/find.hpp>
-#include <boost/algorithm/string/predicate.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
@@ -51,9 +50,10 @@ private:
 
 // The realm of a challenge of the kind Basic.
 std::string_view realm(std::string_view challenge) {
-    const auto found = boost::algorithm::ifind_first(challenge, "Basic realm=");
-    if (found.empty()) refuse("the agent names no key");
-    std::string_view path = challenge.substr(static_cast<std::size_t>(found.end() - challenge.begin()));
+    constexpr std::string_view name = "Basic realm=";
+    const std::size_t at = ascii::find_ignoring_case(challenge, name);
+    if (at == challenge.npos) refuse("the agent names no key");
+    std::string_view path = challenge.substr(at + name.size());
     if (path.starts_with('"')) {
         path.remove_prefix(1);
         return path.substr(0, path.find('"'));

@@ -16,13 +16,14 @@ cloud cloud_of(std::string_view host) {
 } // namespace
 
 std::string default_scope(std::string_view host, service_mode mode) {
-    std::string scope = mode == service_mode::cosmos ? "https://cosmos.azure." : "https://storage.azure.";
+    // Storage has one audience in all clouds: https://github.com/Azure/azure-sdk-for-go/issues/25542
+    if (mode == service_mode::storage) return "https://storage.azure.com/.default";
     switch (cloud_of(host)) {
-    case cloud::everywhere: scope += "com"; break;
-    case cloud::china: scope += "cn"; break;
-    case cloud::us_government: scope += "us"; break;
+    case cloud::china: return "https://cosmos.azure.cn/.default";
+    case cloud::us_government: return "https://cosmos.azure.us/.default";
+    case cloud::everywhere: break;
     }
-    return scope + "/.default";
+    return "https://cosmos.azure.com/.default";
 }
 
 std::string default_authority(std::string_view host) {

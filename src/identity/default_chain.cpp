@@ -1,5 +1,6 @@
 #include "identity/default_chain.hpp"
 
+#include "ascii.hpp"
 #include "identity/developer_tools.hpp"
 #include "identity/environment.hpp"
 #include "identity/identity_source.hpp"
@@ -8,14 +9,14 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/case_conv.hpp>
-#include <boost/algorithm/string/predicate.hpp>
-#include <boost/algorithm/string/trim.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 
 #include <optional>
 
 namespace azkv::identity {
+
+using boost::urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -86,17 +87,15 @@ std::shared_ptr<token_credential> make_default_credential(const surroundings& ar
                                                           const std::function<entra_settings()>& settings,
                                                           const std::string& tenant,
                                                           const std::string& subscription) {
-    const std::string selected =
-        boost::algorithm::trim_copy(around.variable(selection_variable).value_or(""));
-    const bool prod = boost::algorithm::iequals(selected, "prod");
-    const bool dev = boost::algorithm::iequals(selected, "dev");
+    const std::string selected = std::string(ascii::trim(around.variable(selection_variable).value_or("")));
+    const bool prod = ci_is_equal(selected, "prod");
+    const bool dev = ci_is_equal(selected, "dev");
     const bool group = selected.empty() || prod || dev;
     std::vector<chain_link> links;
     std::string names;
     for (const candidate& c : candidates(around, settings, tenant, subscription)) {
         names += ", " + c.name;
-        const bool wanted =
-            group ? (c.for_production ? !dev : !prod) : boost::algorithm::iequals(selected, c.name);
+        const bool wanted = group ? (c.for_production ? !dev : !prod) : ci_is_equal(selected, c.name);
         if (wanted) links.push_back(make_link(c, !group));
     }
     if (links.empty())

@@ -1,16 +1,17 @@
 #include "identity/developer_tools.hpp"
 
+#include "ascii.hpp"
 #include "identity/process.hpp"
 #include "identity/token_answer.hpp"
 #include "identity/wiping_memory.hpp"
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -163,7 +164,7 @@ private:
         // Whether it ended well is not always known; its answer tells then.
         const int code = r.exit_code.value_or(0);
         if (code == not_found) unavailable("is not installed", said);
-        if (code != 0 && boost::algorithm::icontains(said, about_.says_not_logged_in))
+        if (code != 0 && ascii::find_ignoring_case(said, about_.says_not_logged_in) != said.npos)
             unavailable("has nobody logged in, or not any more: run `" + std::string(about_.log_in) + '`',
                         said);
         if (code != 0)
@@ -259,7 +260,7 @@ private:
         const bool comparable = tenant.size() == 36 && std::ranges::count(tenant, '-') == 4;
         if (subscription_.empty() || !comparable) return;
         const std::string_view got = text_at(answer, "tenant");
-        if (!got.empty() && !boost::algorithm::iequals(got, tenant))
+        if (!got.empty() && !boost::urls::grammar::ci_is_equal(got, tenant))
             fail(errc::authentication_failed,
                  "gave a token of another tenant than " + tenant + ", which the subscription belongs to");
     }

@@ -7,8 +7,8 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/replace.hpp>
+#include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse_query.hpp>
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 
 namespace azkv::identity {
 
-using boost::algorithm::iequals;
+using boost::urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -64,7 +64,7 @@ public:
 private:
     // Another than the one that is trusted is not asked, whoever names it.
     void require_authority(const token_request& request) const {
-        if (request.authority().empty() || iequals(request.authority(), settings_.authority_host)) return;
+        if (request.authority().empty() || ci_is_equal(request.authority(), settings_.authority_host)) return;
         throw error(errc::authentication_failed,
                     "the service belongs to another authority than " + settings_.authority_host);
     }
@@ -99,7 +99,7 @@ private:
 } // namespace
 
 bool is_adfs(std::string_view tenant) {
-    return iequals(tenant, "adfs");
+    return ci_is_equal(tenant, "adfs");
 }
 
 std::string authority_url(std::string_view text, const std::string& name) {
@@ -119,9 +119,9 @@ std::string token_url(const std::string& authority_host, const std::string& tena
 }
 
 std::string choose_tenant(const std::string& own, const token_request& r, const entra_settings& s) {
-    if (r.tenant().empty() || iequals(r.tenant(), own) || is_adfs(own) || s.own_tenant_only) return own;
+    if (r.tenant().empty() || ci_is_equal(r.tenant(), own) || is_adfs(own) || s.own_tenant_only) return own;
     const bool allowed = std::ranges::any_of(
-        s.allowed_tenants, [&](const std::string& t) { return t == "*" || iequals(t, r.tenant()); });
+        s.allowed_tenants, [&](const std::string& t) { return t == "*" || ci_is_equal(t, r.tenant()); });
     if (!allowed) {
         diagnostics details;
         details.server_message = r.tenant(); // a service may have named it

@@ -1,12 +1,11 @@
 #include "identity/environment.hpp"
 
+#include "ascii.hpp"
 #include "identity/client_assertion.hpp"
 #include "identity/unavailable.hpp"
 #include "identity/variables.hpp"
 
 #include <azkv/error.hpp>
-
-#include <boost/algorithm/string/trim.hpp>
 
 #include <algorithm>
 #include <string>
@@ -17,14 +16,14 @@ namespace azkv::identity {
 
 namespace {
 
-constexpr const char* secret_variable = "AZURE_CLIENT_SECRET";
-constexpr const char* certificate_variable = "AZURE_CLIENT_CERTIFICATE_PATH";
+constexpr const char* client_secret = "AZURE_CLIENT_SECRET";
+constexpr const char* certificate_path = "AZURE_CLIENT_CERTIFICATE_PATH";
 
 client_proof proof(const surroundings& around, const entra_settings& settings) {
-    if (std::string text = variable(around, secret_variable); !text.empty())
-        return prove_by_secret(secret(std::move(text)));
-    return prove_by_certificate(variable(around, certificate_variable),
-                                secret(variable(around, "AZURE_CLIENT_CERTIFICATE_PASSWORD")),
+    if (secret text = secret_variable(around, client_secret); !text.empty())
+        return prove_by_secret(std::move(text));
+    return prove_by_certificate(variable(around, certificate_path),
+                                secret_variable(around, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
                                 settings.send_certificate_chain);
 }
 
@@ -32,7 +31,7 @@ client_proof proof(const surroundings& around, const entra_settings& settings) {
 
 entra_settings settings_from_environment(const surroundings& around) {
     entra_settings s;
-    if (std::string host = boost::algorithm::trim_copy(variable(around, "AZURE_AUTHORITY_HOST"));
+    if (std::string host = std::string(ascii::trim(variable(around, "AZURE_AUTHORITY_HOST")));
         !host.empty()) {
         if (host.find("://") == host.npos) host.insert(0, "https://");
         s.authority_host = authority_url(host, "AZURE_AUTHORITY_HOST");
@@ -41,8 +40,8 @@ entra_settings settings_from_environment(const surroundings& around) {
     for (std::string_view rest = tenants; !rest.empty();) {
         const std::string_view one = rest.substr(0, rest.find(';'));
         rest.remove_prefix(std::min(one.size() + 1, rest.size()));
-        if (std::string tenant = boost::algorithm::trim_copy(std::string(one)); !tenant.empty())
-            s.allowed_tenants.push_back(std::move(tenant));
+        if (const std::string_view tenant = ascii::trim(one); !tenant.empty())
+            s.allowed_tenants.emplace_back(tenant);
     }
     s.own_tenant_only = is_switched_on(around, "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH");
     s.send_certificate_chain = is_switched_on(around, "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
@@ -51,8 +50,8 @@ entra_settings settings_from_environment(const surroundings& around) {
 
 std::shared_ptr<token_credential> make_environment_credential(surroundings around, entra_settings settings) {
     std::string missing = missing_variables(around, {"AZURE_TENANT_ID", "AZURE_CLIENT_ID"});
-    if (variable(around, secret_variable).empty() && variable(around, certificate_variable).empty())
-        missing += std::string(missing.empty() ? "" : ", ") + secret_variable + " or " + certificate_variable;
+    if (secret_variable(around, client_secret).empty() && variable(around, certificate_path).empty())
+        missing += std::string(missing.empty() ? "" : ", ") + client_secret + " or " + certificate_path;
     if (!missing.empty())
         return std::make_shared<unavailable_credential>("these variables are not set: " + missing);
     try {

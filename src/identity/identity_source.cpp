@@ -1,5 +1,6 @@
 #include "identity/identity_source.hpp"
 
+#include "identity/variables.hpp"
 #include "protocol/endpoint.hpp"
 
 #include <azkv/error.hpp>
@@ -69,8 +70,7 @@ std::string checked_url(const char* variable, std::string url) {
     return url; // as it stands there: a slash at its end counts
 }
 
-secret checked_header(const char* variable, std::string text) {
-    secret s(std::move(text));
+secret checked_header(const char* variable, secret s) {
     const auto fits = [](char c) { return c >= 0x20 && c < 0x7F; };
     if (!std::ranges::all_of(s.reveal(), fits)) refuse(variable, "has a character that no header can hold");
     return s;
@@ -85,7 +85,7 @@ std::string checked_thumbprint(const char* variable, std::string text) {
     return text;
 }
 
-identity_source service_fabric(std::string endpoint, std::string header, std::string thumbprint) {
+identity_source service_fabric(std::string endpoint, secret header, std::string thumbprint) {
     identity_source s;
     s.what = kind::service_fabric;
     s.name = "Service Fabric";
@@ -99,7 +99,7 @@ identity_source service_fabric(std::string endpoint, std::string header, std::st
     return s;
 }
 
-identity_source app_service(std::string endpoint, std::string header) {
+identity_source app_service(std::string endpoint, secret header) {
     identity_source s;
     s.what = kind::app_service;
     s.name = "App Service";
@@ -119,7 +119,7 @@ identity_source azure_arc(std::string url) {
     return s;
 }
 
-identity_source azure_ml(std::string endpoint, std::string header) {
+identity_source azure_ml(std::string endpoint, secret header) {
     identity_source s;
     s.what = kind::azure_ml;
     s.name = "Azure ML";
@@ -159,18 +159,18 @@ bool is_installed(const std::string& program) {
 
 identity_source by_variables(const surroundings& around) {
     auto endpoint = around.variable("IDENTITY_ENDPOINT");
-    auto header = around.variable("IDENTITY_HEADER");
-    if (endpoint && header) {
+    secret header = secret_variable(around, "IDENTITY_HEADER");
+    if (endpoint && !header.empty()) {
         auto thumbprint = around.variable("IDENTITY_SERVER_THUMBPRINT");
         if (thumbprint)
-            return service_fabric(*std::move(endpoint), *std::move(header), *std::move(thumbprint));
-        return app_service(*std::move(endpoint), *std::move(header));
+            return service_fabric(*std::move(endpoint), std::move(header), *std::move(thumbprint));
+        return app_service(*std::move(endpoint), std::move(header));
     }
     if (endpoint && around.variable("IMDS_ENDPOINT"))
         return azure_arc(checked_url("IDENTITY_ENDPOINT", *std::move(endpoint)));
     endpoint = around.variable("MSI_ENDPOINT");
-    header = around.variable("MSI_SECRET");
-    if (endpoint && header) return azure_ml(*std::move(endpoint), *std::move(header));
+    header = secret_variable(around, "MSI_SECRET");
+    if (endpoint && !header.empty()) return azure_ml(*std::move(endpoint), std::move(header));
     if (endpoint) return cloud_shell(*std::move(endpoint));
     if (is_installed(around.arc_agent)) {
         identity_source s = azure_arc(std::string("http://127.0.0.1:40342") + metadata_path);

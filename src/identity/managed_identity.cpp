@@ -1,13 +1,12 @@
 #include "identity/managed_identity.hpp"
 
+#include "ascii.hpp"
 #include "identity/arc_key.hpp"
 #include "identity/identity_source.hpp"
 #include "identity/token_answer.hpp"
 #include "identity/web_client.hpp"
 
 #include <azkv/error.hpp>
-
-#include <boost/algorithm/string/find.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -22,7 +21,7 @@ using kind = identity_source::kind;
 namespace {
 
 bool says(const protocol::response& r, const char* text) {
-    return !boost::algorithm::ifind_first(r.body, text).empty();
+    return ascii::find_ignoring_case(r.body, text) != r.body.npos;
 }
 
 // What Docker Desktop answers in the place of a service that it cannot reach.

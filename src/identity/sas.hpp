@@ -1,6 +1,7 @@
 #pragma once
 
 #include "identity/authorizer.hpp"
+#include "wipe.hpp"
 
 #include <string>
 
@@ -11,9 +12,8 @@ class shared_access_signature final : public authorizer {
 public:
     /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
     explicit shared_access_signature(std::string_view token);
-    ~shared_access_signature() override;
 
-    std::string_view query() const override { return token_; }
+    std::string_view query() const override { return token_.text; }
 
     std::shared_ptr<const authorizer> copy() const override {
         return std::make_shared<shared_access_signature>(*this);
@@ -25,7 +25,7 @@ public:
                         std::chrono::system_clock::time_point) const override {}
 
 private:
-    std::string token_;
+    wiped_string token_;
 };
 
 } // namespace azkv::identity

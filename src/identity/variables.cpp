@@ -1,6 +1,9 @@
 #include "identity/variables.hpp"
 
-#include <boost/algorithm/string/predicate.hpp>
+#include <boost/url/grammar/ci_string.hpp>
+
+#include <optional>
+#include <utility>
 
 namespace azkv::identity {
 
@@ -8,9 +11,14 @@ std::string variable(const surroundings& around, const char* name) {
     return around.variable(name).value_or(std::string());
 }
 
+secret secret_variable(const surroundings& around, const char* name) {
+    std::optional<std::string> text = around.variable(name);
+    return text ? secret(std::move(*text)) : secret(); // which wipes it
+}
+
 bool is_switched_on(const surroundings& around, const char* name) {
     const std::string text = variable(around, name);
-    return text == "1" || boost::algorithm::iequals(text, "true");
+    return text == "1" || boost::urls::grammar::ci_is_equal(text, "true");
 }
 
 std::string missing_variables(const surroundings& around, std::initializer_list<const char*> names) {

@@ -2,6 +2,8 @@
 
 #include "identity/surroundings.hpp"
 
+#include <azkv/secret.hpp>
+
 #include <initializer_list>
 #include <string>
 
@@ -9,6 +11,9 @@ namespace azkv::identity {
 
 /// The text of a variable; empty if it is not set.
 std::string variable(const surroundings& around, const char* name);
+
+/// Likewise, of a variable that holds a secret.
+secret secret_variable(const surroundings& around, const char* name);
 
 /// Whether a variable says `1` or `true`.
 bool is_switched_on(const surroundings& around, const char* name);

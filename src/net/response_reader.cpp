@@ -4,10 +4,10 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/url/grammar/hexdig_chars.hpp>
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 #include <utility>
 
@@ -28,7 +28,7 @@ std::string_view text_of(const boost::beast::flat_buffer& buffer) {
 bool is_broken_line(std::string_view text) {
     if (text.starts_with("\r\n")) text.remove_prefix(2); // behind the chunk before
     const auto first = text.find_first_not_of('0');
-    if (first == text.npos || !std::isxdigit(static_cast<unsigned char>(text[first]))) return false;
+    if (first == text.npos || !boost::urls::grammar::hexdig_chars(text[first])) return false;
     return text.find("\r\n") != text.npos; // but for the last chunk, which needs the trailers
 }
 

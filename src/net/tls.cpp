@@ -1,10 +1,10 @@
 #include "net/tls.hpp"
 
+#include "ascii.hpp"
 #include "net/address.hpp"
 
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/algorithm/string/erase.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -114,7 +114,7 @@ error_code certificate_refused() {
 
 // `AB:CD:..` as `abcd..`
 std::string plain_thumbprint(const std::string& text) {
-    return boost::algorithm::to_lower_copy(boost::algorithm::erase_all_copy(text, ":"));
+    return ascii::to_lower(boost::algorithm::erase_all_copy(text, ":"));
 }
 
 std::string thumbprint_of(const X509* certificate) {

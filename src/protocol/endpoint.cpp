@@ -1,18 +1,22 @@
 #include "protocol/endpoint.hpp"
 
+#include "ascii.hpp"
+
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/parse_query.hpp>
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace azkv::protocol {
 
 namespace urls = boost::urls;
+using urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -48,7 +52,7 @@ endpoint parse_endpoint(std::string_view text) {
         refuse_endpoint("must not hold a query; pass a shared access signature as a credential");
     if (url.has_port() && !url.port().empty() && !is_port(std::string_view(url.port())))
         refuse_endpoint("has a port that there is none of");
-    e.at.host = boost::algorithm::to_lower_copy(std::string(url.host_address()));
+    e.at.host = ascii::to_lower(url.host_address());
     e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";
     e.host_header = std::string(url.encoded_host());
     if (url.has_port() && !url.port().empty() && e.at.port != (e.at.tls ? "443" : "80"))
@@ -65,6 +69,53 @@ bool is_localhost(std::string_view host) {
     const std::string_view rest = host.substr(0, host.size() - name.size());
     return (rest.empty() || rest.ends_with('.'))
            && urls::grammar::ci_is_equal(host.substr(rest.size()), name);
+}
+
+namespace {
+
+// Whether the host is one that Azure gives to a service (`table`, `blob` ..) of an account:
+// `acct.table.core.windows.net`, `acct.z13.table.storage.azure.net`, `acct.table.cosmos.azure.com`.
+bool is_azure(const endpoint& e, std::string_view service) {
+    const std::string middle = '.' + std::string(service) + '.';
+    return std::ranges::any_of(
+        std::array{"core.", "storage.azure.", "cosmos.", "cosmosdb."},
+        [&](const char* domain) { return e.at.host.find(middle + domain) != e.at.host.npos; });
+}
+
+// The table that a signature is for; empty if it is for more.
+std::string table_of(std::string_view sas) {
+    if (sas.starts_with('?')) sas.remove_prefix(1);
+    if (sas.empty()) return {}; // in which Boost 1.81 would search beyond the end
+    const auto parameters = urls::parse_query(sas);
+    if (!parameters) return {};
+    const auto tn = parameters->find("tn");
+    return tn == parameters->end() ? std::string() : std::string((*tn).value);
+}
+
+} // namespace
+
+endpoint parse_table_endpoint(std::string_view url, std::string_view sas) {
+    endpoint e = parse_endpoint(url);
+    for (const char* other : {"blob", "queue", "file", "dfs", "web"})
+        if (is_azure(e, other))
+            refuse_endpoint(std::string("is that of another service (") + other
+                            + "); a host of tables has \".table.\" in it");
+    if (e.at.host.ends_with(".documents.azure.com"))
+        refuse_endpoint("is that of the SQL API of Cosmos DB; a host of tables has \".table.\" in it");
+    // Elsewhere a path is the account, or belongs to a gateway.
+    const std::string_view path = e.base_path;
+    const std::string table = table_of(sas);
+    const auto last = path.rfind('/');
+    const bool of_signature =
+        !table.empty() && last != path.npos && last > 0 && ci_is_equal(path.substr(last + 1), table);
+    if (of_signature || (is_azure(e, "table") && !path.empty()))
+        refuse_endpoint("has a table in its path; a table is the collection of an operation instead");
+    return e;
+}
+
+std::string_view account_of(const endpoint& e) {
+    return is_azure(e, "table") ? std::string_view(e.at.host).substr(0, e.at.host.find('.'))
+                                : std::string_view();
 }
 
 bool is_loopback(const endpoint& e) {
@@ -96,6 +147,17 @@ bool is_host_label(std::string_view account) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
     };
     return !account.empty() && std::ranges::all_of(account, allowed);
+}
+
+bool is_host_suffix(std::string_view text) {
+    const std::string_view host = text.substr(0, text.find(':'));
+    if (host.size() < text.size() && !is_port(text.substr(host.size() + 1))) return false;
+    for (std::string_view rest = host;;) {
+        const std::string_view label = rest.substr(0, rest.find('.'));
+        if (!is_host_label(label)) return false;
+        if (label.size() == rest.size()) return true;
+        rest.remove_prefix(label.size() + 1);
+    }
 }
 
 service_mode deduce_mode(const endpoint& e) {

@@ -36,6 +36,14 @@ public:
 /// Reads `https://host[:port][/path]`. Throws `azkv::error` (errc::invalid_argument).
 endpoint parse_endpoint(std::string_view url);
 
+/// Likewise, for the base URL of a table service. Refuses one whose path names a table besides the account,
+/// as the URLs of the portal do, and one of another service of Azure. `sas`: the signature that is used with
+/// it, if any.
+endpoint parse_table_endpoint(std::string_view url, std::string_view sas = {});
+
+/// The account that the host of a service in Azure names; empty for any other host.
+std::string_view account_of(const endpoint&);
+
 /// The read-only twin of an account in its second region: `-secondary` stands behind the account's name.
 /// Throws `azkv::error` (errc::invalid_argument) for a URL that has none.
 endpoint secondary_of(const endpoint& primary);
@@ -45,6 +53,9 @@ bool is_port(std::string_view text);
 
 /// Whether an account's name may become part of a host's name: it then names no other host.
 bool is_host_label(std::string_view account);
+
+/// Whether a text may be the end of a host, such as `core.windows.net`, perhaps with a port.
+bool is_host_suffix(std::string_view text);
 
 /// The service that a URL belongs to, by its host name, or as the URL of an emulator; storage if that tells
 /// nothing.

@@ -1,13 +1,12 @@
 #include "protocol/proxy.hpp"
 
+#include "ascii.hpp"
 #include "protocol/percent_encoding.hpp"
 #include "wipe.hpp"
 
 #include <azkv/config.hpp>
 #include <azkv/error.hpp>
 
-#include <boost/algorithm/string/case_conv.hpp>
-#include <boost/algorithm/string/predicate.hpp>
 #include <boost/url/ipv4_address.hpp>
 #include <boost/url/ipv6_address.hpp>
 #include <boost/url/parse.hpp>
@@ -87,7 +86,7 @@ proxy_settings::proxy_settings(const secret& url) {
     if (u.encoded_host().empty()) refuse_proxy("has no host");
     if (u.has_port() && !u.port().empty() && !is_port(std::string_view(u.port())))
         refuse_proxy("has a port that there is none of");
-    at_.host = boost::algorithm::to_lower_copy(std::string(u.host_address()));
+    at_.host = ascii::to_lower(u.host_address());
     at_.port = u.has_port() && !u.port().empty() ? std::string(u.port()) : "80";
     if (!u.has_userinfo()) return;
     wiped_string credentials(u.user());
@@ -123,7 +122,7 @@ proxy_settings::rule proxy_settings::parse_rule(std::string_view text) {
     if (!r.address.empty() || text == "*") return r;
     if (text.starts_with("*.")) text.remove_prefix(1);
     if (text.starts_with('.')) text.remove_prefix(1);
-    r.name = boost::algorithm::to_lower_copy(std::string(without_dot(text)));
+    r.name = ascii::to_lower(without_dot(text));
     if (r.name.empty()) r.name = "."; // no host
     return r;
 }
@@ -149,7 +148,7 @@ bool proxy_settings::applies_to(const authority& to) const {
     if (!to.tls) return false;
     endpoint e;
     e.at = to;
-    e.at.host = boost::algorithm::to_lower_copy(std::string(without_dot(to.host)));
+    e.at.host = ascii::to_lower(without_dot(to.host));
     const std::string bytes = parse_address(e.at.host);
     if (is_loopback(e) || (bytes.size() == 4 && bytes[0] == 127)) return false;
     return std::ranges::none_of(rules_, [&](const rule& r) { return r.matches(e.at.host, bytes, to.port); });

@@ -1,5 +1,7 @@
 #include "protocol/service_error.hpp"
 
+#include "ascii.hpp"
+
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/url/grammar/ci_string.hpp>
@@ -15,14 +17,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t max_error_body = 256 * 1024; // a longer one is not worth reading
-
-constexpr const char* blanks = " \t\r\n\v\f";
-
-std::string trimmed(std::string text) {
-    text.erase(text.find_last_not_of(blanks) + 1); // npos + 1 is 0
-    text.erase(0, text.find_first_not_of(blanks));
-    return text;
-}
 
 // {"odata.error":{"code":"..","message":{"lang":"..","value":".."}}}
 service_error from_json(std::string_view body) {
@@ -64,12 +58,12 @@ service_error from_xml(std::string_view body) {
         name = name.substr(0, name.find_first_of(" \t\r\n/"));
         name.remove_prefix(name.find(':') + 1); // npos + 1 is 0
         if (at_root && !name.starts_with('?')) {
-            e.own_words = boost::urls::grammar::ci_is_equal(name, std::string_view("error"));
+            e.own_words = boost::urls::grammar::ci_is_equal(name, "error");
             at_root = false;
         }
-        if (e.code.empty() && boost::urls::grammar::ci_is_equal(name, std::string_view("code")))
+        if (e.code.empty() && boost::urls::grammar::ci_is_equal(name, "code"))
             e.code = xml_text(body.substr(end + 1));
-        if (e.message.empty() && boost::urls::grammar::ci_is_equal(name, std::string_view("message")))
+        if (e.message.empty() && boost::urls::grammar::ci_is_equal(name, "message"))
             e.message = xml_text(body.substr(end + 1));
     }
     return e;
@@ -87,7 +81,7 @@ service_error read_error(const response& r) {
     }
     e.own_words = e.own_words && !e.code.empty();
     if (e.code.empty()) e.code = r.error_code;
-    e.message = trimmed(std::move(e.message));
+    e.message = std::string(ascii::trim(e.message));
     return e;
 }
 

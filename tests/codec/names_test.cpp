@@ -134,6 +134,28 @@ TEST_CASE("property names: what is no identifier is escaped, and back") {
     CHECK(failure_of([&] { stored(std::string(256, 'n')); }).code() == errc::too_large);
 }
 
+TEST_CASE("names that Cosmos DB drops, refuses or has for itself are escaped there") {
+    for (const char* name :
+         {"id",    "ID",           "Id",         "rid",          "RID",    "etag",     "Etag",  "ETag",
+          "ETAG",  "ResourceId",   "resourceid", "RESOURCEID",   "ttl",    "_ts",      "_etag", "_rid",
+          "_self", "_attachments", "_ttl",       "PartitionKey", "RowKey", "Timestamp"}) {
+        CAPTURE(name);
+        const std::string stored = escape_property(name, service_mode::cosmos);
+        CHECK(stored != name);
+        CHECK(stored.starts_with("_x00"));
+        CHECK(unescape_property(stored) == name);
+        CHECK(unescape_property(name) == name); // as rows from before have it
+        CHECK_FALSE(is_plain_property(name, service_mode::cosmos));
+    }
+    for (const char* name : {"TTL", "_Ts", "ids", "grid", "etags", "ts", "self", "birthday", "Birthday"}) {
+        CAPTURE(name);
+        CHECK(escape_property(name, service_mode::cosmos) == name);
+        CHECK(is_plain_property(name, service_mode::cosmos));
+    }
+    for (const char* name : {"id", "Etag", "ttl", "_ts", "ResourceId"})
+        CHECK(escape_property(name, service_mode::storage) == name);
+}
+
 TEST_CASE("escapes and their look-alikes, side by side in any order, come back") {
     CHECK(escape_key("_x0041/", service_mode::storage) == "_x005F_x0041_x002F_"); // not A and a rest
     CHECK(escape_key("_x0041b", service_mode::storage) == "_x0041b");

@@ -23,7 +23,7 @@ using namespace azkv::test;
 
 namespace {
 
-const std::string account_key = protocol::development_account().key;
+const std::string account_key(protocol::development_account().key.reveal());
 
 std::string sign(const std::string& text) {
     return identity::hmac_sha256(account_key).sign(text);

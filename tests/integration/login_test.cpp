@@ -152,7 +152,7 @@ void use_all_operations(const credential& c) {
 errc failure(const credential& c, const std::string& collection = default_collection) {
     blocking_store db = service().open(c);
     service().new_requests();
-    const error e = failure_of([&] { db.get("k", collection); });
+    const error e = failure_of([&] { return db.get("k", collection); });
     CHECK(e.code() == condition::unauthorized);
     CHECK(e.code() != condition::transient);
     CHECK_FALSE(secrets::shown_in(e.what()));
@@ -216,7 +216,7 @@ TEST_CASE("a key that is of no use") {
         CHECK(failure(other) == errc::forbidden);
     } else { // Azurite looks for a token then, and says that there is none: 400
         blocking_store db = service().open(other);
-        CHECK(failure_of([&] { db.get("k"); }).code() == errc::rejected);
+        CHECK(failure_of([&] { return db.get("k"); }).code() == errc::rejected);
     }
 }
 
@@ -236,7 +236,7 @@ TEST_CASE("a token without the permission") {
 TEST_CASE("the certificate of the service is checked also where tokens are used") {
     blocking_store untrusting(service().settings.endpoint, token_credential_of(make_token(storage_audience)),
                               store_options().max_attempts(1));
-    const error e = failure_of([&] { untrusting.get("k"); });
+    const error e = failure_of([&] { return untrusting.get("k"); });
     CHECK(contains(e.what(), "agreeing on TLS with"));
     CHECK(contains(e.what(), "self-signed"));
 }

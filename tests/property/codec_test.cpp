@@ -30,6 +30,18 @@ namespace json = boost::json;
 
 namespace {
 
+// A name that Cosmos DB drops, refuses or has for itself.
+bool is_name_of_cosmos(std::string_view name) {
+    std::string lower(name);
+    for (char& c : lower)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const auto is_one_of = [](std::string_view text, std::initializer_list<std::string_view> all) {
+        return std::ranges::find(all, text) != all.end();
+    };
+    return is_one_of(lower, {"id", "rid", "etag", "resourceid"})
+           || is_one_of(name, {"ttl", "_ts", "_etag", "_rid", "_self", "_attachments", "_ttl"});
+}
+
 std::uint64_t setting(const char* name, std::uint64_t otherwise) {
     const char* const text = std::getenv(name);
     return text ? std::strtoull(text, nullptr, 10) : otherwise;
@@ -133,9 +145,7 @@ std::string objection(const std::string& entity, service_mode mode) {
                    : m.value().is_string() ? 4 + 2 * text
                                            : 4);
         if (name == "Timestamp" || (name[0] >= '0' && name[0] <= '9')) return "name " + std::string(name);
-        if (mode == service_mode::cosmos
-            && (name == "id" || name == "ID" || name == "rid" || name == "etag" || name == "ResourceId"))
-            return "name " + std::string(name);
+        if (mode == service_mode::cosmos && is_name_of_cosmos(name)) return "name " + std::string(name);
         for (const char c : name)
             if (static_cast<unsigned char>(c) < 0x80 && !std::isalnum(static_cast<unsigned char>(c))
                 && c != '_')

@@ -135,7 +135,7 @@ TEST_CASE("failures come out as they are, and the object goes on") {
         return broken ? http_reply(400, error_body("InvalidInput")) : service(r);
     });
     blocking_store db(server.endpoint(), key);
-    CHECK(failure_of([&] { db.get("k"); }).code() == errc::rejected);
+    CHECK(failure_of([&] { return db.get("k"); }).code() == errc::rejected);
     auto rows = db.query("");
     CHECK(failure_of([&] { rows.begin(); }).code() == errc::rejected);
     CHECK(failure_of([&] { rows.begin(); }).code() == errc::rejected); // no end is made up

@@ -257,6 +257,6 @@ TEST_CASE("a blocking store is closed for all threads") {
     CHECK_FALSE(db.close(10ms));
     CHECK(failure_of([&] { slow.get(); }).code() == errc::closed);
     CHECK(failure_of([&] { db.put("k", {}); }).code() == errc::closed);
-    CHECK(failure_of([&] { traced.get("k"); }).code() == errc::closed);
+    CHECK(failure_of([&] { return traced.get("k"); }).code() == errc::closed);
     CHECK_FALSE(db.close());
 }

@@ -323,7 +323,7 @@ TEST_CASE("the blocking store does the same") {
     db.put("k", to_value(ada()), "orders");
     CHECK(db.get_as<order>("k", "orders") == ada());
     CHECK(db.get_as<order>("absent") == std::nullopt);
-    const error e = failure_of([&] { db.get_as<order>("bad"); });
+    const error e = failure_of([&] { return db.get_as<order>("bad"); });
     CHECK(e.code() == errc::type_mismatch);
     CHECK(e.key() == "bad");
     CHECK(std::string(e.what())

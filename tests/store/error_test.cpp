@@ -4,6 +4,8 @@
 #include <boost/asio/ssl/error.hpp>
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <system_error>
 #include <type_traits>
 
 using namespace azkv;
@@ -36,6 +38,36 @@ TEST_CASE("codes have conditions") {
     CHECK(error_code(errc::bad_response) != condition::transient);
     CHECK(error_code(asio::error::operation_aborted) != condition::transient);
     CHECK(error_code() != condition::transient);
+}
+
+TEST_CASE("a category is known by its id, so that two copies of the library agree") {
+    class twin : public boost::system::error_category {
+    public:
+        explicit twin(std::uint64_t id) : error_category(id) {}
+
+        const char* name() const noexcept override { return "twin"; }
+
+        std::string message(int) const override { return {}; }
+    };
+
+    CHECK(error_category() == twin(0x7A5D'31C8'0E94'B6F2)); // part of the ABI
+    CHECK(condition_category() == twin(0xC1F6'842B'9D07'53AE));
+    CHECK(error_category() != condition_category());
+    CHECK(error_code(static_cast<int>(errc::closed), twin(0x7A5D'31C8'0E94'B6F2)) == errc::closed);
+}
+
+TEST_CASE("codes and conditions are those of std as well") {
+    static_assert(std::is_error_code_enum_v<errc>);
+    static_assert(std::is_error_condition_enum_v<condition>);
+    const std::error_code code = errc::throttled;
+    CHECK(code == errc::throttled);
+    CHECK(code != errc::closed);
+    CHECK(code == condition::transient);
+    CHECK(code != condition::not_found);
+    CHECK(code.message() == error_category().message(static_cast<int>(errc::throttled)));
+    const std::error_condition group = condition::transient;
+    CHECK(code == group);
+    CHECK(std::error_code(error_code(errc::throttled)) == code); // as a Boost code is converted
 }
 
 TEST_CASE("every code and condition has words of its own") {

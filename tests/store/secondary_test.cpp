@@ -127,7 +127,7 @@ TEST_CASE("reads of a real service outlive its primary") {
     REQUIRE(found);
     CHECK(found->at("i") == 1);
     CHECK(db.get_all().size() == 1);
-    CHECK(failure_of([&] { db.get("absent"); }).code() == condition::transient); // nobody knows
+    CHECK(failure_of([&] { return db.get("absent"); }).code() == condition::transient); // nobody knows
     service.faults({});
     CHECK_FALSE(db.get("absent"));
     service.faults(fault_plan()
