@@ -1,10 +1,12 @@
 #pragma once
 
 #include "async/cancellation.hpp"
+#include "async/operation_memory.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -74,13 +76,15 @@ private:
             [this, deadline](auto handler) {
                 const std::lock_guard lock(mutex_);
                 timer_.expires_at(set_ || cancelled_ ? time_point::min() : deadline);
-                timer_.async_wait(
-                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler)));
+                timer_.async_wait(asio::bind_allocator(
+                    memory_.get_allocator(),
+                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
             },
             token);
     }
 
-    std::mutex mutex_; // guards what follows
+    operation_memory memory_; // of the one coroutine that waits
+    std::mutex mutex_;        // guards what follows
     asio::steady_timer timer_;
     bool set_ = false;
     bool cancelled_ = false;
