@@ -27,7 +27,7 @@ shared_access_signature::shared_access_signature(std::string_view token) {
 // (https://learn.microsoft.com/rest/api/storageservices/formatting-datetime-values)
 std::optional<std::chrono::sys_seconds> shared_access_signature::expiry() const {
     using namespace std::chrono;
-    const auto parameters = boost::urls::parse_query(token_);
+    const auto parameters = boost::urls::parse_query(token_.text);
     if (!parameters) return std::nullopt;
     const auto se = parameters->find("se");
     if (se == parameters->end()) return std::nullopt;

@@ -16,7 +16,7 @@ public:
     std::string_view query() const override { return token_.text; }
 
     std::shared_ptr<const authorizer> copy() const override {
-        return std::make_shared<shared_access_signature>(*this);
+        return std::make_shared<shared_access_signature>(token_.text);
     }
 
     std::optional<std::chrono::sys_seconds> expiry() const override;

@@ -1,6 +1,7 @@
 #include "net/connection.hpp"
 
 #include "async/cancellation.hpp"
+#include "async/operation_memory.hpp"
 #include "net/abortable_socket.hpp"
 #include "net/address.hpp"
 #include "net/address_order.hpp"
@@ -16,6 +17,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -44,27 +46,17 @@ namespace {
 // Awaited, it gives the error code as well. Unlike `use_awaitable` it takes no coroutine of its own.
 constexpr auto as_result = asio::as_tuple(asio::deferred);
 
-// What a step on a stream gives: `begin` begins it with a handler. Cancellation is for
-// `abortable_socket::use`, whose slot composed operations of Asio would take for themselves.
+// One step on a stream, which `begin` begins with a handler. Beginning it cannot fail. Cancellation is left
+// to `abortable_socket::use`, whose slot Asio's composed operations would take for themselves.
 template <class Signature, class Begin>
-auto step(Begin begin) {
+auto step(async::operation_memory& memory, Begin begin) {
     return asio::async_initiate<decltype(as_result)&, Signature>(
-        [begin](auto handler) {
-            begin(asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler)));
+        [&memory, begin](auto handler) {
+            begin(asio::bind_allocator(
+                memory.get_allocator(),
+                asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
         },
         as_result);
-}
-
-using transferred = void(error_code, std::size_t);
-
-template <class Stream, class Buffer>
-auto write_some(Stream& s, const Buffer& b) {
-    return step<transferred>([&s, b](auto handler) { s.async_write_some(b, std::move(handler)); });
-}
-
-template <class Stream, class Buffer>
-auto read_some(Stream& s, const Buffer& b) {
-    return step<transferred>([&s, b](auto handler) { s.async_read_some(b, std::move(handler)); });
 }
 
 class tcp_connection final : public connection {
@@ -95,6 +87,7 @@ public:
 private:
     using progress = response_reader::progress;
     using tls_stream = ssl::stream<abortable_socket&>;
+    using transferred = void(error_code, std::size_t);
 
     static response_reader::limits limits(const connector::settings& s) {
         response_reader::limits l;
@@ -212,6 +205,18 @@ private:
         co_return ec;
     }
 
+    template <class Stream>
+    auto write_some(Stream& s, const asio::const_buffer& b) {
+        return step<transferred>(memory_,
+                                 [&s, b](auto handler) { s.async_write_some(b, std::move(handler)); });
+    }
+
+    template <class Stream>
+    auto read_some(Stream& s, const asio::mutable_buffer& b) {
+        return step<transferred>(memory_,
+                                 [&s, b](auto handler) { s.async_read_some(b, std::move(handler)); });
+    }
+
     static error_code set_up(tcp::socket& s) {
         error_code ec;
         s.set_option(tcp::no_delay(true), ec);
@@ -256,8 +261,9 @@ private:
         tls_.emplace(*socket_, settings_.tls->context());
         error_code ec = peer_->prepare(tls_->native_handle());
         if (ec) co_return ec;
-        std::tie(ec) = co_await step<void(error_code)>(
-            [this](auto handler) { tls_->async_handshake(ssl::stream_base::client, std::move(handler)); });
+        std::tie(ec) = co_await step<void(error_code)>(memory_, [this](auto handler) {
+            tls_->async_handshake(ssl::stream_base::client, std::move(handler));
+        });
         if (!ec) ec = peer_->check(tls_->native_handle());
         // Asio has it give back its buffers, 34 KB, after each record, and get them again for the next.
         SSL_clear_mode(tls_->native_handle(), SSL_MODE_RELEASE_BUFFERS);
@@ -303,6 +309,7 @@ private:
     const std::shared_ptr<abortable_socket> socket_;
     std::optional<tls_peer> peer_; // before `tls_`, which calls it
     std::optional<tls_stream> tls_;
+    async::operation_memory memory_; // of the step that is under way
     response_reader reader_;
     bool used_ = false;
     steady_clock::time_point usable_until_;
