@@ -17,10 +17,10 @@ shared_access_signature::shared_access_signature(std::string_view token) {
     if (token.starts_with("https://") || token.starts_with("http://"))
         throw error(errc::invalid_argument,
                     "the shared access signature is a URL; it is what stands behind the ? of that");
-    const auto parameters = boost::urls::parse_query(token);
+    token_.text = token;
+    const auto parameters = boost::urls::parse_query(token_.text); // which Boost 1.81 reads up to a NUL
     if (!parameters || !parameters->contains("sig"))
         throw error(errc::invalid_argument, "the shared access signature is not a query with a sig");
-    token_.text = token;
 }
 
 // `se`: 2026-01-02, 2026-01-02T03:04Z or 2026-01-02T03:04:05Z

@@ -94,6 +94,7 @@ private:
     static void refuse_beginning(std::string_view text) {
         if (text.starts_with('"') || text.starts_with('\''))
             refuse("begins with a quotation mark, which is not part of it");
+        text = text.substr(0, text.find(';'));
         const auto equals = text.find('=');
         if (equals == text.npos || known_name(ascii::trim(text.substr(0, equals)))) return;
         std::string_view behind = ascii::trim(text.substr(equals + 1));

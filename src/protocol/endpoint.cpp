@@ -6,7 +6,6 @@
 
 #include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse.hpp>
-#include <boost/url/parse_query.hpp>
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
@@ -82,14 +81,16 @@ bool is_azure(const endpoint& e, std::string_view service) {
         [&](const char* domain) { return e.at.host.find(middle + domain) != e.at.host.npos; });
 }
 
-// The table that a signature is for; empty if it is for more.
-std::string table_of(std::string_view sas) {
+// The table that a signature is for, of letters and digits; empty if it is for more.
+std::string_view table_of(std::string_view sas) {
+    constexpr std::string_view name = "tn=";
     if (sas.starts_with('?')) sas.remove_prefix(1);
-    if (sas.empty()) return {}; // in which Boost 1.81 would search beyond the end
-    const auto parameters = urls::parse_query(sas);
-    if (!parameters) return {};
-    const auto tn = parameters->find("tn");
-    return tn == parameters->end() ? std::string() : std::string((*tn).value);
+    while (!sas.empty()) {
+        const std::string_view parameter = sas.substr(0, sas.find('&'));
+        if (parameter.starts_with(name)) return parameter.substr(name.size());
+        sas.remove_prefix(std::min(parameter.size() + 1, sas.size()));
+    }
+    return {};
 }
 
 } // namespace
@@ -104,7 +105,7 @@ endpoint parse_table_endpoint(std::string_view url, std::string_view sas) {
         refuse_endpoint("is that of the SQL API of Cosmos DB; a host of tables has \".table.\" in it");
     // Elsewhere a path is the account, or belongs to a gateway.
     const std::string_view path = e.base_path;
-    const std::string table = table_of(sas);
+    const std::string_view table = table_of(sas);
     const auto last = path.rfind('/');
     const bool of_signature =
         !table.empty() && last != path.npos && last > 0 && ci_is_equal(path.substr(last + 1), table);

@@ -91,8 +91,8 @@ TEST_CASE("what a token is asked for") {
     using identity::default_scope;
     const auto storage = service_mode::storage, cosmos = service_mode::cosmos;
     CHECK(default_scope("a.table.core.windows.net", storage) == "https://storage.azure.com/.default");
-    CHECK(default_scope("a.table.core.chinacloudapi.cn", storage) == "https://storage.azure.cn/.default");
-    CHECK(default_scope("a.table.core.usgovcloudapi.net", storage) == "https://storage.azure.us/.default");
+    CHECK(default_scope("a.table.core.chinacloudapi.cn", storage) == "https://storage.azure.com/.default");
+    CHECK(default_scope("a.table.core.usgovcloudapi.net", storage) == "https://storage.azure.com/.default");
     CHECK(default_scope("a.table.cosmos.azure.com", cosmos) == "https://cosmos.azure.com/.default");
     CHECK(default_scope("a.table.cosmos.azure.cn", cosmos) == "https://cosmos.azure.cn/.default");
     CHECK(default_scope("a.table.cosmos.azure.us", cosmos) == "https://cosmos.azure.us/.default");
