@@ -166,7 +166,7 @@ service_mode deduce_mode(const endpoint& e) {
                         || e.at.host.find(".table.cosmosdb.") != e.at.host.npos;
     // Emulators of Table Storage have the account in the path or below `localhost`, those of Cosmos DB do
     // not.
-    const bool account_in_name = e.at.host.ends_with(".localhost");
+    const bool account_in_name = is_localhost(e.at.host) && e.at.host.find('.') < e.at.host.size() - 1;
     const bool cosmos_emulator = is_loopback(e) && e.base_path.empty() && !account_in_name;
     return cosmos || cosmos_emulator ? service_mode::cosmos : service_mode::storage;
 }

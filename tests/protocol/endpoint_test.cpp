@@ -73,18 +73,20 @@ TEST_CASE("a name that begins like an address is not taken for it") {
 }
 
 TEST_CASE("the service behind an address of this machine is told by the path") {
-    for (const char* url : {"http://localhost:8902/", "https://127.0.0.1:8902", "http://[::1]:8902"})
-        CHECK_MESSAGE(deduce_mode(parse_endpoint(url)) == service_mode::cosmos, std::string(url));
     for (const char* url :
-         {"http://localhost:10002/devstoreaccount1", "http://acct.localhost:10002/", "http://10.0.0.1/"})
+         {"http://localhost:8902/", "http://localhost.:8902/", "https://127.0.0.1:8902", "http://[::1]:8902"})
+        CHECK_MESSAGE(deduce_mode(parse_endpoint(url)) == service_mode::cosmos, std::string(url));
+    for (const char* url : {"http://localhost:10002/devstoreaccount1", "http://acct.localhost:10002/",
+                            "http://acct.localhost.:10002/", "http://10.0.0.1/"})
         CHECK_MESSAGE(deduce_mode(parse_endpoint(url)) == service_mode::storage, std::string(url));
 }
 
 TEST_CASE("loopback") {
     for (const char* url : {"http://127.0.0.1:1/a", "http://127.9.9.9/", "http://localhost:8902",
-                            "http://[::1]/", "http://acct.table.localhost/"})
+                            "http://[::1]/", "http://acct.table.localhost/", "http://localhost./",
+                            "http://acct.localhost./", "http://LocalHost/"})
         CHECK(is_loopback(parse_endpoint(url)));
-    for (const char* url :
-         {"http://10.0.0.1/", "http://localhost.example.com/", "http://acct.table.core.windows.net"})
+    for (const char* url : {"http://10.0.0.1/", "http://localhost.example.com/", "http://notlocalhost/",
+                            "http://a-localhost./", "http://acct.table.core.windows.net"})
         CHECK_MESSAGE(!is_loopback(parse_endpoint(url)), std::string(url));
 }

@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <exception>
+#include <fcntl.h>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -89,6 +90,7 @@ private:
                 const auto port = static_cast<unsigned short>(std::stoi(there.substr(there.rfind(':') + 1)));
                 const tcp::endpoint to(asio::ip::address_v4::loopback(), port);
                 co_await server->async_connect(to, asio::use_awaitable);
+                ::fcntl(server->native_handle(), F_SETFD, FD_CLOEXEC);
                 server->set_option(tcp::no_delay(true));
                 ++tunnels;
             }
