@@ -54,6 +54,14 @@ std::string ok(std::string_view body = entity, std::string_view headers = {}) {
     return answer("200", body, headers);
 }
 
+// An entity, with the keys that are asked for.
+std::string with_keys(std::string_view object) {
+    std::string text(object);
+    if (text.starts_with('{') && !contains(text, "RowKey"))
+        text.insert(1, R"("PartitionKey":"default","RowKey":"k",)");
+    return text;
+}
+
 std::string chunked(std::string_view chunks) {
     return head("200", "Transfer-Encoding: chunked\r\n").append(chunks);
 }
@@ -173,7 +181,7 @@ void check_message(const error& e) {
 void check(const hostile_case& c) {
     CAPTURE(c.name);
     std::vector<raw_answer> answers = c.answers;
-    answers.emplace_back(ok(R"({"after":true})"), raw_answer::end::keep);
+    answers.emplace_back(ok(with_keys(R"({"after":true})")), raw_answer::end::keep);
     raw_server server(std::move(answers));
     asio::io_context context;
     store_options options = c.options;
@@ -254,7 +262,7 @@ hostile_case write_two(std::string name, std::string a, outcome expected) {
 
 /// A `get` of a body that is HTTP, but for what stands in it.
 hostile_case body(std::string name, std::string text, outcome expected) {
-    return get(std::move(name), stays(ok(text)), std::move(expected)).reused();
+    return get(std::move(name), stays(ok(with_keys(text))), std::move(expected)).reused();
 }
 
 hostile_case rows(std::string name, std::string text, outcome expected) {
@@ -391,7 +399,7 @@ TEST_CASE("hostile servers: interim answers, and answers without a body") {
         get("204 where an entity should be", stays(head("204", "")), errc::bad_response).reused(),
         get("304 with a body", stays(answer("304", entity)), errc::bad_response),
         get("200 without a body", stays(ok("")), errc::bad_response).reused(),
-        put("200 with a page for a put", stays(ok("<html>evil</html>")), "done").reused(),
+        put("200 with a page for a put", stays(ok("<html>evil</html>")), errc::bad_response).reused(),
     });
 }
 
@@ -542,8 +550,9 @@ TEST_CASE("hostile servers: entities") {
              errc::bad_response),
         body("a member twice", R"({"i":1,"i":2})", one),
         body("an object in an entity", R"({"i":1,"o":{"evil":[1,{"i":2}]}})", one),
-        body("no keys", one, one),
-        body("keys that are numbers", R"({"PartitionKey":1,"RowKey":2,"i":1})", one),
+        get("no keys", stays(ok(one)), errc::bad_response).reused(),
+        body("keys that are numbers", R"({"PartitionKey":1,"RowKey":2,"i":1})", errc::bad_response),
+        body("another key", R"({"PartitionKey":"default","RowKey":"evil","i":1})", errc::bad_response),
         body("Edm.Int64 with letters", typed("Int64", R"("12x")"), R"({"i":"12x"})"),
         body("Edm.Int64 beyond 64 bits", typed("Int64", R"("9223372036854775808")"),
              R"({"i":"9223372036854775808"})"),
@@ -564,7 +573,7 @@ TEST_CASE("hostile servers: entities") {
 
 TEST_CASE("hostile servers: pages") {
     const auto value_is = [](std::string_view json) { return "{\"value\":" + std::string(json) + '}'; };
-    const std::string row = R"({"PartitionKey":"p","RowKey":"r"})";
+    const std::string row = R"({"PartitionKey":"default","RowKey":"r"})";
     const auto leads_to = [&](std::string_view place) {
         return stays(ok(page, "x-ms-continuation-NextPartitionKey: " + std::string(place) + "\r\n"));
     };
@@ -587,7 +596,9 @@ TEST_CASE("hostile servers: pages") {
              errc::bad_response),
         rows("a row whose key is null", value_is(R"([{"PartitionKey":null,"RowKey":"r"}])"),
              errc::bad_response),
-        rows("a row whose keys are empty", value_is(R"([{"PartitionKey":"","RowKey":""}])"), "1"),
+        rows("a row whose key is empty", value_is(R"([{"PartitionKey":"default","RowKey":""}])"), "1"),
+        rows("a row of another partition", value_is("[" + row + R"(,{"PartitionKey":"evil","RowKey":"r"}])"),
+             errc::bad_response),
         rows("one key twice", value_is("[" + row + "," + row + "]"), "1"),
         rows("an empty page", value_is("[]"), "0"),
         rows("a million empty rows", value_is("[" + repeat("{},", 999'999) + "{}]"), errc::bad_response),
@@ -608,7 +619,7 @@ TEST_CASE("hostile servers: pages") {
         pages("a page that fails behind a good one", operation::query, {leads_to("1"), stays(ok("{"))},
               errc::bad_response),
         pages("a page that is absent behind a good one", operation::query,
-              {leads_to("1"), stays(answer("404", service_error("TableNotFound")))}, "1"),
+              {leads_to("1"), stays(answer("404", service_error("TableNotFound")))}, errc::not_found),
     });
 }
 
@@ -703,7 +714,7 @@ TEST_CASE("hostile servers: failures") {
         failure("404 of nobody for an erase", operation::erase, "404", "", errc::not_found),
         failure("404 of nobody for a listing", operation::get_all, "404", "", errc::not_found),
         failure("404 of the service", operation::get, "404", service_error("ResourceNotFound"), "absent"),
-        failure("404 of the service in a header", operation::erase, "404", "", "absent",
+        failure("404 of the service in a header", operation::erase, "404", "", errc::not_found,
                 "x-ms-error-code: ResourceNotFound\r\n"),
         failure("404 of the table for a listing", operation::get_all, "404", service_error("TableNotFound"),
                 "0"),
