@@ -65,25 +65,6 @@ public:
     }
 
 private:
-    // Until its end, or the deadline.
-    template <class Begin, class Abort>
-    asio::awaitable<void> suspend(asio::cancellation_slot slot, time_point deadline, Begin begin,
-                                  Abort abort) {
-        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
-        std::shared_ptr<const Abort> reached;
-        if (slot.is_connected()) {
-            reached = std::make_shared<const Abort>(std::move(abort));
-            slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
-                const auto r = is_terminal(type) ? weak.lock() : nullptr;
-                if (r) (*r)();
-            });
-        }
-        reserve(deadline);
-        begin();
-        co_await start();
-        if (slot.is_connected()) slot.clear();
-    }
-
     // Sets the timer, and has Asio make room for it as long as that may fail.
     void reserve(time_point deadline) {
         const std::lock_guard lock(mutex_);
@@ -102,6 +83,25 @@ private:
                 if (set_ || cancelled_) timer_.cancel(); // meanwhile
             },
             token);
+    }
+
+    // Until its end, or the deadline.
+    template <class Begin, class Abort>
+    asio::awaitable<void> suspend(asio::cancellation_slot slot, time_point deadline, Begin begin,
+                                  Abort abort) {
+        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
+        std::shared_ptr<const Abort> reached;
+        if (slot.is_connected()) {
+            reached = std::make_shared<const Abort>(std::move(abort));
+            slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
+                const auto r = is_terminal(type) ? weak.lock() : nullptr;
+                if (r) (*r)();
+            });
+        }
+        reserve(deadline);
+        begin();
+        co_await start();
+        if (slot.is_connected()) slot.clear();
     }
 
     void end(bool& why) noexcept {
