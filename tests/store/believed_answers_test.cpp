@@ -391,11 +391,12 @@ TEST_CASE("what the service cannot do leaves no doubt about a write") {
 
 TEST_CASE("a store that is sent to an account that does not exist does not look empty") {
     emulator service;
-    const emulator_options o;
+    const std::string key =
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
     const std::string host = "http://127.0.0.1:" + std::to_string(service.port());
     for (const std::string path : {"", "/another"}) {
         CAPTURE(path);
-        blocking_store db(host + path, credential::shared_key(o.account(), o.key()));
+        blocking_store db(host + path, credential::shared_key("devstoreaccount1", key));
         CHECK_THROWS_AS(db.get("k"), error);
         CHECK_THROWS_AS(db.get_all(), error);
         CHECK_THROWS_AS(db.erase("k"), error);

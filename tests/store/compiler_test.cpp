@@ -19,12 +19,12 @@ namespace {
 const std::string long_text(80, 'x'); // too long for a string without an allocation
 
 http_reply service(const http_request& r) {
+    const auto entity = [](const std::string& key, const std::string& text) {
+        return R"({"PartitionKey":")" + long_text + R"(","RowKey":")" + key + R"(","t":")" + text + "\"}";
+    };
     if (r.method == "GET" && contains(r.target, "()"))
-        return http_reply(200, R"({"value":[{"PartitionKey":"default","RowKey":"a","t":")" + long_text
-                                   + R"("},{"PartitionKey":"default","RowKey":"b","t":"2"}]})");
-    if (r.method == "GET")
-        return http_reply(200, R"({"PartitionKey":"default","RowKey":")" + row_key(r) + R"(","t":")"
-                                   + long_text + "\"}");
+        return http_reply(200, "{\"value\":[" + entity("a", long_text) + ',' + entity("b", "2") + "]}");
+    if (r.method == "GET") return http_reply(200, entity(row_key(r), long_text));
     if (r.method == "POST") return http_reply(202, "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n");
     return http_reply(204);
 }
