@@ -39,19 +39,11 @@ public:
     lowest_layer_type& lowest_layer() { return *this; }
 
     /// Something is under way on it as long as this lives. Then it is closed, unless it was told to be kept.
-    /// Meanwhile `slot` is taken: cancellation aborts the use. What is awaited within must leave the slot
-    /// alone.
+    /// `slot` is the caller's: see `heed_cancellation`.
     class use {
     public:
-        use(const std::shared_ptr<abortable_socket>& s, asio::cancellation_slot slot)
-            : socket_(*s), slot_(slot) {
-            // The caller's signal may last longer than the execution context, so that it holds nothing of
-            // that.
-            if (slot_.is_connected())
-                slot_.assign([weak = std::weak_ptr(s)](asio::cancellation_type type) {
-                    const auto self = async::is_terminal(type) ? weak.lock() : nullptr;
-                    if (self) self->abort(asio::error::operation_aborted);
-                });
+        use(abortable_socket& s, asio::cancellation_slot slot) : socket_(s) {
+            socket_.slot_ = slot;
             const std::lock_guard lock(socket_.mutex_);
             socket_.in_use_ = true;
         }
@@ -66,7 +58,8 @@ public:
 
         /// Why it was aborted, if it was. From now on it cannot be.
         error_code end(bool keep) {
-            slot_.clear();
+            socket_.slot_.clear();
+            socket_.slot_ = {};
             return end_use(keep);
         }
 
@@ -81,9 +74,19 @@ public:
         }
 
         abortable_socket& socket_;
-        asio::cancellation_slot slot_;
         bool ended_ = false;
     };
+
+    /// To be called before each step that the use awaits, by the coroutine: cancellation aborts the use until
+    /// the step has ended. (With that Asio clears the slot.) The step must leave the slot alone.
+    void heed_cancellation() {
+        if (!slot_.is_connected()) return;
+        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
+        slot_.assign([weak = weak_from_this()](asio::cancellation_type type) {
+            const auto self = async::is_terminal(type) ? weak.lock() : nullptr;
+            if (self) self->abort(asio::error::operation_aborted);
+        });
+    }
 
     /// Ends the use that is under way, if there is one, with `why`.
     void abort(error_code why) {
@@ -103,8 +106,9 @@ public:
         return aborted_;
     }
 
-    /// What the use waits for from now on. It is set when the use is aborted, too.
+    /// What the use waits for in its next step. It is set when the use is aborted, too.
     std::shared_ptr<async::event> new_event() {
+        heed_cancellation();
         auto e = std::make_shared<async::event>(get_executor());
         const std::lock_guard lock(mutex_);
         if (aborted_) e->set();
@@ -165,7 +169,8 @@ private:
 
     void time_out() override { abort(errc::timed_out); }
 
-    mutable std::mutex mutex_; // guards what follows
+    asio::cancellation_slot slot_; // of the use that is under way; only its coroutine touches it
+    mutable std::mutex mutex_;     // guards what follows
     own_socket socket_;
     std::shared_ptr<async::event> waits_for_;
     error_code aborted_;

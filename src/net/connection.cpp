@@ -46,19 +46,6 @@ namespace {
 // Awaited, it gives the error code as well. Unlike `use_awaitable` it takes no coroutine of its own.
 constexpr auto as_result = asio::as_tuple(asio::deferred);
 
-// One step on a stream, which `begin` begins with a handler. Beginning it cannot fail. Cancellation is left
-// to `abortable_socket::use`, whose slot Asio's composed operations would take for themselves.
-template <class Signature, class Begin>
-auto step(async::operation_memory& memory, Begin begin) {
-    return asio::async_initiate<decltype(as_result)&, Signature>(
-        [&memory, begin](auto handler) {
-            begin(asio::bind_allocator(
-                memory.get_allocator(),
-                asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
-        },
-        as_result);
-}
-
 class tcp_connection final : public connection {
 public:
     tcp_connection(const asio::any_io_executor& executor, const protocol::authority& to,
@@ -100,7 +87,7 @@ private:
     asio::awaitable<void> carry(exchange& x, steady_clock::time_point deadline, StreamPointer& stream) {
         const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
         async::throw_if_cancelled(cancellation);
-        abortable_socket::use use(socket_, cancellation.slot());
+        abortable_socket::use use(*socket_, cancellation.slot());
         deadlines::watch watch(deadlines_, *socket_, used_ ? deadline : connect_deadline(deadline));
         error_code ec = socket_->aborted(); // before it began
         if (!ec && !used_) {
@@ -205,16 +192,28 @@ private:
         co_return ec;
     }
 
+    // One step on a stream, which `begin` begins with a handler. That cannot fail any more. Cancellation is
+    // left to the socket, whose slot Asio's composed operations would take for themselves.
+    template <class Signature, class Begin>
+    auto step(Begin begin) {
+        socket_->heed_cancellation();
+        return asio::async_initiate<decltype(as_result)&, Signature>(
+            [this, begin](auto handler) {
+                begin(asio::bind_allocator(
+                    memory_.get_allocator(),
+                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
+            },
+            as_result);
+    }
+
     template <class Stream>
     auto write_some(Stream& s, const asio::const_buffer& b) {
-        return step<transferred>(memory_,
-                                 [&s, b](auto handler) { s.async_write_some(b, std::move(handler)); });
+        return step<transferred>([&s, b](auto handler) { s.async_write_some(b, std::move(handler)); });
     }
 
     template <class Stream>
     auto read_some(Stream& s, const asio::mutable_buffer& b) {
-        return step<transferred>(memory_,
-                                 [&s, b](auto handler) { s.async_read_some(b, std::move(handler)); });
+        return step<transferred>([&s, b](auto handler) { s.async_read_some(b, std::move(handler)); });
     }
 
     static error_code set_up(tcp::socket& s) {
@@ -261,9 +260,8 @@ private:
         tls_.emplace(*socket_, settings_.tls->context());
         error_code ec = peer_->prepare(tls_->native_handle());
         if (ec) co_return ec;
-        std::tie(ec) = co_await step<void(error_code)>(memory_, [this](auto handler) {
-            tls_->async_handshake(ssl::stream_base::client, std::move(handler));
-        });
+        std::tie(ec) = co_await step<void(error_code)>(
+            [this](auto handler) { tls_->async_handshake(ssl::stream_base::client, std::move(handler)); });
         if (!ec) ec = peer_->check(tls_->native_handle());
         // Asio has it give back its buffers, 34 KB, after each record, and get them again for the next.
         SSL_clear_mode(tls_->native_handle(), SSL_MODE_RELEASE_BUFFERS);

@@ -1,5 +1,7 @@
 #include "net/look_up.hpp"
 
+#include "support/process.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
@@ -18,7 +20,6 @@
 #include <pthread.h>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace azkv::net {
@@ -58,7 +59,7 @@ public:
     /// Those of the process that calls.
     static queries& here();
 
-    bool are_here() const { return process_ == ::getpid(); }
+    bool are_here() const { return process_ == support::process_number(); }
 
     /// The query for `host` that is under way, or a new one. Precondition: locked.
     error_code join(const std::string& host, std::shared_ptr<query>& q);
@@ -70,7 +71,7 @@ private:
 
     void run(query& q) noexcept;
 
-    const pid_t process_ = ::getpid();
+    const unsigned process_ = support::process_number();
     [[maybe_unused]] queries* const parents_; // still refers to them, for those who search for leaks
     std::map<std::string, std::shared_ptr<query>> under_way_; // guarded by `mutex`
 };

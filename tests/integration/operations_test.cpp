@@ -35,7 +35,7 @@ bool table_exists(const std::string& name) {
     const client c(context.get_executor(), true, account, transport);
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";
-    operation op(c.shared_account(), {"list", name, nullptr}, c.new_id(), {});
+    operation op(c.shared_account(), *c.process(), {"list", name, nullptr}, c.new_id(), {});
     answer a;
     run(context, c.call(op, tables, op.deadline(), a));
     REQUIRE(a.response.status == 200);
@@ -441,7 +441,7 @@ TEST_CASE("signatures made for a table and for an account") {
 
     const auto past =
         account_sas(account, key, sas_terms("r", soon - std::chrono::hours(2)).plain_http(true));
-    const error e = failure_of([&] { blocking_store::from_sas_token(url, past).get("k", c); });
+    const error e = failure_of([&] { return blocking_store::from_sas_token(url, past).get("k", c); });
     CHECK(e.code() == condition::unauthorized);
     CHECK_FALSE(contains(e.what(), "sig="));
 }

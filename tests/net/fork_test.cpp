@@ -178,7 +178,7 @@ TEST_CASE("nothing that a child does, nor its end, shows on the parent's connect
         }));
         CHECK(gets_own(*db, "parent"));
         CHECK(db->close(1s));
-        CHECK(child_says([&] { return failure_of([&] { db->get("k"); }).code() == errc::closed; }));
+        CHECK(child_says([&] { return failure_of([&] { return db->get("k"); }).code() == errc::closed; }));
     }
     CHECK(service.server().connections() == 2);
     CHECK(service.server().handshakes() == 2);

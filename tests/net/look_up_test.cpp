@@ -156,7 +156,7 @@ TEST_CASE("a look-up that hangs is left behind by cancellation, and by closing")
     SUBCASE("a blocking store") {
         std::optional<blocking_store> db;
         db.emplace("https://hanging.test", key, impatient());
-        CHECK(failure_of([&] { db->get("k"); }).code() == errc::timed_out);
+        CHECK(failure_of([&] { return db->get("k"); }).code() == errc::timed_out);
         const auto begun = steady_clock::now();
         CHECK(db->close(100ms));
         db.reset();
