@@ -77,6 +77,10 @@ private:
 /// any number of threads may call one object at once, each over a connection of its own, a `put_all` over
 /// several; between calls the connections are kept for reuse. A call from inside a running coroutine blocks
 /// that thread, and no more.
+///
+/// After `fork` both processes may go on with it, whatever other threads were doing: the child makes
+/// connections of its own, and asks for its own tokens. A query that the parent began fails there with
+/// errc::forked. A store that was closed before is closed in the child, too.
 class AZKV_DECL blocking_store {
 public:
     /// As `store::from_connection_string`.

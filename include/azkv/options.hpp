@@ -58,7 +58,8 @@ public:
 
     milliseconds attempt_timeout() const noexcept { return attempt_timeout_; }
 
-    /// The longest time to look up a host, connect, and agree on TLS. Default: 5 s.
+    /// The longest time to look up a host, connect, and agree on TLS. If a host has several addresses the
+    /// next one is tried after 250 ms, or as soon as one has failed (RFC 8305). Default: 5 s.
     store_options& connect_timeout(milliseconds);
 
     milliseconds connect_timeout() const noexcept { return connect_timeout_; }

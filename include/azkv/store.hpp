@@ -70,8 +70,13 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   Asio object, the last copy, and the last generator, must go before the execution context of its executor
 ///   does.
 ///
-/// The store has no thread and, unless it may read ahead (`store_options::read_ahead`), no background task:
-/// `io_context::run()` returns after the last operation.
+/// - Processes: in a forked child a store fails with errc::forked until its execution context was told:
+///   `notify_fork(fork_child)`. Then both processes may go on with it, over connections of their own. No
+///   other thread may have been using it at the fork.
+///
+/// The store has no thread, except one for each host name that is being looked up, and, unless it may read
+/// ahead (`store_options::read_ahead`), no background task: `io_context::run()` returns after the last
+/// operation, whatever hangs in a look-up.
 /// Idle connections stay open, and are checked when the next operation needs one.
 class AZKV_DECL store {
 public:

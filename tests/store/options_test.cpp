@@ -102,7 +102,7 @@ TEST_CASE("a store that could not work is not made") {
         CAPTURE(text);
         const error e = failure_of([&] { blocking_store::from_connection_string(text); });
         CHECK(e.code() == errc::invalid_connection_string);
-        CHECK(contains(e.what(), "the connection string: "));
+        CHECK(contains(e.what(), "connection string"));
         CHECK_FALSE(contains(e.what(), "no*base64"));
     }
     const store s = store::from_account_and_key(ex, "acct", key);
