@@ -30,6 +30,8 @@ public:
 
     explicit event(const asio::any_io_executor& executor) : timer_(executor) {}
 
+    asio::any_io_executor get_executor() { return timer_.get_executor(); }
+
     /// It happened. May be called by any thread. Needs no memory.
     void set() noexcept { end(set_); }
 

@@ -4,7 +4,6 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <list>
 #include <mutex>
@@ -138,8 +137,7 @@ asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to, std::sh
         race& race_;
     };
 
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const auto attempts = std::make_shared<race>(executor, std::move(to), over);
+    const auto attempts = std::make_shared<race>(over->get_executor(), std::move(to), over);
     const abandoning at_the_end(*attempts);
     attempts->start();
     co_await over->wait_until_set();

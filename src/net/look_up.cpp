@@ -7,7 +7,6 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/query.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <atomic>
 #include <cerrno>
@@ -233,7 +232,7 @@ error_code outcome(const query& q) {
 
 asio::awaitable<error_code> look_up(std::string host, std::shared_ptr<async::event> over,
                                     std::vector<asio::ip::address>& found) {
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const asio::any_io_executor executor = over->get_executor();
     waiter here(*over, asio::query(executor, asio::execution::context_as<asio::execution_context&>));
     error_code ec = here.begin(host);
     if (ec) co_return ec;

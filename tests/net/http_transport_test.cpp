@@ -501,6 +501,20 @@ TEST_CASE("cancelling from many threads at once") {
     CHECK(ended == 300);
 }
 
+TEST_CASE("a kept connection is of the store's executor, not of the caller's who opened it") {
+    http_server server([](const http_request&) { return ok(); });
+    asio::thread_pool threads(1);
+    {
+        store db(threads.get_executor(), server.endpoint(), key);
+        for (int i = 0; i < 3; ++i) {
+            asio::io_context callers;
+            CHECK(run(callers, db.get("k")));
+        }
+        CHECK(server.connections() == 1);
+    }
+    threads.join();
+}
+
 TEST_CASE("any completion token, through co_spawn") {
     http_server server([](const http_request&) { return ok(); });
     asio::thread_pool threads(1);
