@@ -40,6 +40,7 @@ public:
     template <class T>
     T run(asio::awaitable<T> operation) {
         require_own_process();
+        if (!fit_) throw error(errc::invalid_argument, "what it did before was broken off by an exception");
         fit_ = false;
         outcome<T> o;
         if constexpr (std::is_void_v<T>) {
@@ -56,7 +57,8 @@ public:
         }
         context_.restart();
         while (!o.done) {
-            context_.run_one();
+            const bool idle = context_.run_one() == 0;
+            if (!o.done && idle) throw error(errc::invalid_argument, "a source of tokens never completed");
             require_own_process(); // something that the operation called may have forked
         }
         // What the operation gave up, such as a program that was to give a token, is told so now, and not
@@ -223,6 +225,11 @@ public:
         loan_.emplace(owner_->sessions());
         rows_.emplace(detail::store_access::traced(loan_->session().store, trace)
                           .query(std::move(filter), std::move(collection), std::move(select)));
+    }
+
+    // What a call that was broken off left in the session's context refers to the rows.
+    ~state() {
+        if (loan_ && !loan_->session().fit()) loan_.reset();
     }
 
     entry* advance() {

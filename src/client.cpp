@@ -166,6 +166,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
 
     try {
         for (;;) {
+            op.require_own_process(); // something that the last request called may have forked
             if (bearer && !answered && !bearer->must_discover()) {
                 token = bearer->at_hand();
                 if (token.empty()) token = co_await this->token(op, bearer->request(), secret(), deadline);

@@ -78,13 +78,18 @@ public:
     /// When one of its calls, which begins now, must be done.
     clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
 
-    /// To be held while work is done for it. Fails with errc::closed if the store takes no more, and with
-    /// errc::forked in a child whose execution context was not told of the fork.
+    /// Before anything is begun on the execution context: fails with errc::forked in a child whose context
+    /// was not told of the fork.
+    void require_own_process() {
+        if (process_ != support::process_number()) fail(errc::forked, std::string(async::fork_watch::advice));
+    }
+
+    /// To be held while work is done for it. Fails with errc::closed if the store takes no more, or as
+    /// `require_own_process` does.
     class turn {
     public:
         explicit turn(operation& op) : pass_(*op.account().gate) {
-            if (op.process_ != support::process_number())
-                op.fail(errc::forked, std::string(async::fork_watch::advice));
+            op.require_own_process();
             if (!pass_) op.fail(errc::closed, make_error_code(errc::closed).message());
         }
 

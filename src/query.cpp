@@ -176,7 +176,10 @@ async_generator<entry> query(std::shared_ptr<const traced_client> c, asio::any_i
             co_yield std::move(failure); // the next call asks for this page again
             continue;
         }
-        if (ahead && r->more()) next.emplace(r, executor);
+        try {
+            if (ahead && r->more()) next.emplace(r, executor);
+        } catch (const std::bad_alloc&) { // it is read when it is asked for; this page is there
+        }
         co_yield std::move(page);
     } while (next || r->more());
 }

@@ -105,9 +105,8 @@ private:
 ///   that the body reports, the next call asks for the same page again: a query of a store reports every
 ///   failure to fetch a page. What the body throws ends it: every further call throws that again.
 /// - Cancellation: terminal; completes with `asio::error::operation_aborted`. No element is lost: the next
-/// call
-///   gives what the cancelled one would have given, so that `co_await (rows.next() || timer)` may stand in a
-///   loop.
+///   call returns what the cancelled one would have returned, so that `co_await (rows.next() || timer)` may
+///   stand in a loop.
 /// - Thread safety: one call at a time; a second one throws `azkv::error` (errc::invalid_argument).
 /// - Lifetimes: the generator may be moved at any time, and destroyed when no call is outstanding.
 ///

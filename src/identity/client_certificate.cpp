@@ -182,16 +182,22 @@ std::shared_ptr<const client_certificate> certificate_file::read() const {
 }
 
 std::shared_ptr<const client_certificate> certificate_file::current() {
-    const std::lock_guard lock(mutex_);
     std::error_code ec;
     const auto changed = std::filesystem::last_write_time(path_, ec);
-    if (ec || changed == changed_) return last_;
+    {
+        const std::lock_guard lock(mutex_);
+        if (ec || changed == changed_) return last_;
+    }
+    std::shared_ptr<const client_certificate> fresh;
     try {
-        last_ = read();
-        changed_ = changed;
+        fresh = read(); // not under the mutex, which a forked child might find locked
     } catch (const error&) {
         // Tried again for the next token.
     }
+    const std::lock_guard lock(mutex_);
+    if (!fresh) return last_;
+    last_ = std::move(fresh);
+    changed_ = changed;
     return last_;
 }
 

@@ -1,6 +1,7 @@
 #include "identity/process.hpp"
 
 #include "async/event.hpp"
+#include "support/process.hpp"
 #include "wipe.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -141,7 +142,7 @@ public:
           errors_(executor, c.max_errors), exit_(executor), limit_(executor) {}
 
     ~child() {
-        if (pid_ <= 0 || reaped_) return;
+        if (pid_ <= 0 || reaped_ || process_ != support::process_number()) return; // or the parent's
         kill_all();
         while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
         }
@@ -158,6 +159,8 @@ public:
     }
 
 private:
+    const unsigned process_ = support::process_number();
+
     // What happens to it, on any thread. Whatever it throws ends the program.
     template <class F>
     void step(F f) noexcept {
@@ -330,8 +333,9 @@ private:
     }
 
     void kill_all() {
-        if (pid_ <= 0) return;             // it did not start
-        if (exit_.is_open()) has_exited(); // and may be gone
+        if (pid_ <= 0) return;                             // it did not start
+        if (process_ != support::process_number()) return; // it is that of the parent
+        if (exit_.is_open()) has_exited();                 // and may be gone
         if (!reaped_) ::kill(-pid_, SIGKILL);
     }
 

@@ -62,7 +62,7 @@ public:
     ~token_cache();
 
     /// An empty one, of the same source.
-    std::shared_ptr<token_cache> copy() const { return std::make_shared<token_cache>(source_, now_); }
+    std::shared_ptr<token_cache> copy() const { return std::make_shared<token_cache>(source_, now_, ticks_); }
 
     /// The token for `request`, if there is one that nothing need be done about. Empty: ask `token`.
     secret at_hand(const token_request& request) const;

@@ -52,8 +52,10 @@ private:
         while (tried_ < to_.size()) {
             const tcp::endpoint& to = to_[tried_++];
             const place s = sockets_.emplace(sockets_.end(), executor_);
-            error_ = s->open_own(to.protocol());
-            if (error_) continue; // this machine has no such addresses
+            if (const error_code ec = s->open_own(to.protocol())) {
+                note(ec);
+                continue;
+            }
             s->async_connect(to, [self = shared_from_this(), s](error_code ec) { self->ended(s, ec); });
             ++under_way_;
             if (tried_ < to_.size()) {
@@ -65,6 +67,14 @@ private:
             return;
         }
         if (under_way_ == 0) stop(error_);
+    }
+
+    // That this machine has no such addresses says nothing about the host.
+    void note(error_code ec) {
+        const bool of_this_machine = ec == boost::system::errc::address_family_not_supported
+                                     || ec == boost::system::errc::address_not_available
+                                     || ec == boost::system::errc::protocol_not_supported;
+        if (!error_ || !of_this_machine) error_ = ec;
     }
 
     // An exception has nowhere to go from a handler.
@@ -97,7 +107,7 @@ private:
             stop({});
         } else {
             s->close_own();
-            error_ = ec;
+            note(ec);
             begin_next_or_stop();
         }
     }

@@ -121,6 +121,7 @@ public:
 
     /// The query, if it has finished.
     const query* finished() const {
+        if (!queries_.are_here()) return nullptr;
         const std::lock_guard lock(queries_.mutex);
         return query_->finished ? query_.get() : nullptr;
     }

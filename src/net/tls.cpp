@@ -237,6 +237,14 @@ tls_client::tls_client(const tls_options& o)
     ERR_clear_error();
 }
 
+std::shared_ptr<tls_client> tls_client::for_child(const tls_options& o, const tls_client& parents) {
+    try {
+        return std::make_shared<tls_client>(o);
+    } catch (const error&) {
+        return std::shared_ptr<tls_client>(new tls_client(parents.context_));
+    }
+}
+
 tls_client::~tls_client() = default;
 
 bool are_set(const tls_options& o) {
@@ -249,7 +257,8 @@ bool is_pending(SSL* ssl) {
     char unread = 0;
     ERR_clear_error(); // what others left would be taken for this one's
     const int n = SSL_peek(ssl, &unread, 1);
-    const bool pending = n > 0 || SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ;
+    const bool whole = n > 0 || SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ;
+    const bool pending = whole || SSL_has_pending(ssl) == 1; // the beginning of something
     ERR_clear_error();
     return pending;
 }

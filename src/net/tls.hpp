@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace boost::asio::ssl {
 class context;
@@ -26,8 +27,9 @@ public:
     /// Throws `azkv::error` (errc::invalid_argument) that names the option and the file that cannot be read.
     explicit tls_client(const tls_options& o);
 
-    /// With the same settings, and sessions of its own.
-    explicit tls_client(const tls_client& settings) : context_(settings.context_) {}
+    /// The same for a forked child, in which OpenSSL's locks in the parent's may be held by no thread. If a
+    /// file cannot be read any more (after a change of the directory, for instance) it is the parent's.
+    static std::shared_ptr<tls_client> for_child(const tls_options& o, const tls_client& parents);
 
     ~tls_client();
 
@@ -36,6 +38,8 @@ public:
     session_cache& sessions() noexcept { return sessions_; }
 
 private:
+    explicit tls_client(std::shared_ptr<asio::ssl::context> context) : context_(std::move(context)) {}
+
     const std::shared_ptr<asio::ssl::context> context_;
     session_cache sessions_;
 };

@@ -185,6 +185,7 @@ std::string endpoint_by_name(const settings& all) {
     // Where the other services are elsewhere, the tables are as well.
     for (const auto& [name, service] : other_services)
         if (all.has(name) && !all.has("EndpointSuffix")
+            && std::string_view(service) != "web" // whose hosts have the name of a zone
             && host_of(all[name]) != ascii::to_lower(account + '.' + service + '.' + public_cloud))
             refuse(std::string("has a ") + name + " but no TableEndpoint" + all.unknown_names());
     if (account.empty()) refuse("has neither a TableEndpoint nor an AccountName" + all.unknown_names());
@@ -197,6 +198,12 @@ std::string endpoint_by_name(const settings& all) {
     return ascii::to_lower(protocol) + "://" + account + ".table." + std::string(suffix);
 }
 
+// `acct-secondary`, and what Cosmos DB calls an account in one of its regions: `acct-westus`
+bool is_region_of(std::string_view host, std::string_view account) {
+    return host.size() > account.size() && host[account.size()] == '-'
+           && ci_is_equal(host.substr(0, account.size()), account);
+}
+
 // Whether what the settings say of an endpoint is one thing.
 void check_endpoint(const settings& all, const char* name) {
     const std::string_view account = all["AccountName"];
@@ -206,11 +213,10 @@ void check_endpoint(const settings& all, const char* name) {
         && e.at.tls != ci_is_equal(all["DefaultEndpointsProtocol"], "https"))
         refuse(std::string("has a ") + name + " of another protocol than DefaultEndpointsProtocol says");
     if (account.empty()) return;
-    if (const auto of = account_of(e);
-        !of.empty() && !ci_is_equal(of, account) && !ci_is_equal(of, std::string(account) + "-secondary"))
+    if (const auto of = account_of(e); !of.empty() && !ci_is_equal(of, account) && !is_region_of(of, account))
         refuse(std::string("has a ") + name + " of another account than AccountName says");
     const std::string path = '/' + std::string(account) + '/';
-    if (e.base_path.starts_with(path))
+    if (is_loopback(e) && e.base_path.starts_with(path)) // elsewhere it may be a gateway's
         refuse(std::string("has a ") + name + " with a table in its path; it ends after the account");
 }
 

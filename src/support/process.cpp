@@ -29,7 +29,11 @@ registry& shared() {
 
 // Only what a signal handler may do: other threads of the parent may have been anywhere.
 void replace(const std::vector<bool>& sockets) noexcept {
-    const auto unconnected = [] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); };
+    const auto unconnected = [] {
+        constexpr int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+        const int socket = ::socket(AF_INET, type, 0);
+        return socket >= 0 ? socket : ::socket(AF_UNIX, type, 0); // where there is no IPv4
+    };
     int dead = unconnected();
     for (std::size_t i = 0; i < sockets.size(); ++i) {
         const int socket = static_cast<int>(i);
@@ -56,6 +60,8 @@ void in_parent() noexcept {
 void in_child() noexcept {
     ++ancestors;
     replace(shared().sockets);
+    // The dead ones are nobody's: the child may close them, and open others under their numbers.
+    shared().sockets.assign(shared().sockets.size(), false);
     shared().mutex.unlock();
 }
 

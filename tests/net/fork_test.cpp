@@ -1,6 +1,7 @@
 // Parent and child of a fork, with the stores that both of them have then. The checks of children are told by
 // how these exit.
 #include "support/certificates.hpp"
+#include "support/host_names.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 
@@ -13,10 +14,12 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <fcntl.h>
 #include <functional>
 #include <mutex>
 #include <set>
 #include <string>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -284,6 +287,32 @@ TEST_CASE("a fork from inside a call ends the call in the child") {
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
     CHECK(gets_own(db, "parent"));
+}
+
+TEST_CASE("what a child opens under the numbers of dead sockets is its own, also in its children") {
+    mirror service;
+    blocking_store db(service.server().endpoint(), key);
+    CHECK(gets_own(db, "parent"));
+    CHECK(child_says([&] {
+        ::closefrom(3); // as daemons do
+        std::vector<int> own;
+        for (int i = 0; i < 32; ++i) own.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        return child_says([&] {
+            struct stat s;
+            return std::ranges::all_of(own, [&](int d) { return ::fstat(d, &s) == 0 && S_ISCHR(s.st_mode); });
+        });
+    }));
+    CHECK(gets_own(db, "parent"));
+}
+
+TEST_CASE("a host is looked up in the child as well, also by a daemon") {
+    mirror service;
+    const host_name name("service.test", {"127.0.0.1"});
+    blocking_store db("http://service.test:" + std::to_string(service.server().port()) + "/acct", key,
+                      store_options().allow_plain_http(true).idle_timeout(0ms));
+    CHECK(gets_own(db, "parent", 2));
+    CHECK(child_says([&] { return gets_own(db, "child", 2); }));
+    CHECK(gets_own(db, "parent", 1));
 }
 
 TEST_CASE("ids of requests and boundaries of batches do not repeat") {
