@@ -19,7 +19,8 @@ namespace asio = boost::asio;
 
 /// A service of an execution context, which learns from `notify_fork` that the context was made ready for a
 /// child. Without that the child would wait on the same descriptors as its parent, and set the same timer.
-class fork_watch final : public asio::execution_context::service {
+/// (Hidden, as the function of Asio that finds it would be exported otherwise.)
+class [[gnu::visibility("hidden")]] fork_watch final : public asio::execution_context::service {
 public:
     using process = std::shared_ptr<const std::atomic<unsigned>>;
 
@@ -30,7 +31,7 @@ public:
         "this process was forked, and the store's execution context was not told; call its "
         "notify_fork(fork_child) first, or make a store of this process";
 
-    explicit fork_watch(asio::execution_context& context) : service(context) {}
+    explicit fork_watch(asio::execution_context & context) : service(context) {}
 
     /// The process that may use the context of `executor`; lasts longer than the context, if need be.
     static process owner_of(const asio::any_io_executor& executor) {
