@@ -71,7 +71,7 @@ std::string tries(const protocol::call_state& state) {
 
 client::client(asio::any_io_executor executor, bool executor_outlives_calls,
                std::shared_ptr<const azkv::account> account, std::shared_ptr<net::transport> transport)
-    : executor_(std::move(executor)), process_(async::fork_watch::owner_of(executor_)),
+    : executor_(std::move(executor)), process_(async::owner_of_context(executor_)),
       executor_outlives_calls_(executor_outlives_calls), account_(std::move(account)),
       transport_(std::move(transport)), fixed_head_(fixed_head(account_->endpoint)),
       fixed_secondary_head_(account_->secondary ? fixed_head(*account_->secondary) : std::string()),

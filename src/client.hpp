@@ -55,7 +55,7 @@ public:
     uuid_text new_id() const;
 
     /// The process that may use the executor's context.
-    const async::fork_watch::process& process() const { return process_; }
+    const async::context_owner& process() const { return process_; }
 
 private:
     std::string head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
@@ -65,7 +65,7 @@ private:
     asio::awaitable<void> pause(operation& op, std::chrono::milliseconds delay) const;
 
     asio::any_io_executor executor_;
-    const async::fork_watch::process process_;
+    const async::context_owner process_;
     bool executor_outlives_calls_;
     std::shared_ptr<const azkv::account> account_;
     std::shared_ptr<net::transport> transport_;

@@ -81,7 +81,7 @@ public:
     /// Before anything is begun on the execution context: fails with errc::forked in a child whose context
     /// was not told of the fork.
     void require_own_process() {
-        if (process_ != support::process_number()) fail(errc::forked, std::string(async::fork_watch::advice));
+        if (process_ != support::process_number()) fail(errc::forked, std::string(async::fork_advice));
     }
 
     /// To be held while work is done for it. Fails with errc::closed if the store takes no more, or as

@@ -120,7 +120,7 @@ asio::awaitable<bool> close(asio::any_io_executor executor, std::shared_ptr<cons
     if (limit.count() < 0 || limit > std::chrono::hours(24 * 365))
         throw error(errc::invalid_argument, "close: the limit must be from 0 to a year");
     if (*c->process() != support::process_number())
-        throw error(errc::forked, "close: " + std::string(async::fork_watch::advice));
+        throw error(errc::forked, "close: " + std::string(async::fork_advice));
     const std::shared_ptr<const account> a = c->shared_account();
     const std::shared_ptr<async::gate> gate = a->gate;
     gate->shut();
