@@ -78,11 +78,14 @@ private:
         constexpr auto token = asio::as_tuple(asio::deferred); // unlike `use_awaitable` it takes no coroutine
         return asio::async_initiate<decltype(token), void(boost::system::error_code)>(
             [this](auto handler) {
-                const std::lock_guard lock(mutex_);
-                timer_.async_wait(asio::bind_allocator(
-                    memory_.get_allocator(),
+                // The coroutine may go on, and be gone with what this stands in, before this is at its end.
+                const std::shared_ptr<event> self = shared_from_this();
+                event& e = *self;
+                const std::lock_guard lock(e.mutex_);
+                e.timer_.async_wait(asio::bind_allocator(
+                    e.memory_.get_allocator(),
                     asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(handler))));
-                if (set_ || cancelled_) timer_.cancel(); // meanwhile
+                if (e.set_ || e.cancelled_) e.timer_.cancel(); // meanwhile
             },
             token);
     }
