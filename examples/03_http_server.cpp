@@ -75,7 +75,8 @@ asio::awaitable<void> session(tcp::socket socket, azkv::store db) {
 asio::awaitable<void> listen(tcp::acceptor acceptor, azkv::store db) {
     const auto executor = acceptor.get_executor();
     for (;;) {
-        // On a strand: several threads run the executor, and a coroutine that may be cancelled, by a signal or by
+        // On a strand: several threads run the executor, and a coroutine that may be cancelled, by a signal
+        // or by
         // `||`, must not run while that is done.
         tcp::socket socket = co_await acceptor.async_accept(asio::make_strand(executor), asio::use_awaitable);
         const auto session_executor = socket.get_executor();
