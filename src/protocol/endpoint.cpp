@@ -50,7 +50,7 @@ endpoint parse_endpoint(std::string_view text) {
     if (url.has_query() || url.has_fragment())
         refuse_endpoint("must not hold a query; pass a shared access signature as a credential");
     if (url.has_port() && !url.port().empty() && !is_port(std::string_view(url.port())))
-        refuse_endpoint("has a port that there is none of");
+        refuse_endpoint("has a port that is not between 1 and 65535");
     e.at.host = ascii::to_lower(url.host_address());
     e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";
     e.host_header = std::string(url.encoded_host());

@@ -85,7 +85,7 @@ proxy_settings::proxy_settings(const secret& url) {
     if (has_path || u.has_query() || u.has_fragment()) refuse_proxy("must end behind the port");
     if (u.encoded_host().empty()) refuse_proxy("has no host");
     if (u.has_port() && !u.port().empty() && !is_port(std::string_view(u.port())))
-        refuse_proxy("has a port that there is none of");
+        refuse_proxy("has a port that is not between 1 and 65535");
     at_.host = ascii::to_lower(u.host_address());
     at_.port = u.has_port() && !u.port().empty() ? std::string(u.port()) : "80";
     if (!u.has_userinfo()) return;
