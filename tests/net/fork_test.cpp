@@ -76,16 +76,10 @@ private:
 std::atomic<bool> forking{false};
 std::atomic<int> at_work{0}; // threads, with those that only look whether they may be
 
-#ifndef __SANITIZE_ADDRESS__
-constexpr int forks = 100;
-#else
-constexpr int forks = 20; // each of them ten times slower
-#endif
+constexpr int forks = AZKV_ADDRESS_SANITIZER ? 20 : 100;
 
 pid_t fork_under_load() {
-#ifndef __SANITIZE_ADDRESS__
-    return ::fork();
-#else
+    if (!AZKV_ADDRESS_SANITIZER) return ::fork();
     // Nobody works meanwhile: g++ 12 does not make its allocator ready for a fork, and in a child it stays
     // locked if another thread was in it.
     forking = true;
@@ -94,7 +88,6 @@ pid_t fork_under_load() {
     const pid_t pid = ::fork();
     forking = false;
     return pid;
-#endif
 }
 
 /// Work of a thread while others call `child_says`.

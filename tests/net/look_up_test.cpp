@@ -231,7 +231,7 @@ TEST_CASE("why a look-up failed") {
     CHECK(one_look_up("nothing.test").error() == asio::error::host_not_found);
 }
 
-#ifndef __SANITIZE_THREAD__ // which knows nothing of forks
+#if !AZKV_THREAD_SANITIZER // which knows nothing of forks
 TEST_CASE("the child of a fork does not wait for the look-ups of its parent") {
     host_name host = host_name::hanging("forked.test", {"127.0.0.1"});
     one_look_up parents("forked.test");
