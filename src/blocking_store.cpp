@@ -2,6 +2,7 @@
 #include "protocol/connection_string.hpp"
 #include "protocol/trace_context.hpp"
 #include "store_implementation.hpp"
+#include "support/per_process.hpp"
 #include "support/process.hpp"
 
 #include <azkv/blocking_store.hpp>
@@ -12,7 +13,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <exception>
 #include <iterator>
@@ -72,9 +72,6 @@ public:
     /// Whether it may run another operation.
     bool fit() const { return fit_; }
 
-    /// In a forked child, what its context waits on is shared with the parent's.
-    bool is_of_this_process() const { return process_ == support::process_number(); }
-
 private:
     template <class T>
     class outcome {
@@ -84,8 +81,10 @@ private:
         [[no_unique_address]] std::conditional_t<std::is_void_v<T>, std::monostate, T> result{};
     };
 
+    // In a forked child, what its context waits on is shared with the parent's.
     void require_own_process() const {
-        if (!is_of_this_process()) throw error(errc::forked, "it was begun before this process was forked");
+        if (process_ != support::process_number())
+            throw error(errc::forked, "it was begun before this process was forked; begin it anew");
     }
 
     const unsigned process_ = support::process_number();
@@ -155,30 +154,20 @@ private:
 
 class [[gnu::visibility("hidden")]] blocking_store::implementation {
 public:
-    explicit implementation(std::shared_ptr<const account> a) : sessions_(new session_pool(std::move(a))) {}
+    explicit implementation(std::shared_ptr<const account> a)
+        : sessions_(std::make_unique<session_pool>(std::move(a))) {}
 
-    implementation(const implementation&) = delete;
-    implementation& operator=(const implementation&) = delete;
-
-    ~implementation() {
-        const session_pool* const last = sessions_;
-        if (last->process == support::process_number()) delete last;
-    }
-
-    /// Those of this process. What a parent had is left as it was when it forked: its threads may have been
-    /// anywhere, with mutexes locked. Its connections are not held here any more.
     session_pool& sessions() {
-        session_pool* last = sessions_;
-        if (last->process == support::process_number()) return *last;
-        auto own = std::make_unique<session_pool>(last->account()->for_child());
-        return sessions_.compare_exchange_strong(last, own.get()) ? *own.release() : *last;
+        return sessions_.here([](const session_pool& parents) {
+            return std::make_unique<session_pool>(parents.account()->for_child());
+        });
     }
 
     template <class Operation>
     auto run(const std::string& trace, Operation operation);
 
 private:
-    std::atomic<session_pool*> sessions_;
+    support::per_process<session_pool> sessions_;
 };
 
 namespace {

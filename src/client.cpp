@@ -234,10 +234,8 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
 asio::awaitable<void> client::write(operation& op, const protocol::request& r, std::string_view table,
                                     time_point deadline, answer& a) const {
     co_await call(op, r, deadline, a);
-    // An upsert asks for nothing else that could be absent, whatever the code. (That of a table which is
-    // being deleted, with another status, has been waited for.)
-    const bool no_table = a.response.status == 404 && absence_in(a.response) != absence::none;
-    if (!no_table) co_return;
+    // (That of a table which is being deleted, with another status, has been waited for.)
+    if (a.response.status != 404 || !no_table(a.response, account_->mode)) co_return;
     const protocol::request create = protocol::create_table(table);
     answer created;
     created.maybe_applied = a.maybe_applied;

@@ -11,9 +11,11 @@
 #include "net/proxy_access.hpp"
 #include "net/tls.hpp"
 #include "require.hpp"
+#include "support/per_process.hpp"
 
 #include <azkv/identity.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace azkv {
@@ -28,22 +30,41 @@ void require_tenant(const std::string& tenant) {
     any.tenant(tenant); // throws
 }
 
-std::shared_ptr<net::transport> make_transport(const asio::any_io_executor& executor,
-                                               const net::connector::settings& s) {
-    return std::make_shared<net::http_transport>(executor, 1, s);
-}
+/// What logging in knows of TLS, in each process anew.
+class process_tls {
+public:
+    explicit process_tls(const tls_options& o)
+        : options_(o), clients_(std::make_unique<client>(std::make_shared<net::tls_client>(o))) {}
+
+    std::shared_ptr<net::tls_client> here() {
+        return clients_.here([&](const client& parents) {
+            return std::make_unique<client>(net::tls_client::for_child(options_, *parents));
+        });
+    }
+
+private:
+    using client = std::shared_ptr<net::tls_client>;
+
+    const tls_options options_;
+    support::per_process<client> clients_;
+};
 
 surroundings surroundings_of(const identity_options& o) {
+    const auto tls = std::make_shared<process_tls>(o.tls());
     net::connector::settings direct;
     direct.max_response_size = 1 << 20;
-    direct.tls = std::make_shared<net::tls_client>(o.tls());
     net::connector::settings outward = direct;
     outward.proxy = net::proxy_access::settings(o.proxy());
-    surroundings s;
-    s.transport = [outward](const asio::any_io_executor& executor) {
-        return make_transport(executor, outward);
+    const auto maker = [tls](const net::connector::settings& settings) {
+        return [tls, settings](const asio::any_io_executor& executor) {
+            net::connector::settings s = settings;
+            s.tls = tls->here();
+            return std::make_shared<net::http_transport>(executor, 1, s);
+        };
     };
-    s.direct = [direct](const asio::any_io_executor& executor) { return make_transport(executor, direct); };
+    surroundings s;
+    s.transport = maker(outward);
+    s.direct = maker(direct);
     s.timeout = o.timeout();
     s.process_timeout = o.process_timeout();
     return s;

@@ -33,13 +33,15 @@ public:
           op_(origin_->begin({"query", collection_, nullptr})),
           pages_(op_, std::move(filter), collection_, std::move(select)) {}
 
-    const operation& op() const { return op_; }
+    operation& op() { return op_; }
 
     /// Whether there is, or may be, another page.
-    bool more() const { return pages_.more(); }
+    bool more() const { return refused_ || pages_.more(); }
 
-    /// The store was closed. `untold`: those who watch do not know yet how the query ended.
+    /// The store was closed: a page that was there was not given out. `untold`: those who watch do not know
+    /// yet how the query ended.
     [[noreturn]] void refuse(bool untold) {
+        refused_ = true;
         const std::string why = make_error_code(errc::closed).message();
         if (untold) op_.fail(errc::closed, why);
         throw op_.about().failure(errc::closed, why);
@@ -60,6 +62,7 @@ private:
     const std::string collection_;
     operation op_;
     page_query pages_;
+    bool refused_ = false; // the consumer's
 };
 
 /// The next page, fetched before it is asked for. When this goes, the fetch ends.
@@ -140,7 +143,8 @@ private:
 
     static asio::awaitable<std::vector<entry>> take(std::shared_ptr<fetch> f) {
         // The store may have been closed since the fetch began: what is there already is not given out.
-        const operation& op = f->of->op();
+        operation& op = f->of->op();
+        op.require_own_process();
         const async::gate::pass pass(*op.account().gate);
         if (pass) co_await f->ended->wait(operation::clock::time_point::max());
         f->taken = true;

@@ -25,6 +25,8 @@
 // names, such as BOOST_ASIO_NO_DEPRECATED, may differ.
 // clang-format off
 #define AZKV_ABI(setting)                                                                                    \
+    setting(asio_awaitable_frame_recycling,                                                                  \
+            !AZKV_IS_DEFINED(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING))                                  \
     setting(asio_buffer_debugging, AZKV_IS_DEFINED(BOOST_ASIO_ENABLE_BUFFER_DEBUGGING)                       \
             || AZKV_IS_DEFINED(_GLIBCXX_DEBUG))                                                              \
     setting(asio_epoll, AZKV_IS_DEFINED(BOOST_ASIO_HAS_EPOLL))                                               \

@@ -23,6 +23,6 @@ context_owner owner_of_context(const asio::any_io_executor& executor);
 /// What a caller in a child should have done.
 inline constexpr std::string_view fork_advice =
     "this process was forked, and the store's execution context was not told; call its "
-    "notify_fork(fork_child) first, or make a store of this process";
+    "notify_fork(fork_child), or make a new context and a store on it";
 
 } // namespace azkv::async

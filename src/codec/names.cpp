@@ -17,13 +17,10 @@ namespace azkv::codec {
 bool is_system_name(std::string_view name, service_mode mode) {
     if (name == "PartitionKey" || name == "RowKey" || name == "Timestamp") return true;
     if (mode == service_mode::storage) return false;
-    // Cosmos DB refuses or drops them, some in one spelling only; the others belong to the document that it
-    // keeps an entity as.
-    using boost::urls::grammar::ci_is_equal;
-    return std::ranges::any_of(std::array{"id", "rid", "etag", "ResourceId"},
-                               [&](std::string_view own) { return ci_is_equal(name, own); })
-           || std::ranges::any_of(std::array{"_ts", "_etag", "_rid", "_self", "_attachments", "_ttl"},
-                                  [&](std::string_view own) { return name == own; });
+    // The last six belong to the document that Cosmos DB keeps an entity as.
+    return std::ranges::any_of(std::array{"id", "ID", "rid", "etag", "ResourceId", "_ts", "_etag", "_rid",
+                                          "_self", "_attachments", "_ttl"},
+                               [&](std::string_view own) { return name == own; });
 }
 
 namespace {
@@ -37,9 +34,16 @@ constexpr std::size_t max_property_name_units = 255;
 
 constexpr std::string_view part_delimiter = "_part_"; // LlamaIndex's
 
-// Whether no member may be stored under that name. A member `ttl` would make a document of Cosmos DB expire.
+// Whether no member may be stored under that name. (Old rows may have some that are no system's: they are
+// read.) Cosmos DB drops `Etag`, and which spellings of the others it drops or refuses is not known; a member
+// `ttl` would make its document expire.
 bool is_taken(std::string_view name, service_mode mode) {
-    return is_system_name(name, mode) || (mode == service_mode::cosmos && name == "ttl");
+    using boost::urls::grammar::ci_is_equal;
+    return is_system_name(name, mode)
+           || (mode == service_mode::cosmos
+               && (name == "ttl"
+                   || std::ranges::any_of(std::array{"id", "rid", "etag", "ResourceId"},
+                                          [&](std::string_view own) { return ci_is_equal(name, own); })));
 }
 
 constexpr std::size_t escape_length = 7; // _xHHHH_

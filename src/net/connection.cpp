@@ -126,6 +126,8 @@ private:
             x.answer_begun = reader_.received() > 0;
             const bool alert = ec.category() == asio::error::get_ssl_category(); // the better reason
             if (ec && unsent && !alert) ec = unsent;
+            // But what did not go out was not done.
+            if (!ec && unsent && x.response.status < 400) ec = unsent;
         }
 
         usable_until_ = ec || unsent ? steady_clock::time_point{} : rest_until();

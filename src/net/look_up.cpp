@@ -180,9 +180,9 @@ error_code queries::join(const std::string& host, std::shared_ptr<query>& q) {
         std::thread([this, fresh] { run(*fresh); }).detach();
         q = place->second = fresh;
         return {};
-    } catch (const std::system_error& e) { // no more threads
+    } catch (const std::system_error&) { // no more threads, now
         under_way_.erase(place);
-        return {e.code().value(), boost::system::system_category()};
+        return asio::error::host_not_found_try_again;
     } catch (...) {
         under_way_.erase(place);
         throw;

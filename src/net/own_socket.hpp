@@ -36,31 +36,33 @@ public:
     /// Not inherited by a program that is started at this very moment, either. (Asio opens without
     /// SOCK_CLOEXEC.)
     boost::system::error_code open_own(const asio::ip::tcp& protocol) {
+        const support::fork_pause pause;
         const int descriptor =
             ::socket(protocol.family(), protocol.type() | SOCK_CLOEXEC, protocol.protocol());
         if (descriptor < 0) return {errno, asio::error::get_system_category()};
         boost::system::error_code ec;
         try {
-            support::keep_from_children(descriptor);
+            support::keep_from_children(descriptor, pause);
             assign(protocol, descriptor, ec);
         } catch (...) { // no memory
-            discard(descriptor);
+            discard(descriptor, pause);
             throw;
         }
-        if (ec) discard(descriptor);
+        if (ec) discard(descriptor, pause);
         return ec;
     }
 
     void close_own() noexcept {
         if (!is_open()) return;
-        support::give_up(native_handle());
+        const support::fork_pause pause;
+        support::give_up(native_handle(), pause);
         boost::system::error_code ignored;
         close(ignored);
     }
 
 private:
-    static void discard(int descriptor) noexcept {
-        support::give_up(descriptor);
+    static void discard(int descriptor, const support::fork_pause& pause) noexcept {
+        support::give_up(descriptor, pause);
         ::close(descriptor);
     }
 };

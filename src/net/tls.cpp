@@ -17,6 +17,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 namespace azkv::net {
@@ -38,6 +39,16 @@ public:
 [[noreturn]] void refuse(const std::string& why) {
     ERR_clear_error();
     throw error(errc::invalid_argument, why);
+}
+
+std::shared_ptr<ssl::context> make_context(OSSL_LIB_CTX* library) {
+    std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> made(
+        SSL_CTX_new_ex(library, nullptr, TLS_client_method()));
+    if (!made) throw std::bad_alloc();
+    auto context = std::make_shared<ssl::context>(made.get());
+    static_cast<void>(made.release());
+    context->set_options(ssl::context::no_compression);
+    return context;
 }
 
 void load_authorities(ssl::context& context, const tls_options& o) {
@@ -76,7 +87,7 @@ int no_password(char*, int, int, void*) {
     return -1;
 }
 
-void load_client_certificate(SSL_CTX* context, const tls_options& o) {
+void load_client_certificate(SSL_CTX* context, const tls_options& o, OSSL_LIB_CTX* library) {
     const std::string& chain_file = o.client_chain_file();
     const std::string& key_file = o.client_key_file();
     if (chain_file.empty() && key_file.empty()) return;
@@ -87,7 +98,7 @@ void load_client_certificate(SSL_CTX* context, const tls_options& o) {
     if (!file) refuse("client_certificate: cannot read the key " + key_file);
     key_password password(o.client_key_passphrase());
     const std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> key(
-        PEM_read_bio_PrivateKey(file.get(), nullptr, &key_password::give, &password));
+        PEM_read_bio_PrivateKey_ex(file.get(), nullptr, &key_password::give, &password, library, nullptr));
     if (!key && password.asked && password.text.empty())
         refuse("client_certificate: the key " + key_file + " is encrypted, and no passphrase was given");
     if (!key && password.asked)
@@ -215,14 +226,16 @@ private:
     }
 };
 
-tls_client::tls_client(const tls_options& o)
-    : context_(std::make_shared<ssl::context>(ssl::context::tls_client)) {
+tls_client::tls_client(const tls_options& o) : tls_client(o, nullptr) {}
+
+tls_client::tls_client(const tls_options& o, std::shared_ptr<OSSL_LIB_CTX> library)
+    : library_(std::move(library)), context_(make_context(library_.get())) {
     SSL_CTX* const context = context_->native_handle();
     const int oldest = o.minimum_version() == tls_version::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
     SSL_CTX_set_min_proto_version(context, oldest);
     SSL_CTX_set_default_passwd_cb(context, &no_password);
     load_authorities(*context_, o);
-    load_client_certificate(context, o);
+    load_client_certificate(context, o, library_.get());
     if (o.configure()) o.configure()(*context_);
 
     // Whatever it did: peers are verified, and here.
@@ -238,10 +251,15 @@ tls_client::tls_client(const tls_options& o)
 }
 
 std::shared_ptr<tls_client> tls_client::for_child(const tls_options& o, const tls_client& parents) {
+    // What OpenSSL has for the whole process, such as its source of random numbers, has locks, too.
+    const std::shared_ptr<OSSL_LIB_CTX> library(OSSL_LIB_CTX_new(), OSSL_LIB_CTX_free);
+    if (!library) throw std::bad_alloc();
     try {
-        return std::make_shared<tls_client>(o);
-    } catch (const error&) {
-        return std::shared_ptr<tls_client>(new tls_client(parents.context_));
+        return std::shared_ptr<tls_client>(new tls_client(o, library));
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (const std::exception&) { // of the hook, whatever it is
+        return std::shared_ptr<tls_client>(new tls_client(parents));
     }
 }
 

@@ -27,8 +27,9 @@ public:
     /// Throws `azkv::error` (errc::invalid_argument) that names the option and the file that cannot be read.
     explicit tls_client(const tls_options& o);
 
-    /// The same for a forked child, in which OpenSSL's locks in the parent's may be held by no thread. If a
-    /// file cannot be read any more (after a change of the directory, for instance) it is the parent's.
+    /// The same for a forked child, in which OpenSSL's locks may be held by threads that are not there. If a
+    /// file cannot be read any more (after a change of the directory, for instance), or the hook throws, it is
+    /// the parent's.
     static std::shared_ptr<tls_client> for_child(const tls_options& o, const tls_client& parents);
 
     ~tls_client();
@@ -38,8 +39,10 @@ public:
     session_cache& sessions() noexcept { return sessions_; }
 
 private:
-    explicit tls_client(std::shared_ptr<asio::ssl::context> context) : context_(std::move(context)) {}
+    tls_client(const tls_options& o, std::shared_ptr<OSSL_LIB_CTX> library);
+    explicit tls_client(const tls_client& parents) : library_(parents.library_), context_(parents.context_) {}
 
+    const std::shared_ptr<OSSL_LIB_CTX> library_; // null: that of the process
     const std::shared_ptr<asio::ssl::context> context_;
     session_cache sessions_;
 };

@@ -46,6 +46,7 @@ std::string xml_text(std::string_view text) {
 }
 
 // <Error><Code>..</Code><Message>..</Message></Error>, in either case, with or without a namespace prefix.
+// That of a table has the prefix; without it stand those of the account, and of whoever else speaks XML.
 // Two elements are all that is wanted: a parser would build, and recurse into, whatever else the peer sends.
 service_error from_xml(std::string_view body) {
     service_error e;
@@ -56,9 +57,10 @@ service_error from_xml(std::string_view body) {
         if (body[end] == '<') continue; // no tag; to look for its end would be to look at the rest each time
         std::string_view name = body.substr(at + 1, end - at - 1);
         name = name.substr(0, name.find_first_of(" \t\r\n/"));
-        name.remove_prefix(name.find(':') + 1); // npos + 1 is 0
+        const auto prefix = name.find(':');
+        name.remove_prefix(prefix + 1); // npos + 1 is 0
         if (at_root && !name.starts_with('?')) {
-            e.own_words = boost::urls::grammar::ci_is_equal(name, "error");
+            e.own_words = prefix != name.npos && boost::urls::grammar::ci_is_equal(name, "error");
             at_root = false;
         }
         if (e.code.empty() && boost::urls::grammar::ci_is_equal(name, "code"))

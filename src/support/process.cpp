@@ -73,16 +73,22 @@ unsigned process_number() noexcept {
     return ancestors.load(std::memory_order_relaxed);
 }
 
-void keep_from_children(int socket) {
+fork_pause::fork_pause() noexcept {
+    shared().mutex.lock();
+}
+
+fork_pause::~fork_pause() {
+    shared().mutex.unlock();
+}
+
+void keep_from_children(int socket, const fork_pause&) {
     const auto n = static_cast<std::size_t>(socket);
-    const std::lock_guard lock(shared().mutex);
     if (n >= shared().sockets.size()) shared().sockets.resize(n + 1);
     shared().sockets[n] = true;
 }
 
-void give_up(int socket) noexcept {
+void give_up(int socket, const fork_pause&) noexcept {
     const auto n = static_cast<std::size_t>(socket);
-    const std::lock_guard lock(shared().mutex);
     if (n < shared().sockets.size()) shared().sockets[n] = false;
 }
 

@@ -8,12 +8,23 @@ namespace azkv::support {
 /// parent.
 unsigned process_number() noexcept;
 
+/// While it lives no thread of this process forks: a socket is opened, or closed, together with what is noted
+/// of it. To be held shortly.
+class fork_pause {
+public:
+    fork_pause() noexcept;
+    ~fork_pause();
+
+    fork_pause(const fork_pause&) = delete;
+    fork_pause& operator=(const fork_pause&) = delete;
+};
+
 /// From now on every child gets a socket without a peer in place of this one, under the same number. So the
 /// child holds the connection no more, without a byte on the wire, and what still refers to the number gets
 /// errors. Throws `std::bad_alloc`.
-void keep_from_children(int socket);
+void keep_from_children(int socket, const fork_pause&);
 
 /// The opposite, before the descriptor is closed. Does nothing for any other.
-void give_up(int socket) noexcept;
+void give_up(int socket, const fork_pause&) noexcept;
 
 } // namespace azkv::support

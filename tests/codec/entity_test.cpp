@@ -279,6 +279,7 @@ TEST_CASE("select names the columns that the members and their parts are stored 
     CHECK(select_list(select("_ts"), service_mode::cosmos, false) == keys + columns("_x005F_ts"));
     // Rows from before it was escaped have it, too.
     CHECK(contains(select_list(select("ttl"), service_mode::cosmos, false), "_x0074_tl,ttl,"));
+    CHECK(contains(select_list(select("RID"), service_mode::cosmos, false), "_x0052_ID,RID,"));
     CHECK(select_list(select("a", "a"), service_mode::storage, false) == keys + columns("a"));
     // What azkv escapes another program may have written as it is.
     CHECK(contains(select_list(select("ƒoo"), service_mode::storage, false), "_x0192_oo,ƒoo,"));

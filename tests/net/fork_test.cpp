@@ -186,6 +186,35 @@ TEST_CASE("a blocking store goes on in both processes, while other threads of th
     }
 }
 
+TEST_CASE("a child that is made while others of the parent agree on TLS") {
+    const certificate identity = self_signed("127.0.0.1");
+    const temporary_file authority(identity.chain);
+    mirror service(&identity);
+    const std::string endpoint = "https://" + service.server().authority() + "/acct";
+    blocking_store db(endpoint, key, trusting(authority));
+    std::atomic<bool> enough{false};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> load;
+    for (int t = 0; t < 2; ++t)
+        load.emplace_back([&, who = "thread" + std::to_string(t)] {
+            while (!enough)
+                work([&] {
+                    // To a new thread OpenSSL gives random numbers of its own, out of those of the process.
+                    std::thread([&] {
+                        blocking_store own(endpoint, key, trusting(authority));
+                        if (!gets_own(own, who, 1)) ++wrong;
+                    }).join();
+                });
+        });
+    int failed = 0;
+    for (int i = 0; i < forks; ++i)
+        if (!child_says([&] { return gets_own(db, "child", 1); })) ++failed;
+    enough = true;
+    for (std::thread& t : load) t.join();
+    CHECK(failed == 0);
+    CHECK(wrong == 0);
+}
+
 TEST_CASE("nothing that a child does, nor its end, shows on the parent's connection") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
