@@ -1,6 +1,7 @@
 #include "put_all.hpp"
 
 #include "async/event.hpp"
+#include "async/stop_signal.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
 #include "protocol/batch.hpp"
@@ -9,7 +10,6 @@
 #include <azkv/error.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -138,7 +138,7 @@ public:
         } else {
             const asio::any_io_executor executor = co_await asio::this_coro::executor;
             self->ended_ = std::make_shared<async::event>(executor);
-            self->cancellations_ = std::vector<asio::cancellation_signal>(workers);
+            self->stops_ = std::vector<async::stop_signal>(workers);
             const auto begin = [&] { self->begin(self, executor, std::move(first)); };
             const auto cancel = [self] { self->cancel(); };
             co_await self->ended_->join(begin, cancel);
@@ -173,18 +173,19 @@ private:
         const worker here(self);                         // it does not end before all have begun
         const auto keep = [self](std::exception_ptr) {}; // whose slots these are
         try {
-            for (asio::cancellation_signal& cancellation : self->cancellations_)
-                asio::co_spawn(executor, work(worker(self), std::exchange(first, std::nullopt)),
-                               asio::bind_cancellation_slot(cancellation.slot(), keep));
+            for (async::stop_signal& s : self->stops_)
+                asio::co_spawn(executor, work(worker(self), s, std::exchange(first, std::nullopt)),
+                               asio::bind_cancellation_slot(s.slot(), keep));
         } catch (...) { // out of memory
             self->stop(std::current_exception());
         }
     }
 
     // Ends by itself: nobody takes what it would throw.
-    static asio::awaitable<void> work(worker w, std::optional<transaction> begun) {
+    static asio::awaitable<void> work(worker w, async::stop_signal& s, std::optional<transaction> begun) {
         const std::shared_ptr<job> self = w.of();
         try {
+            s.begin();
             if (!begun) begun = self->next();
             while (begun) {
                 co_await perform(self, std::move(*begun));
@@ -211,7 +212,7 @@ private:
             const std::lock_guard lock(mutex_);
             stopped_ = cancelled_ = true;
         }
-        for (asio::cancellation_signal& c : cancellations_) c.emit(asio::cancellation_type::terminal);
+        for (async::stop_signal& s : stops_) s.emit();
     }
 
     /// How many transactions there may still be, at most.
@@ -319,9 +320,9 @@ private:
     const put_all_progress progress_;
     operation op_;
     std::string table_;
-    std::vector<asio::cancellation_signal> cancellations_; // of the workers
-    std::shared_ptr<async::event> ended_;                  // all workers have
-    std::recursive_mutex progress_mutex_;                  // held while the progress function is called
+    std::vector<async::stop_signal> stops_; // of the workers
+    std::shared_ptr<async::event> ended_;   // all workers have
+    std::recursive_mutex progress_mutex_;   // held while the progress function is called
 
     mutable std::mutex mutex_; // guards what follows
     std::vector<batched> all_;

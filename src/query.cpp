@@ -3,12 +3,12 @@
 #include "async/event.hpp"
 #include "async/only_terminal.hpp"
 #include "async/serial_executor.hpp"
+#include "async/stop_signal.hpp"
 #include "page_query.hpp"
 
 #include <azkv/error.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
@@ -72,7 +72,7 @@ public:
     page_ahead(std::shared_ptr<reading> r, const asio::any_io_executor& executor)
         : fetch_(std::make_shared<fetch>(std::move(r), executor)) {
         asio::co_spawn(fetch_->strand, run(landing(fetch_)),
-                       asio::bind_cancellation_slot(fetch_->cancellation.slot(),
+                       asio::bind_cancellation_slot(fetch_->stop.slot(),
                                                     [f = fetch_](std::exception_ptr) {})); // whose slot it is
     }
 
@@ -83,7 +83,7 @@ public:
         if (fetch_->over) return;
         try {
             asio::post(fetch_->strand, [f = fetch_] {
-                if (!f->over) f->cancellation.emit(asio::cancellation_type::terminal);
+                if (!f->over) f->stop.emit();
             });
         } catch (const std::bad_alloc&) { // it ends by its deadline
         }
@@ -105,10 +105,10 @@ private:
         const std::shared_ptr<reading> of;
         const asio::any_io_executor strand;
         const std::shared_ptr<async::event> ended;
-        asio::cancellation_signal cancellation; // on the strand
-        bool taken = false;                     // the consumer's
-        std::atomic<bool> over = false;         // there is nothing left to be cancelled
-        std::exception_ptr failure;             // on the strand until it has ended, as is the next
+        async::stop_signal stop;        // on the strand
+        bool taken = false;             // the consumer's
+        std::atomic<bool> over = false; // there is nothing left to be cancelled
+        std::exception_ptr failure;     // on the strand until it has ended, as is the next
         std::vector<entry> page;
     };
 
@@ -135,6 +135,7 @@ private:
     static asio::awaitable<void> run(landing l) {
         fetch& f = l.of();
         try {
+            f.stop.begin();
             f.page = co_await reading::next_page(f.of);
         } catch (...) {
             f.failure = std::current_exception();

@@ -2,11 +2,11 @@
 
 #include "async/event.hpp"
 #include "async/serial_executor.hpp"
+#include "async/stop_signal.hpp"
 
 #include <azkv/error.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
@@ -75,8 +75,8 @@ public:
     explicit runway(const asio::any_io_executor& caller) : executor(async::serial_executor::on(caller)) {}
 
     const asio::any_io_executor executor;
-    asio::cancellation_signal cancellation; // on the executor
-    bool over = false;                      // on the executor: there is nothing left to be cancelled
+    async::stop_signal stop; // on the executor
+    bool over = false;       // on the executor: there is nothing left to be cancelled
 };
 
 /// A request to the source, and who waits for it. What changes is guarded by the cache's mutex.
@@ -245,7 +245,7 @@ asio::awaitable<secret> token_cache::token(token_request request, secret rejecte
 
 void token_cache::start(std::shared_ptr<flight> f, std::shared_ptr<runway> on) {
     const asio::any_io_executor executor = on->executor;
-    const asio::cancellation_slot slot = on->cancellation.slot();
+    const asio::cancellation_slot slot = on->stop.slot();
     auto keep = [on](std::exception_ptr) {}; // whose slot that is
     try {
         asio::co_spawn(executor, fly(shared_from_this(), f, on),
@@ -284,6 +284,7 @@ asio::awaitable<void> token_cache::fly(std::shared_ptr<token_cache> self, std::s
 
     landing l(*self, *f, *on);
     try {
+        on->stop.begin();
         access_token t = co_await self->source_->token(f->request);
         if (t.token().empty()) throw error(errc::authentication_failed, "the source of tokens gave none");
         l.token = std::move(t);
@@ -315,7 +316,7 @@ void token_cache::abandon(flight& f) noexcept {
     if (const auto on = f.on.lock()) {
         try {
             asio::post(on->executor, [on] {
-                if (!on->over) on->cancellation.emit(asio::cancellation_type::terminal);
+                if (!on->over) on->stop.emit();
             });
         } catch (const std::bad_alloc&) { // it goes on to its own end
         }
