@@ -1,5 +1,4 @@
-// Text of protocols: letters, digits and blanks of ASCII, whatever the program's locale is. (To compare
-// without regard to case: `boost::urls::grammar::ci_is_equal`.)
+// Text of protocols: letters, digits and blanks of ASCII, whatever the program's locale is.
 #pragma once
 
 #include <boost/url/grammar/ci_string.hpp>
@@ -14,6 +13,13 @@ inline std::string to_lower(std::string_view text) {
     std::string lower(text);
     std::ranges::transform(lower, lower.begin(), [](char c) { return boost::urls::grammar::to_lower(c); });
     return lower;
+}
+
+/// Without regard to case. (`boost::urls::grammar::ci_is_equal` reads a byte behind the end, in Boost 1.81.)
+inline bool is_equal(std::string_view a, std::string_view b) {
+    return std::ranges::equal(a, b, [](char c, char d) {
+        return c == d || boost::urls::grammar::to_lower(c) == boost::urls::grammar::to_lower(d);
+    });
 }
 
 /// `text` without the blanks and line ends around it.

@@ -1,11 +1,10 @@
 #include "codec/names.hpp"
 
+#include "ascii.hpp"
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
 
 #include <azkv/error.hpp>
-
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <array>
@@ -38,12 +37,11 @@ constexpr std::string_view part_delimiter = "_part_"; // LlamaIndex's
 // read.) Cosmos DB drops `Etag`, and which spellings of the others it drops or refuses is not known; a member
 // `ttl` would make its document expire.
 bool is_taken(std::string_view name, service_mode mode) {
-    using boost::urls::grammar::ci_is_equal;
     return is_system_name(name, mode)
            || (mode == service_mode::cosmos
                && (name == "ttl"
                    || std::ranges::any_of(std::array{"id", "rid", "etag", "ResourceId"},
-                                          [&](std::string_view own) { return ci_is_equal(name, own); })));
+                                          [&](std::string_view own) { return ascii::is_equal(name, own); })));
 }
 
 constexpr std::size_t escape_length = 7; // _xHHHH_
@@ -228,7 +226,7 @@ std::string table_name(std::string_view collection, table_naming naming) {
     if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
     if (name.size() < 3) name.append(3 - name.size(), 'A');
     if (name.size() > 63) name.resize(63);
-    if (boost::urls::grammar::ci_is_equal(name, "tables"))
+    if (ascii::is_equal(name, "tables"))
         refuse(errc::invalid_argument, "collection " + in_quotes(collection) + " would be the table \"" + name
                                            + "\", which is reserved");
     if (naming == table_naming::strict && name != collection)

@@ -1,11 +1,11 @@
 #include "emulator/batch_format.hpp"
 
+#include "ascii.hpp"
 #include "emulator/failure.hpp"
 #include "protocol/lines.hpp"
 
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/status.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -72,7 +72,7 @@ media_type parse_media_type(std::string_view text) {
     media_type type;
     type.name = without_blanks_around(text.substr(0, end));
     for (const auto& [name, value] : http::param_list(text.substr(end)))
-        if (boost::urls::grammar::ci_is_equal(name, "boundary")) type.boundary = value;
+        if (ascii::is_equal(name, "boundary")) type.boundary = value;
     return type;
 }
 
@@ -134,7 +134,7 @@ request parse_operation(std::string_view text) {
 // A part of the type `application/http`.
 request parse_operation_part(const headers& part_headers, std::string_view text) {
     const auto type = content_type_of(part_headers);
-    if (!boost::urls::grammar::ci_is_equal(type.name, "application/http")) throw invalid_input();
+    if (!ascii::is_equal(type.name, "application/http")) throw invalid_input();
     return parse_operation(text);
 }
 
@@ -142,7 +142,7 @@ request parse_operation_part(const headers& part_headers, std::string_view text)
 
 batch_request parse_batch(std::string_view content_type, std::string_view body) {
     const media_type type = parse_media_type(content_type);
-    if (!boost::urls::grammar::ci_is_equal(type.name, "multipart/mixed")) throw invalid_input();
+    if (!ascii::is_equal(type.name, "multipart/mixed")) throw invalid_input();
     const auto parts = split(body, type.boundary);
     if (parts.size() != 1) throw invalid_input();
 
@@ -150,7 +150,7 @@ batch_request parse_batch(std::string_view content_type, std::string_view body) 
     std::string_view part = parts.front();
     const headers part_headers = take_headers(part);
     const media_type part_type = content_type_of(part_headers);
-    batch.is_query = !boost::urls::grammar::ci_is_equal(part_type.name, "multipart/mixed");
+    batch.is_query = !ascii::is_equal(part_type.name, "multipart/mixed");
     if (batch.is_query) {
         batch.operations.push_back(parse_operation_part(part_headers, part));
     } else {

@@ -1,10 +1,9 @@
 #include "emulator/batches.hpp"
 
+#include "ascii.hpp"
 #include "emulator/batch_format.hpp"
 #include "emulator/entities.hpp"
 #include "emulator/queries.hpp"
-
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <set>
 
@@ -68,9 +67,8 @@ private:
             table_ = t.table;
             partition_key_ = keys.first;
         }
-        const bool same_table = context_.case_sensitive()
-                                    ? t.table == table_
-                                    : boost::urls::grammar::ci_is_equal(t.table, table_);
+        const bool same_table =
+            context_.case_sensitive() ? t.table == table_ : ascii::is_equal(t.table, table_);
         if (!same_table) throw invalid_input();
         if (keys.first != partition_key_)
             throw failure(400, "CommandsInBatchActOnDifferentPartitions",

@@ -1,11 +1,10 @@
 #include "emulator/tables.hpp"
 
+#include "ascii.hpp"
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
 #include "emulator/failure.hpp"
 #include "emulator/queries.hpp"
-
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 
@@ -33,7 +32,7 @@ void check_table_name(std::string_view name, service_mode mode) {
         const auto digit = [](char c) { return c >= '0' && c <= '9'; };
         const bool ordinary = std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); })
                               && !name.empty() && letter(name.front());
-        if (!ordinary || boost::urls::grammar::ci_is_equal(name, "tables")) throw invalid();
+        if (!ordinary || ascii::is_equal(name, "tables")) throw invalid();
     }
     if (units < l.min_table_name || units > l.max_table_name)
         throw failure(400, "OutOfRangeInput",

@@ -1,19 +1,17 @@
 #include "identity/challenge.hpp"
 
+#include "ascii.hpp"
 #include "identity/base64.hpp"
 #include "protocol/endpoint.hpp"
 
 #include <azkv/error.hpp>
 
 #include <boost/json/parse.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace azkv::identity {
-
-using boost::urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -142,11 +140,11 @@ std::string read_claims(const std::string& text) {
 std::optional<bearer_challenge> parse_bearer_challenge(std::string_view www_authenticate) {
     reader r(www_authenticate);
     bool found = false;
-    while (!found && r.next()) found = !r.is_parameter() && ci_is_equal(r.word(), "Bearer");
+    while (!found && r.next()) found = !r.is_parameter() && ascii::is_equal(r.word(), "Bearer");
     std::string uri, resource, failure, claims; // the first of each
     while (found && r.next() && r.is_parameter()) {
         const auto take = [&](std::string& to, std::string_view name) {
-            if (to.empty() && ci_is_equal(r.word(), name)) to = r.text();
+            if (to.empty() && ascii::is_equal(r.word(), name)) to = r.text();
         };
         take(uri, "authorization_uri");
         take(uri, "authorization");

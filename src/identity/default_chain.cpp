@@ -10,13 +10,10 @@
 #include <azkv/error.hpp>
 
 #include <boost/asio/this_coro.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <optional>
 
 namespace azkv::identity {
-
-using boost::urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -88,14 +85,14 @@ std::shared_ptr<token_credential> make_default_credential(const surroundings& ar
                                                           const std::string& tenant,
                                                           const std::string& subscription) {
     const std::string selected = std::string(ascii::trim(around.variable(selection_variable).value_or("")));
-    const bool prod = ci_is_equal(selected, "prod");
-    const bool dev = ci_is_equal(selected, "dev");
+    const bool prod = ascii::is_equal(selected, "prod");
+    const bool dev = ascii::is_equal(selected, "dev");
     const bool group = selected.empty() || prod || dev;
     std::vector<chain_link> links;
     std::string names;
     for (const candidate& c : candidates(around, settings, tenant, subscription)) {
         names += ", " + c.name;
-        const bool wanted = group ? (c.for_production ? !dev : !prod) : ci_is_equal(selected, c.name);
+        const bool wanted = group ? (c.for_production ? !dev : !prod) : ascii::is_equal(selected, c.name);
         if (wanted) links.push_back(make_link(c, !group));
     }
     if (links.empty())

@@ -11,7 +11,6 @@
 #include <boost/json/parser.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -260,7 +259,7 @@ private:
         const bool comparable = tenant.size() == 36 && std::ranges::count(tenant, '-') == 4;
         if (subscription_.empty() || !comparable) return;
         const std::string_view got = text_at(answer, "tenant");
-        if (!got.empty() && !boost::urls::grammar::ci_is_equal(got, tenant))
+        if (!got.empty() && !ascii::is_equal(got, tenant))
             fail(errc::authentication_failed,
                  "gave a token of another tenant than " + tenant + ", which the subscription belongs to");
     }

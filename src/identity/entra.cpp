@@ -1,5 +1,6 @@
 #include "identity/entra.hpp"
 
+#include "ascii.hpp"
 #include "identity/token_answer.hpp"
 #include "identity/web_client.hpp"
 #include "protocol/endpoint.hpp"
@@ -8,15 +9,12 @@
 #include <azkv/error.hpp>
 
 #include <boost/algorithm/string/replace.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse_query.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace azkv::identity {
-
-using boost::urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -64,7 +62,8 @@ public:
 private:
     // Another than the one that is trusted is not asked, whoever names it.
     void require_authority(const token_request& request) const {
-        if (request.authority().empty() || ci_is_equal(request.authority(), settings_.authority_host)) return;
+        if (request.authority().empty() || ascii::is_equal(request.authority(), settings_.authority_host))
+            return;
         throw error(errc::authentication_failed,
                     "the service belongs to another authority than " + settings_.authority_host);
     }
@@ -99,7 +98,7 @@ private:
 } // namespace
 
 bool is_adfs(std::string_view tenant) {
-    return ci_is_equal(tenant, "adfs");
+    return ascii::is_equal(tenant, "adfs");
 }
 
 std::string authority_url(std::string_view text, const std::string& name) {
@@ -119,9 +118,10 @@ std::string token_url(const std::string& authority_host, const std::string& tena
 }
 
 std::string choose_tenant(const std::string& own, const token_request& r, const entra_settings& s) {
-    if (r.tenant().empty() || ci_is_equal(r.tenant(), own) || is_adfs(own) || s.own_tenant_only) return own;
+    if (r.tenant().empty() || ascii::is_equal(r.tenant(), own) || is_adfs(own) || s.own_tenant_only)
+        return own;
     const bool allowed = std::ranges::any_of(
-        s.allowed_tenants, [&](const std::string& t) { return t == "*" || ci_is_equal(t, r.tenant()); });
+        s.allowed_tenants, [&](const std::string& t) { return t == "*" || ascii::is_equal(t, r.tenant()); });
     if (!allowed) {
         diagnostics details;
         details.server_message = r.tenant(); // a service may have named it

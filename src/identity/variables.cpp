@@ -1,6 +1,6 @@
 #include "identity/variables.hpp"
 
-#include <boost/url/grammar/ci_string.hpp>
+#include "ascii.hpp"
 
 #include <optional>
 #include <utility>
@@ -18,7 +18,7 @@ secret secret_variable(const surroundings& around, const char* name) {
 
 bool is_switched_on(const surroundings& around, const char* name) {
     const std::string text = variable(around, name);
-    return text == "1" || boost::urls::grammar::ci_is_equal(text, "true");
+    return text == "1" || ascii::is_equal(text, "true");
 }
 
 std::string missing_variables(const surroundings& around, std::initializer_list<const char*> names) {

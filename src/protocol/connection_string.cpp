@@ -6,7 +6,6 @@
 #include <azkv/error.hpp>
 
 #include <boost/url/grammar/alpha_chars.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -17,8 +16,6 @@
 namespace azkv::protocol {
 
 namespace {
-
-using boost::urls::grammar::ci_is_equal;
 
 [[noreturn]] void refuse(const std::string& why) {
     throw error(errc::invalid_connection_string, "the connection string " + why);
@@ -42,7 +39,7 @@ constexpr const char* public_cloud = "core.windows.net";
 // The setting of that name, as its documentation writes it; null if there is none.
 const char* known_name(std::string_view name) {
     const auto found =
-        std::ranges::find_if(known_names, [&](const char* known) { return ci_is_equal(name, known); });
+        std::ranges::find_if(known_names, [&](const char* known) { return ascii::is_equal(name, known); });
     return found == known_names.end() ? nullptr : *found;
 }
 
@@ -81,7 +78,7 @@ public:
         std::string names;
         for (const auto& [name, text] : all_) {
             const bool other = std::ranges::any_of(
-                other_services, [&, n = name](const auto& s) { return ci_is_equal(n, s.first); });
+                other_services, [&, n = name](const auto& s) { return ascii::is_equal(n, s.first); });
             if (known_name(name) || other) continue;
             names.append(names.empty() ? "; not known: " : ", ")
                 .append(may_be_shown(name) ? '"' + std::string(name) + '"' : "a setting");
@@ -201,7 +198,7 @@ std::string endpoint_by_name(const settings& all) {
 // `acct-secondary`, and what Cosmos DB calls an account in one of its regions: `acct-westus`
 bool is_region_of(std::string_view host, std::string_view account) {
     return host.size() > account.size() && host[account.size()] == '-'
-           && ci_is_equal(host.substr(0, account.size()), account);
+           && ascii::is_equal(host.substr(0, account.size()), account);
 }
 
 // Whether what the settings say of an endpoint is one thing.
@@ -210,10 +207,11 @@ void check_endpoint(const settings& all, const char* name) {
     const endpoint e =
         blame(name, [&] { return parse_table_endpoint(all[name], all["SharedAccessSignature"]); });
     if (all.has("DefaultEndpointsProtocol")
-        && e.at.tls != ci_is_equal(all["DefaultEndpointsProtocol"], "https"))
+        && e.at.tls != ascii::is_equal(all["DefaultEndpointsProtocol"], "https"))
         refuse(std::string("has a ") + name + " of another protocol than DefaultEndpointsProtocol says");
     if (account.empty()) return;
-    if (const auto of = account_of(e); !of.empty() && !ci_is_equal(of, account) && !is_region_of(of, account))
+    if (const auto of = account_of(e);
+        !of.empty() && !ascii::is_equal(of, account) && !is_region_of(of, account))
         refuse(std::string("has a ") + name + " of another account than AccountName says");
     const std::string path = '/' + std::string(account) + '/';
     if (is_loopback(e) && e.base_path.starts_with(path)) // elsewhere it may be a gateway's
@@ -240,8 +238,8 @@ connection_settings development_account() {
 connection_settings parse_connection_string(std::string_view text) {
     const settings all(text);
     if (const std::string_view development = all["UseDevelopmentStorage"]; !development.empty()) {
-        if (ci_is_equal(development, "true")) return development_settings(all);
-        if (!ci_is_equal(development, "false")) refuse("has a UseDevelopmentStorage that is not true");
+        if (ascii::is_equal(development, "true")) return development_settings(all);
+        if (!ascii::is_equal(development, "false")) refuse("has a UseDevelopmentStorage that is not true");
     }
     if (all.has("DevelopmentStorageProxyUri"))
         refuse("has a DevelopmentStorageProxyUri without UseDevelopmentStorage=true");
@@ -250,7 +248,7 @@ connection_settings parse_connection_string(std::string_view text) {
                "API, which "
                "has TableEndpoint: in the portal under Settings, Connection String of a Table account");
     if (const std::string_view protocol = all["DefaultEndpointsProtocol"];
-        !protocol.empty() && !ci_is_equal(protocol, "https") && !ci_is_equal(protocol, "http"))
+        !protocol.empty() && !ascii::is_equal(protocol, "https") && !ascii::is_equal(protocol, "http"))
         refuse("has a DefaultEndpointsProtocol that is neither https nor http");
     check_credentials(all);
     connection_settings s;

@@ -4,7 +4,6 @@
 
 #include <azkv/error.hpp>
 
-#include <boost/url/grammar/ci_string.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -15,7 +14,6 @@
 namespace azkv::protocol {
 
 namespace urls = boost::urls;
-using urls::grammar::ci_is_equal;
 
 namespace {
 
@@ -66,8 +64,7 @@ bool is_localhost(std::string_view host) {
     if (host.ends_with('.')) host.remove_suffix(1);
     if (host.size() < name.size()) return false;
     const std::string_view rest = host.substr(0, host.size() - name.size());
-    return (rest.empty() || rest.ends_with('.'))
-           && urls::grammar::ci_is_equal(host.substr(rest.size()), name);
+    return (rest.empty() || rest.ends_with('.')) && ascii::is_equal(host.substr(rest.size()), name);
 }
 
 namespace {
@@ -108,7 +105,7 @@ endpoint parse_table_endpoint(std::string_view url, std::string_view sas) {
     const std::string_view table = table_of(sas);
     const auto last = path.rfind('/');
     const bool of_signature =
-        !table.empty() && last != path.npos && last > 0 && ci_is_equal(path.substr(last + 1), table);
+        !table.empty() && last != path.npos && last > 0 && ascii::is_equal(path.substr(last + 1), table);
     if (of_signature || (is_azure(e, "table") && !path.empty()))
         refuse_endpoint("has a table in its path; a table is the collection of an operation instead");
     return e;

@@ -1,12 +1,12 @@
 #include "protocol/message.hpp"
 
-#include <boost/url/grammar/ci_string.hpp>
+#include "ascii.hpp"
 
 namespace azkv::protocol {
 
 void response::keep_header(std::string_view name, std::string_view text) {
     const auto is = [&](std::string_view other) {
-        return name.size() == other.size() && boost::urls::grammar::ci_is_equal(name, other);
+        return name.size() == other.size() && ascii::is_equal(name, other);
     };
     if (is("x-ms-request-id"))
         request_id = text;

@@ -4,7 +4,6 @@
 
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/url/grammar/ci_string.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -60,13 +59,11 @@ service_error from_xml(std::string_view body) {
         const auto prefix = name.find(':');
         name.remove_prefix(prefix + 1); // npos + 1 is 0
         if (at_root && !name.starts_with('?')) {
-            e.own_words = prefix != name.npos && boost::urls::grammar::ci_is_equal(name, "error");
+            e.own_words = prefix != name.npos && ascii::is_equal(name, "error");
             at_root = false;
         }
-        if (e.code.empty() && boost::urls::grammar::ci_is_equal(name, "code"))
-            e.code = xml_text(body.substr(end + 1));
-        if (e.message.empty() && boost::urls::grammar::ci_is_equal(name, "message"))
-            e.message = xml_text(body.substr(end + 1));
+        if (e.code.empty() && ascii::is_equal(name, "code")) e.code = xml_text(body.substr(end + 1));
+        if (e.message.empty() && ascii::is_equal(name, "message")) e.message = xml_text(body.substr(end + 1));
     }
     return e;
 }
