@@ -28,8 +28,8 @@ public:
     explicit tls_client(const tls_options& o);
 
     /// The same for a forked child, in which OpenSSL's locks may be held by threads that are not there. If a
-    /// file cannot be read any more (after a change of the directory, for instance), or the hook throws, it is
-    /// the parent's.
+    /// file cannot be read any more (after a change of the directory, for instance), or the hook throws, it
+    /// is the parent's.
     static std::shared_ptr<tls_client> for_child(const tls_options& o, const tls_client& parents);
 
     ~tls_client();
@@ -40,6 +40,7 @@ public:
 
 private:
     tls_client(const tls_options& o, std::shared_ptr<OSSL_LIB_CTX> library);
+
     explicit tls_client(const tls_client& parents) : library_(parents.library_), context_(parents.context_) {}
 
     const std::shared_ptr<OSSL_LIB_CTX> library_; // null: that of the process

@@ -100,7 +100,8 @@ TEST_CASE("the service's own words stand in a body of its form") {
     for (const char* body :
          {"", "{}", R"({"code":"X"})", R"({"error":{"code":"X"}})", R"({"odata.error":{}})",
           R"({"odata.error":{"code":5}})", R"([{"odata.error":{"code":"X"}}])", "<html><code>X</code></html>",
-          "<Error><Code>X</Code></Error>", "<Fault><Error><Code>X</Code></Error></Fault>", "<Error/>", "<Error><Code></Code></Error>", "X"}) {
+          "<Error><Code>X</Code></Error>", "<Fault><Error><Code>X</Code></Error></Fault>", "<Error/>",
+          "<Error><Code></Code></Error>", "X"}) {
         CAPTURE(body);
         CHECK(own(body) == "");
     }
