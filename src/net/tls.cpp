@@ -258,7 +258,7 @@ std::shared_ptr<tls_client> tls_client::for_child(const tls_options& o, const tl
         return std::shared_ptr<tls_client>(new tls_client(o, library));
     } catch (const std::bad_alloc&) {
         throw;
-    } catch (const std::exception&) { // of the hook, whatever it is
+    } catch (...) { // the hook may throw anything
         return std::shared_ptr<tls_client>(new tls_client(parents));
     }
 }

@@ -529,7 +529,7 @@ TEST_CASE("it may go while it is asked") {
                 failed = true;
             }
         });
-        while (service->counters().faults == 0) std::this_thread::yield();
+        wait_until([&] { return service->counters().faults > 0; });
         service.reset();
         client.join();
         CHECK(failed);

@@ -274,7 +274,7 @@ TEST_CASE("a call waits no longer than it may") {
     fixture f;
     call& patient = f.begin();
     call& hasty = f.begin_as(f.caller(1ms));
-    while (!hasty.done) f.context.run_one();
+    run_until(f.context, [&] { return hasty.done; });
     CHECK(hasty.code() == errc::timed_out);
     CHECK_FALSE(patient.done);
     f.open();
@@ -505,7 +505,7 @@ TEST_CASE("an early request leaves a call time to use the old token") {
     f.context.restart();
     call& c = f.begin_as(f.caller(2s));
     const auto begin = std::chrono::steady_clock::now();
-    while (!c.done) f.context.run_one();
+    run_until(f.context, [&] { return c.done; });
     CHECK(std::chrono::steady_clock::now() - begin < 1500ms);
     CHECK(is_token(c.token, 1));
     f.finish();

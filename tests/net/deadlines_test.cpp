@@ -1,4 +1,5 @@
 #include "net/deadlines.hpp"
+#include "support/run.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
@@ -40,7 +41,7 @@ TEST_CASE("deadlines: each is told once, when its own time is over") {
     second.move_to(now + 10ms); // the timer is set for an earlier time
     second.move_to(now + 35ms);
     { const net::deadlines::watch fourth(d, gone, now + 15ms); }
-    while (told != "early moved late ") REQUIRE(context.run_one() == 1);
+    azkv::test::run_until(context, [&] { return told == "early moved late "; });
     CHECK(steady_clock::now() >= now + 40ms);
     context.run_for(20ms);
     CHECK(told == "early moved late ");

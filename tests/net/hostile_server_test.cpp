@@ -178,7 +178,7 @@ void check(const hostile_case& c) {
     asio::io_context context;
     store_options options = c.options;
     store db(context.get_executor(), server.endpoint(), account_key,
-             std::move(options.timeout(std::min<std::chrono::milliseconds>(options.timeout(), 5s))));
+             std::move(options.timeout(std::min<std::chrono::milliseconds>(options.timeout(), 25s))));
     const auto begin = steady_clock::now();
     std::string result;
     try {
@@ -197,7 +197,7 @@ void check(const hostile_case& c) {
         else
             FAIL_CHECK("this was thrown: " << e.what());
     }
-    CHECK(steady_clock::now() - begin < 4s);
+    CHECK(steady_clock::now() - begin < 20s);
     CHECK(server.requests() == c.answers.size());
 
     // Whatever came over the connection, the next answer is that of the next request.
@@ -264,7 +264,7 @@ hostile_case rows(std::string name, std::string text, outcome expected) {
 const std::string one = R"({"i":1})";
 
 store_options impatient() {
-    return store_options().max_attempts(1).attempt_timeout(60ms);
+    return store_options().max_attempts(1).attempt_timeout(200ms);
 }
 
 store_options small() {
@@ -493,7 +493,7 @@ TEST_CASE("hostile servers: bodies") {
         get("chunks that trickle", trickles(chunked(""), "1\r\nx\r\n"), condition::timed_out)
             .with(impatient()),
         get("trailers that trickle", trickles(chunked("0\r\n"), "X: evil\r\n"), condition::timed_out)
-            .with(store_options().timeout(60ms)),
+            .with(store_options().timeout(200ms)),
     });
 }
 

@@ -232,18 +232,22 @@ TEST_CASE("a proxy that does not answer, in time or at all") {
     proxy_rules rules;
     rules.silent = true;
     connect_proxy proxy(rules);
-    const error e = f.failure("service.test", f.through(proxy).connect_timeout(20ms));
+    const error e = f.failure("service.test", f.through(proxy).connect_timeout(200ms));
     CHECK(e.code() == condition::timed_out);
     CHECK(contains(e.what(), "asking the proxy for a tunnel to"));
 
     store db(f.context.get_executor(), f.url("service.test"), key, f.through(proxy).connect_timeout(1h));
+    const std::size_t before = proxy.requests().size();
     asio::cancellation_signal signal;
     std::exception_ptr failure;
     asio::co_spawn(
         f.context, db.get("k"),
         asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, auto) { failure = e; }));
     f.context.restart();
-    while (proxy.requests().size() < 2) f.context.poll();
+    wait_until([&] {
+        f.context.poll();
+        return proxy.requests().size() > before;
+    });
     CHECK_FALSE(failure);
     signal.emit(asio::cancellation_type::terminal);
     f.context.run();

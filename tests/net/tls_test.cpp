@@ -598,7 +598,7 @@ TEST_CASE("the time for the handshake is limited") {
     asio::ip::tcp::acceptor silent(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     store db(context.get_executor(),
              "https://127.0.0.1:" + std::to_string(silent.local_endpoint().port()) + "/a", key,
-             store_options().connect_timeout(20ms).max_attempts(1));
+             store_options().connect_timeout(200ms).max_attempts(1));
     const error e = failure_of([&] { run(context, db.get("k")); });
     CHECK(e.code() == condition::timed_out);
     CHECK(contains(e.what(), "agreeing on TLS with"));

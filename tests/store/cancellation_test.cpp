@@ -1,5 +1,6 @@
 // Which cancellation ends an operation, wherever it stands.
 
+#include "async/stop_signal.hpp"
 #include "support/http_server.hpp"
 #include "support/raw_server.hpp"
 #include "support/scripted_store.hpp"
@@ -9,6 +10,7 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
 #include <functional>
@@ -178,9 +180,33 @@ TEST_CASE("terminal cancellation ends operations, wherever they stand") {
     CHECK(aborted > 5); // what is about to succeed may
 }
 
+TEST_CASE("a coroutine that is stopped ends like any other, also before its first step") {
+    bool ended_in_time = false;
+    for (int steps = 0; !ended_in_time; ++steps) {
+        CAPTURE(steps);
+        asio::io_context context;
+        async::stop_signal stop;
+        std::exception_ptr failure;
+        const auto two_pauses = [&]() -> asio::awaitable<void> {
+            stop.begin();
+            asio::steady_timer pause(context, std::chrono::milliseconds(0));
+            for (int i = 0; i < 2; ++i) co_await pause.async_wait(asio::use_awaitable);
+            ended_in_time = true;
+        };
+        asio::co_spawn(context, two_pauses(),
+                       asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr e) { failure = e; }));
+        for (int i = 0; i < steps; ++i) context.run_one();
+        if (!ended_in_time) stop.emit();
+        context.run(); // throws nothing
+        if (ended_in_time) break;
+        REQUIRE(failure);
+        CHECK_THROWS_AS(std::rethrow_exception(failure), boost::system::system_error);
+    }
+}
+
 TEST_CASE("a write whose answer comes in pieces is done, whatever total cancellation comes meanwhile") {
     raw_answer slow("HTTP/1.1 204 No Content\r\n\r\n");
-    slow.pace = std::chrono::milliseconds(2);
+    slow.pace = std::chrono::milliseconds(10);
     raw_server server({slow});
     asio::io_context context;
     store db(context.get_executor(), server.endpoint(),

@@ -235,7 +235,7 @@ TEST_CASE("closing ends what is under way at a real service, from another thread
     store db(threads.get_executor(), server.endpoint(), key, store_options().max_connections(10));
     std::vector<std::future<void>> all;
     for (int i = 0; i < 50; ++i) all.push_back(asio::co_spawn(threads, db.put("k", {}), asio::use_future));
-    while (server.requests() < 10) std::this_thread::yield();
+    wait_until([&] { return server.requests() >= 10; });
     const auto begin = steady_clock::now();
     CHECK_FALSE(asio::co_spawn(threads, db.close(10ms), asio::use_future).get());
     for (auto& f : all) CHECK(failure_of([&] { f.get(); }).code() == errc::closed);
@@ -253,7 +253,7 @@ TEST_CASE("a blocking store is closed for all threads") {
     blocking_store traced = db.with_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     db.put("k", {});
     auto slow = std::async(std::launch::async, [&] { traced.put("slow", {}); });
-    while (server.requests() < 2) std::this_thread::yield();
+    wait_until([&] { return server.requests() >= 2; });
     CHECK_FALSE(db.close(10ms));
     CHECK(failure_of([&] { slow.get(); }).code() == errc::closed);
     CHECK(failure_of([&] { db.put("k", {}); }).code() == errc::closed);

@@ -7,8 +7,10 @@
 #include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <exception>
 #include <optional>
+#include <thread>
 
 namespace azkv::test {
 
@@ -41,6 +43,22 @@ inline void run(asio::io_context& context, asio::awaitable<void> op) {
     context.run();
     REQUIRE(done);
     if (failure) std::rethrow_exception(failure);
+}
+
+/// Waits for what other threads bring about, half a minute at most.
+template <class Condition>
+void wait_until(Condition holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!holds()) {
+        REQUIRE_MESSAGE(std::chrono::steady_clock::now() < end, "what is waited for does not happen");
+        std::this_thread::yield();
+    }
+}
+
+/// Runs one handler after the other until `holds` returns true. Some must be left until then.
+template <class Condition>
+void run_until(asio::io_context& context, Condition holds) {
+    while (!holds()) REQUIRE(context.run_one_for(std::chrono::seconds(30)) == 1);
 }
 
 /// The `azkv::error` that `f` throws.
