@@ -62,7 +62,7 @@ std::shared_ptr<const account> account::for_child() const {
     const std::shared_ptr<account> a(new account(*this));
     if (authorizer) a->authorizer = authorizer->copy();
     if (bearer) a->bearer = bearer->copy();
-    if (tls) a->tls = net::tls_client::for_child(options.tls(), *tls);
+    if (tls) a->tls = tls->for_child();
     a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
     a->gate = std::make_shared<async::gate>();
     if (gate->is_shut()) a->gate->shut();

@@ -30,22 +30,20 @@ void require_tenant(const std::string& tenant) {
     any.tenant(tenant); // throws
 }
 
-/// What logging in knows of TLS, in each process anew.
+/// What logging in knows of TLS, in each process.
 class process_tls {
 public:
     explicit process_tls(const tls_options& o)
-        : options_(o), clients_(std::make_unique<client>(std::make_shared<net::tls_client>(o))) {}
+        : clients_(std::make_unique<client>(std::make_shared<net::tls_client>(o))) {}
 
     std::shared_ptr<net::tls_client> here() {
-        return clients_.here([&](const client& parents) {
-            return std::make_unique<client>(net::tls_client::for_child(options_, *parents));
-        });
+        return clients_.here(
+            [](const client& parents) { return std::make_unique<client>(parents->for_child()); });
     }
 
 private:
     using client = std::shared_ptr<net::tls_client>;
 
-    const tls_options options_;
     support::per_process<client> clients_;
 };
 

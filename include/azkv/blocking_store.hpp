@@ -78,9 +78,11 @@ private:
 /// several; between calls the connections are kept for reuse. A call from inside a running coroutine blocks
 /// that thread, and no more.
 ///
-/// After `fork` both processes may go on with it, whatever other threads were doing: the child makes
-/// connections of its own, and asks for its own tokens. A query that the parent began fails there with
-/// errc::forked. A store that was closed before is closed in the child, too.
+/// After `fork` both processes may go on with it, whatever other threads were doing with this library: the
+/// child makes connections of its own, and asks for its own tokens. (With OpenSSL they may have been doing
+/// nothing else, if it is to speak TLS: a lock of OpenSSL that is held at the fork stays so in the child.) A
+/// query that the parent began fails there with errc::forked. A store that was closed before is closed in the
+/// child, too.
 class AZKV_DECL blocking_store {
 public:
     /// As `store::from_connection_string`.

@@ -60,9 +60,7 @@ public:
     /// Called when the store, or the credential, is made, with the `ssl::context` of all its connections, to
     /// set what has no option here: ciphers, engines, certificates in memory. (Include
     /// <boost/asio/ssl/context.hpp>.) It may not keep a reference. How peers are verified is not its
-    /// business: modes and callbacks that it sets for that are replaced. A forked child calls it again, for a
-    /// context of its own, so it must be callable as long as the store is used; if it throws then, the child
-    /// goes on with its parent's.
+    /// business: modes and callbacks that it sets for that are replaced.
     tls_options& configure(context_hook);
 
     const context_hook& configure() const noexcept { return configure_; }

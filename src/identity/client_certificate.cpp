@@ -1,6 +1,7 @@
 #include "identity/client_certificate.hpp"
 
 #include "identity/small_file.hpp"
+#include "support/process.hpp"
 #include "wipe.hpp"
 
 #include <azkv/error.hpp>
@@ -39,6 +40,11 @@ public:
 using bio = std::unique_ptr<BIO, freed_by<BIO_free>>;
 using digest_context = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
 using x509 = std::unique_ptr<X509, freed_by<X509_free>>;
+
+void free_key(EVP_PKEY* key) {
+    const support::fork_pause pause;
+    EVP_PKEY_free(key);
+}
 
 /// What OpenSSL notes of its failures on this thread is of no use to anybody else.
 class error_queue {
@@ -111,12 +117,13 @@ x509 take(std::vector<x509>& all, Fits fits) {
 
 client_certificate::client_certificate(const std::string& name, std::string_view pem,
                                        const secret& passphrase) {
+    const support::fork_pause pause;
     const error_queue errors;
     const auto refuse = [&](const char* why) { throw error(errc::invalid_argument, name + ' ' + why); };
 
     passphrase_source source(passphrase);
     key_.reset(PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, &passphrase_source::give, &source),
-               &EVP_PKEY_free);
+               &free_key);
     if (!key_ && source.asked && passphrase.empty()) refuse("has an encrypted key, and needs a passphrase");
     if (!key_ && source.asked) refuse("has an encrypted key, which the passphrase does not open");
     if (!key_) refuse("has no private key in PEM that can be read");
@@ -146,6 +153,7 @@ client_certificate::client_certificate(const std::string& name, std::string_view
 }
 
 secret client_certificate::sign(std::string_view text, rsa_signature form) const {
+    const support::fork_pause pause;
     const error_queue errors;
     const digest_context context(EVP_MD_CTX_new());
     check(context != nullptr);

@@ -10,6 +10,7 @@
 #include "net/look_up.hpp"
 #include "net/response_reader.hpp"
 #include "net/tls.hpp"
+#include "net/tls_stream.hpp"
 #include "net/vanished_peer.hpp"
 #include "protocol/proxy.hpp"
 
@@ -23,9 +24,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <array>
@@ -73,7 +71,6 @@ public:
 
 private:
     using progress = response_reader::progress;
-    using tls_stream = ssl::stream<abortable_socket&>;
     using transferred = void(error_code, std::size_t);
 
     static response_reader::limits limits(const connector::settings& s) {
@@ -263,7 +260,7 @@ private:
         error_code ec = peer_->prepare(tls_->native_handle());
         if (ec) co_return ec;
         std::tie(ec) = co_await step<void(error_code)>(
-            [this](auto handler) { tls_->async_handshake(ssl::stream_base::client, std::move(handler)); });
+            [this](auto handler) { tls_->async_handshake(std::move(handler)); });
         if (!ec) ec = peer_->check(tls_->native_handle());
         // Asio has it give back its buffers, 34 KB, after each record, and get them again for the next.
         SSL_clear_mode(tls_->native_handle(), SSL_MODE_RELEASE_BUFFERS);

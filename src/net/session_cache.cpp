@@ -1,5 +1,7 @@
 #include "net/session_cache.hpp"
 
+#include "support/process.hpp"
+
 #include <openssl/ssl.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@ namespace azkv::net {
 using std::chrono::steady_clock;
 
 void session_cache::free_session::operator()(SSL_SESSION* s) const noexcept {
+    const support::fork_pause pause;
     SSL_SESSION_free(s);
 }
 

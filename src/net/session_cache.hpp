@@ -15,7 +15,7 @@ namespace azkv::net {
 
 /// Sessions of TLS that may be resumed, so that the next handshake needs neither certificates nor signatures.
 /// What is in here is used by no connection: OpenSSL marks the sessions of those as it goes. Safe to share
-/// between threads.
+/// between threads. A forked child must not use its parent's.
 class session_cache {
 public:
     static constexpr std::size_t max_hosts = 64;

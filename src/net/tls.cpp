@@ -2,6 +2,7 @@
 
 #include "ascii.hpp"
 #include "net/address.hpp"
+#include "support/process.hpp"
 
 #include <azkv/error.hpp>
 
@@ -17,7 +18,6 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <new>
 #include <utility>
 
 namespace azkv::net {
@@ -41,12 +41,13 @@ public:
     throw error(errc::invalid_argument, why);
 }
 
-std::shared_ptr<ssl::context> make_context(OSSL_LIB_CTX* library) {
-    std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>> made(
-        SSL_CTX_new_ex(library, nullptr, TLS_client_method()));
-    if (!made) throw std::bad_alloc();
-    auto context = std::make_shared<ssl::context>(made.get());
-    static_cast<void>(made.release());
+void free_context(ssl::context* context) noexcept {
+    const support::fork_pause pause;
+    delete context;
+}
+
+std::shared_ptr<ssl::context> make_context() {
+    std::shared_ptr<ssl::context> context(new ssl::context(ssl::context::tls_client), free_context);
     context->set_options(ssl::context::no_compression);
     return context;
 }
@@ -87,7 +88,7 @@ int no_password(char*, int, int, void*) {
     return -1;
 }
 
-void load_client_certificate(SSL_CTX* context, const tls_options& o, OSSL_LIB_CTX* library) {
+void load_client_certificate(SSL_CTX* context, const tls_options& o) {
     const std::string& chain_file = o.client_chain_file();
     const std::string& key_file = o.client_key_file();
     if (chain_file.empty() && key_file.empty()) return;
@@ -98,7 +99,7 @@ void load_client_certificate(SSL_CTX* context, const tls_options& o, OSSL_LIB_CT
     if (!file) refuse("client_certificate: cannot read the key " + key_file);
     key_password password(o.client_key_passphrase());
     const std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> key(
-        PEM_read_bio_PrivateKey_ex(file.get(), nullptr, &key_password::give, &password, library, nullptr));
+        PEM_read_bio_PrivateKey(file.get(), nullptr, &key_password::give, &password));
     if (!key && password.asked && password.text.empty())
         refuse("client_certificate: the key " + key_file + " is encrypted, and no passphrase was given");
     if (!key && password.asked)
@@ -226,19 +227,22 @@ private:
     }
 };
 
-tls_client::tls_client(const tls_options& o) : tls_client(o, nullptr) {}
-
-tls_client::tls_client(const tls_options& o, std::shared_ptr<OSSL_LIB_CTX> library)
-    : library_(std::move(library)), context_(make_context(library_.get())) {
-    SSL_CTX* const context = context_->native_handle();
+tls_client::tls_client(const tls_options& o) {
     const int oldest = o.minimum_version() == tls_version::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
-    SSL_CTX_set_min_proto_version(context, oldest);
-    SSL_CTX_set_default_passwd_cb(context, &no_password);
-    load_authorities(*context_, o);
-    load_client_certificate(context, o, library_.get());
+    {
+        const support::fork_pause pause;
+        context_ = make_context();
+        SSL_CTX* const context = context_->native_handle();
+        SSL_CTX_set_min_proto_version(context, oldest);
+        SSL_CTX_set_default_passwd_cb(context, &no_password);
+        load_authorities(*context_, o);
+        load_client_certificate(context, o);
+    }
     if (o.configure()) o.configure()(*context_);
 
     // Whatever it did: peers are verified, and here.
+    const support::fork_pause pause;
+    SSL_CTX* const context = context_->native_handle();
     if (SSL_CTX_get_min_proto_version(context) < oldest) SSL_CTX_set_min_proto_version(context, oldest);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &keep_verdict);
     SSL_CTX_set_cert_verify_callback(context, &tls_callbacks::verify, nullptr);
@@ -250,19 +254,6 @@ tls_client::tls_client(const tls_options& o, std::shared_ptr<OSSL_LIB_CTX> libra
     ERR_clear_error();
 }
 
-std::shared_ptr<tls_client> tls_client::for_child(const tls_options& o, const tls_client& parents) {
-    // What OpenSSL has for the whole process, such as its source of random numbers, has locks, too.
-    const std::shared_ptr<OSSL_LIB_CTX> library(OSSL_LIB_CTX_new(), OSSL_LIB_CTX_free);
-    if (!library) throw std::bad_alloc();
-    try {
-        return std::shared_ptr<tls_client>(new tls_client(o, library));
-    } catch (const std::bad_alloc&) {
-        throw;
-    } catch (...) { // the hook may throw anything
-        return std::shared_ptr<tls_client>(new tls_client(parents));
-    }
-}
-
 tls_client::~tls_client() = default;
 
 bool are_set(const tls_options& o) {
@@ -272,6 +263,7 @@ bool are_set(const tls_options& o) {
 }
 
 bool is_pending(SSL* ssl) {
+    const support::fork_pause pause;
     char unread = 0;
     ERR_clear_error(); // what others left would be taken for this one's
     const int n = SSL_peek(ssl, &unread, 1);
@@ -288,6 +280,7 @@ tls_peer::tls_peer(std::shared_ptr<tls_client> client, const protocol::authority
 }
 
 error_code tls_peer::prepare(SSL* ssl) {
+    const support::fork_pause pause;
     SSL_set_verify(ssl, SSL_VERIFY_PEER, &keep_verdict);
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     const bool expected = is_address(host_)
@@ -301,6 +294,7 @@ error_code tls_peer::prepare(SSL* ssl) {
 }
 
 error_code tls_peer::check(SSL* ssl) {
+    const support::fork_pause pause;
     // There are ciphers that need no certificate; not by default.
     if (!SSL_get0_peer_certificate(ssl)) refusal_ = "it has shown no certificate";
     if (!refusal_.empty() || SSL_get_verify_result(ssl) != X509_V_OK) return certificate_refused();
@@ -324,6 +318,7 @@ bool tls_peer::verify(X509_STORE_CTX* chain) {
 }
 
 std::string tls_peer::explain(const SSL* ssl, error_code ec) {
+    const support::fork_pause pause;
     if (!agreed_) {
         if (resumes_) client_->sessions().forget(key_); // it may be for one of them
         if (!refusal_.empty()) return refusal_;

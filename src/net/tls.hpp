@@ -27,10 +27,10 @@ public:
     /// Throws `azkv::error` (errc::invalid_argument) that names the option and the file that cannot be read.
     explicit tls_client(const tls_options& o);
 
-    /// The same for a forked child, in which OpenSSL's locks may be held by threads that are not there. If a
-    /// file cannot be read any more (after a change of the directory, for instance), or the hook throws, it
-    /// is the parent's.
-    static std::shared_ptr<tls_client> for_child(const tls_options& o, const tls_client& parents);
+    /// The same, without the sessions: for a forked child, lest two processes resume one.
+    std::shared_ptr<tls_client> for_child() const {
+        return std::shared_ptr<tls_client>(new tls_client(context_));
+    }
 
     ~tls_client();
 
@@ -39,12 +39,9 @@ public:
     session_cache& sessions() noexcept { return sessions_; }
 
 private:
-    tls_client(const tls_options& o, std::shared_ptr<OSSL_LIB_CTX> library);
+    explicit tls_client(std::shared_ptr<asio::ssl::context> context) : context_(std::move(context)) {}
 
-    explicit tls_client(const tls_client& parents) : library_(parents.library_), context_(parents.context_) {}
-
-    const std::shared_ptr<OSSL_LIB_CTX> library_; // null: that of the process
-    const std::shared_ptr<asio::ssl::context> context_;
+    std::shared_ptr<asio::ssl::context> context_;
     session_cache sessions_;
 };
 

@@ -18,7 +18,21 @@ std::atomic<unsigned> ancestors{0};
 // Never destroyed: sockets may outlive every other object.
 class registry {
 public:
-    std::mutex mutex;          // guards what follows; held across a fork
+    registry() { init(); }
+
+    /// Also in a child, where those who waited for it in the parent would be waited for.
+    void init() noexcept {
+        ::pthread_rwlockattr_t prompt;
+        ::pthread_rwlockattr_init(&prompt);
+#ifdef __GLIBC__ // pauses that are not begun yet wait for whoever forks
+        ::pthread_rwlockattr_setkind_np(&prompt, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+        ::pthread_rwlock_init(&pauses, &prompt);
+        ::pthread_rwlockattr_destroy(&prompt);
+    }
+
+    ::pthread_rwlock_t pauses; // read by those who have one, written across a fork
+    std::mutex mutex;          // guards what follows; taken under a pause only
     std::vector<bool> sockets; // by their numbers
 };
 
@@ -26,6 +40,8 @@ registry& shared() {
     static registry& r = *new registry;
     return r;
 }
+
+thread_local unsigned depth = 0; // of this thread's pauses
 
 // Only what a signal handler may do: other threads of the parent may have been anywhere.
 void replace(const std::vector<bool>& sockets) noexcept {
@@ -50,11 +66,11 @@ void replace(const std::vector<bool>& sockets) noexcept {
 }
 
 void before_fork() noexcept {
-    shared().mutex.lock();
+    ::pthread_rwlock_wrlock(&shared().pauses);
 }
 
 void in_parent() noexcept {
-    shared().mutex.unlock();
+    ::pthread_rwlock_unlock(&shared().pauses);
 }
 
 void in_child() noexcept {
@@ -62,7 +78,7 @@ void in_child() noexcept {
     replace(shared().sockets);
     // The dead ones are nobody's: the child may close them, and open others under their numbers.
     shared().sockets.assign(shared().sockets.size(), false);
-    shared().mutex.unlock();
+    shared().init();
 }
 
 const bool watching = ::pthread_atfork(&before_fork, &in_parent, &in_child) == 0;
@@ -74,21 +90,29 @@ unsigned process_number() noexcept {
 }
 
 fork_pause::fork_pause() noexcept {
-    shared().mutex.lock();
+    if (depth++ == 0) ::pthread_rwlock_rdlock(&shared().pauses);
 }
 
 fork_pause::~fork_pause() {
-    shared().mutex.unlock();
+    if (depth > 0 && --depth == 0) ::pthread_rwlock_unlock(&shared().pauses);
+}
+
+void fork_pause::end() noexcept {
+    if (depth == 0) return;
+    depth = 0;
+    ::pthread_rwlock_unlock(&shared().pauses);
 }
 
 void keep_from_children(int socket, const fork_pause&) {
     const auto n = static_cast<std::size_t>(socket);
+    const std::lock_guard lock(shared().mutex);
     if (n >= shared().sockets.size()) shared().sockets.resize(n + 1);
     shared().sockets[n] = true;
 }
 
 void give_up(int socket, const fork_pause&) noexcept {
     const auto n = static_cast<std::size_t>(socket);
+    const std::lock_guard lock(shared().mutex);
     if (n < shared().sockets.size()) shared().sockets[n] = false;
 }
 

@@ -8,8 +8,10 @@ namespace azkv::support {
 /// parent.
 unsigned process_number() noexcept;
 
-/// While it lives no thread of this process forks: a socket is opened, or closed, together with what is noted
-/// of it. To be held shortly.
+/// While one lives no thread of this process forks. So a child finds whole what its parent's threads touch
+/// only under a pause, with no lock held: OpenSSL, for instance, which has locks of the whole process. Many
+/// threads may have them at once, and one thread several. To be held shortly, and not while a coroutine or
+/// what a user has passed is called.
 class fork_pause {
 public:
     fork_pause() noexcept;
@@ -17,6 +19,9 @@ public:
 
     fork_pause(const fork_pause&) = delete;
     fork_pause& operator=(const fork_pause&) = delete;
+
+    /// Ends this thread's pauses before the scopes that they are in.
+    static void end() noexcept;
 };
 
 /// From now on every child gets a socket without a peer in place of this one, under the same number. So the

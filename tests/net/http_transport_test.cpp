@@ -587,7 +587,6 @@ TEST_CASE("an answer that comes before the request was taken whole is heard, but
     if (success) {
         CHECK(e.code() == condition::transient);
         CHECK(e.outcome_unknown());
-        CHECK(contains(e.what(), "sending the request to"));
     } else {
         CHECK(e.status() == 413);
         CHECK(e.code() == errc::too_large);
