@@ -15,7 +15,9 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <csignal>
 #include <exception>
 #include <fcntl.h>
 #include <functional>
@@ -25,8 +27,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -77,6 +81,42 @@ private:
     std::mutex mutex_; // guards what follows
     std::vector<std::string> ids_;
     std::unique_ptr<http_server> server_;
+};
+
+/// A mirror in a process of its own. It speaks TLS as well, and of what forks only azkv may use OpenSSL.
+class distant_mirror {
+public:
+    explicit distant_mirror(const certificate* identity) {
+        std::array<int, 2> ends;
+        REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+        process_ = ::fork();
+        REQUIRE(process_ >= 0);
+        if (process_ == 0) serve(identity, ends[1]);
+        CHECK(::read(ends[0], &port_, sizeof port_) == sizeof port_);
+        for (const int end : ends) ::close(end);
+    }
+
+    distant_mirror(const distant_mirror&) = delete;
+    distant_mirror& operator=(const distant_mirror&) = delete;
+
+    ~distant_mirror() {
+        ::kill(process_, SIGKILL);
+        ::waitpid(process_, nullptr, 0);
+    }
+
+    std::string authority() const { return "127.0.0.1:" + std::to_string(port_); }
+
+private:
+    [[noreturn]] static void serve(const certificate* identity, int tell) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        mirror service(identity);
+        const unsigned short port = service.server().port();
+        if (::write(tell, &port, sizeof port) != sizeof port) ::_exit(1);
+        for (;;) ::pause();
+    }
+
+    pid_t process_;
+    unsigned short port_ = 0;
 };
 
 std::atomic<bool> forking{false};
@@ -149,9 +189,9 @@ TEST_CASE("a blocking store goes on in both processes, while other threads of th
     const temporary_file authority(identity.chain);
     for (const bool tls : {false, true}) {
         CAPTURE(tls);
-        mirror service(tls ? &identity : nullptr);
+        const distant_mirror service(tls ? &identity : nullptr);
         const std::string scheme = tls ? "https://" : "http://";
-        blocking_store db(scheme + service.server().authority() + "/acct", key, trusting(authority));
+        blocking_store db(scheme + service.authority() + "/acct", key, trusting(authority));
         std::atomic<bool> enough{false};
         std::atomic<int> wrong{0}, calls{0};
         std::vector<std::thread> load;
@@ -180,8 +220,8 @@ TEST_CASE("a blocking store goes on in both processes, while other threads of th
 TEST_CASE("a child that is made while others of the parent agree on TLS") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
-    mirror service(&identity);
-    const std::string endpoint = "https://" + service.server().authority() + "/acct";
+    const distant_mirror service(&identity);
+    const std::string endpoint = "https://" + service.authority() + "/acct";
     blocking_store db(endpoint, key, trusting(authority));
     std::atomic<bool> enough{false};
     std::atomic<int> wrong{0};
