@@ -60,7 +60,8 @@ public:
     /// Called when the store, or the credential, is made, with the `ssl::context` of all its connections, to
     /// set what has no option here: ciphers, engines, certificates in memory. (Include
     /// <boost/asio/ssl/context.hpp>.) It may not keep a reference. How peers are verified is not its
-    /// business: modes and callbacks that it sets for that are replaced.
+    /// business: modes and callbacks that it sets for that are replaced. Other callbacks that it sets must
+    /// not fork, wait, or use this library: while OpenSSL is busy, a `fork` waits.
     tls_options& configure(context_hook);
 
     const context_hook& configure() const noexcept { return configure_; }

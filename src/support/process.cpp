@@ -1,5 +1,7 @@
 #include "support/process.hpp"
 
+#include <openssl/crypto.h>
+
 #include <atomic>
 #include <cstddef>
 #include <fcntl.h>
@@ -7,6 +9,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace azkv::support {
@@ -41,7 +44,21 @@ registry& shared() {
     return r;
 }
 
-thread_local unsigned depth = 0; // of this thread's pauses
+thread_local unsigned depth = 0;   // of this thread's pauses
+thread_local bool forking = false; // this thread holds the lock for a fork
+
+/// What OpenSSL does at the end of a thread, which takes a lock of the process, too, and is not done twice.
+class end_of_thread {
+public:
+    void heed() noexcept {} // from now on
+
+    ~end_of_thread() {
+        const fork_pause pause;
+        OPENSSL_thread_stop();
+    }
+};
+
+thread_local end_of_thread thread_end;
 
 // Only what a signal handler may do: other threads of the parent may have been anywhere.
 void replace(const std::vector<bool>& sockets) noexcept {
@@ -66,11 +83,12 @@ void replace(const std::vector<bool>& sockets) noexcept {
 }
 
 void before_fork() noexcept {
-    ::pthread_rwlock_wrlock(&shared().pauses);
+    // In a pause, from a signal handler for instance, it cannot wait for its own end.
+    forking = depth == 0 && ::pthread_rwlock_wrlock(&shared().pauses) == 0;
 }
 
 void in_parent() noexcept {
-    ::pthread_rwlock_unlock(&shared().pauses);
+    if (std::exchange(forking, false)) ::pthread_rwlock_unlock(&shared().pauses);
 }
 
 void in_child() noexcept {
@@ -79,6 +97,8 @@ void in_child() noexcept {
     // The dead ones are nobody's: the child may close them, and open others under their numbers.
     shared().sockets.assign(shared().sockets.size(), false);
     shared().init();
+    depth = 0;
+    forking = false;
 }
 
 const bool watching = ::pthread_atfork(&before_fork, &in_parent, &in_child) == 0;
@@ -90,7 +110,11 @@ unsigned process_number() noexcept {
 }
 
 fork_pause::fork_pause() noexcept {
-    if (depth++ == 0) ::pthread_rwlock_rdlock(&shared().pauses);
+    if (depth == 0) {
+        thread_end.heed();
+        if (::pthread_rwlock_rdlock(&shared().pauses) != 0) return; // it forks just now
+    }
+    ++depth;
 }
 
 fork_pause::~fork_pause() {

@@ -92,8 +92,9 @@ public:
         process_ = ::fork();
         REQUIRE(process_ >= 0);
         if (process_ == 0) serve(identity, ends[1]);
+        ::close(ends[1]);
         CHECK(::read(ends[0], &port_, sizeof port_) == sizeof port_);
-        for (const int end : ends) ::close(end);
+        ::close(ends[0]);
     }
 
     distant_mirror(const distant_mirror&) = delete;
@@ -107,7 +108,7 @@ public:
     std::string authority() const { return "127.0.0.1:" + std::to_string(port_); }
 
 private:
-    [[noreturn]] static void serve(const certificate* identity, int tell) {
+    [[noreturn]] static void serve(const certificate* identity, int tell) noexcept {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         mirror service(identity);
         const unsigned short port = service.server().port();
@@ -239,7 +240,12 @@ TEST_CASE("a child that is made while others of the parent agree on TLS") {
         });
     int failed = 0;
     for (int i = 0; i < forks && failed == 0; ++i)
-        if (!child_says([&] { return gets_own(db, "child", 1); })) ++failed;
+        if (!child_says([&] {
+                bool right = gets_own(db, "child", 1);
+                std::thread([&] { right = right && gets_own(db, "thread", 1); }).join();
+                return right;
+            }))
+            ++failed;
     enough = true;
     for (std::thread& t : load) t.join();
     CHECK(failed == 0);
