@@ -1,6 +1,7 @@
 #include "identity/sas.hpp"
 #include "identity/shared_key.hpp"
 #include "identity/token_cache.hpp"
+#include "support/process.hpp"
 
 #include <azkv/credential.hpp>
 #include <azkv/error.hpp>
@@ -14,6 +15,7 @@ credential::credential(std::shared_ptr<const identity::authorizer> a) : authoriz
 credential::credential(std::shared_ptr<identity::token_cache> t) : tokens_(std::move(t)) {}
 
 credential credential::shared_key(std::string account, secret key) {
+    const support::fork_pause pause; // OpenSSL is busy
     return credential(std::make_shared<identity::shared_key>(std::move(account), key.reveal()));
 }
 

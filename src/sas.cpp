@@ -2,6 +2,7 @@
 #include "identity/shared_key.hpp"
 #include "identity/web_client.hpp"
 #include "require.hpp"
+#include "support/process.hpp"
 #include "wipe.hpp"
 
 #include <azkv/sas.hpp>
@@ -71,6 +72,7 @@ public:
     std::string& lines() { return lines_; }
 
     std::string release(std::string_view key) {
+        const support::fork_pause pause; // OpenSSL is busy
         const wiped_string signature(identity::hmac_sha256(key).sign(lines_));
         query_only("sig", signature.text);
         return std::move(query_);

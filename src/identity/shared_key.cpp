@@ -1,7 +1,6 @@
 #include "identity/shared_key.hpp"
 
 #include "protocol/http_date.hpp"
-#include "support/process.hpp"
 
 #include <azkv/error.hpp>
 
@@ -85,7 +84,6 @@ void hmac_sha256::context_deleter::operator()(evp_mac_ctx_st* context) const {
 
 hmac_sha256::hmac_sha256(std::string_view base64_key) {
     const key_bytes key(base64_key);
-    const support::fork_pause pause;
     EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
     if (!mac) throw std::bad_alloc();
     context_.reset(EVP_MAC_CTX_new(mac));
