@@ -99,6 +99,7 @@ std::vector<operation_case> operations() {
 /// How a coroutine ended that had all kinds of cancellation passed to it.
 class ending {
 public:
+    bool begun = false;
     bool done = false;
     bool throws_again = false; // as Asio's coroutines do
     std::exception_ptr failure;
@@ -114,6 +115,7 @@ public:
 };
 
 asio::awaitable<void> call(operation_case o, store db, ending& end) {
+    end.begun = true;
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     std::exception_ptr failure;
     try {
@@ -125,7 +127,8 @@ asio::awaitable<void> call(operation_case o, store db, ending& end) {
     if (failure) std::rethrow_exception(failure);
 }
 
-// Runs it, and emits the signal after so many steps. False if it ended before.
+// Runs it, and emits the signal after so many steps. False if it ended before. (Before the first step it is
+// not ours: what co_spawn does with the signal then depends on Boost's version.)
 bool run(scripted_store& s, const operation_case& o, int steps, cancellation_type type, ending& end) {
     o.answers(*s.net);
     asio::cancellation_signal signal;
@@ -134,6 +137,7 @@ bool run(scripted_store& s, const operation_case& o, int steps, cancellation_typ
                        end.failure = e;
                        end.done = true;
                    }));
+    run_until(s.context, [&] { return end.begun; });
     for (int i = 0; i < steps && !end.done; ++i) s.context.run_one();
     const bool in_time = !end.done;
     if (in_time) signal.emit(type);
@@ -158,7 +162,7 @@ TEST_CASE("partial and total cancellation end no operation, wherever it stands")
                 CHECK_FALSE(end.code());
                 CHECK(s.net->finished());
             }
-            CHECK(steps > 3);
+            CHECK(steps > 2);
         }
     }
 }
