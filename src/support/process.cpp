@@ -35,7 +35,7 @@ public:
     }
 
     ::pthread_rwlock_t pauses; // read by those who have one, written across a fork
-    std::mutex mutex;          // guards what follows; taken under a pause only
+    std::mutex mutex;          // guards what follows; taken under a pause, and across a fork
     std::vector<bool> sockets; // by their numbers
 };
 
@@ -45,7 +45,25 @@ registry& shared() {
 }
 
 thread_local unsigned depth = 0;   // of this thread's pauses
-thread_local bool forking = false; // this thread holds the lock for a fork
+thread_local bool forking = false; // this thread holds the lock of pauses for a fork
+
+thread_local bool in_registry = false; // this thread holds its mutex, or waits for it
+
+class registry_lock {
+public:
+    registry_lock() noexcept {
+        in_registry = true; // first: a signal's handler may fork, and must not wait for what it interrupts
+        shared().mutex.lock();
+    }
+
+    ~registry_lock() {
+        shared().mutex.unlock();
+        in_registry = false;
+    }
+
+    registry_lock(const registry_lock&) = delete;
+    registry_lock& operator=(const registry_lock&) = delete;
+};
 
 /// What OpenSSL does at the end of a thread, which takes a lock of the process, too, and is not done twice.
 class end_of_thread {
@@ -85,9 +103,11 @@ void replace(const std::vector<bool>& sockets) noexcept {
 void before_fork() noexcept {
     // In a pause, from a signal handler for instance, it cannot wait for its own end.
     forking = depth == 0 && ::pthread_rwlock_wrlock(&shared().pauses) == 0;
+    if (!in_registry) shared().mutex.lock(); // other threads, where pauses do not keep them out
 }
 
 void in_parent() noexcept {
+    if (!in_registry) shared().mutex.unlock();
     if (std::exchange(forking, false)) ::pthread_rwlock_unlock(&shared().pauses);
 }
 
@@ -96,6 +116,7 @@ void in_child() noexcept {
     replace(shared().sockets);
     // The dead ones are nobody's: the child may close them, and open others under their numbers.
     shared().sockets.assign(shared().sockets.size(), false);
+    if (!in_registry) shared().mutex.unlock();
     shared().init();
     depth = 0;
     forking = false;
@@ -129,14 +150,14 @@ void fork_pause::end() noexcept {
 
 void keep_from_children(int socket, const fork_pause&) {
     const auto n = static_cast<std::size_t>(socket);
-    const std::lock_guard lock(shared().mutex);
+    const registry_lock lock;
     if (n >= shared().sockets.size()) shared().sockets.resize(n + 1);
     shared().sockets[n] = true;
 }
 
 void give_up(int socket, const fork_pause&) noexcept {
     const auto n = static_cast<std::size_t>(socket);
-    const std::lock_guard lock(shared().mutex);
+    const registry_lock lock;
     if (n < shared().sockets.size()) shared().sockets[n] = false;
 }
 
