@@ -5,9 +5,7 @@
 namespace azkv::protocol {
 
 void response::keep_header(std::string_view name, std::string_view text) {
-    const auto is = [&](std::string_view other) {
-        return name.size() == other.size() && ascii::is_equal(name, other);
-    };
+    const auto is = [&](std::string_view other) { return ascii::is_equal(name, other); };
     if (is("x-ms-request-id"))
         request_id = text;
     else if (is("x-ms-error-code"))
