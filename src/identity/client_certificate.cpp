@@ -1,5 +1,6 @@
 #include "identity/client_certificate.hpp"
 
+#include "freed_by.hpp"
 #include "identity/small_file.hpp"
 #include "support/process.hpp"
 #include "wipe.hpp"
@@ -27,15 +28,6 @@ namespace {
 constexpr std::size_t max_file = 1024 * 1024;
 constexpr int min_bits = 2048;
 constexpr int salt_length = 32;
-
-template <auto Free>
-class freed_by {
-public:
-    template <class T>
-    void operator()(T* p) const {
-        Free(p);
-    }
-};
 
 using bio = std::unique_ptr<BIO, freed_by<BIO_free>>;
 using digest_context = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;

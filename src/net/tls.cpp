@@ -1,6 +1,7 @@
 #include "net/tls.hpp"
 
 #include "ascii.hpp"
+#include "freed_by.hpp"
 #include "net/address.hpp"
 #include "support/process.hpp"
 
@@ -26,15 +27,6 @@ namespace ssl = asio::ssl;
 using boost::system::error_code;
 
 namespace {
-
-template <auto Free>
-class freed_by {
-public:
-    template <class T>
-    void operator()(T* p) const noexcept {
-        Free(p);
-    }
-};
 
 [[noreturn]] void refuse(const std::string& why) {
     ERR_clear_error();

@@ -1,9 +1,10 @@
 #include "support/child.hpp"
 
+#include "support/say.hpp"
+
 #include <chrono>
 #include <csignal>
 #include <exception>
-#include <string_view>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -16,10 +17,6 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr int limit = 30; // seconds
-
-void say(std::string_view text) noexcept {
-    static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
-}
 
 [[noreturn]] void run(const std::function<bool()>& f) {
     ::alarm(limit);

@@ -1,22 +1,21 @@
 // The main function of the test programs. A case that hangs is named on stderr, with the stack of the thread
 // that gets the signal, and ends the program; so does a child that a case has made.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "support/say.hpp"
+
 #include <doctest/doctest.h>
 
 #include <csignal>
-#include <cstring>
 #include <execinfo.h>
 #include <unistd.h>
 
 namespace {
 
+using azkv::test::say;
+
 constexpr unsigned limit = 200; // seconds for a case, also on a slow machine under a sanitizer
 
 const char* volatile running = "";
-
-void say(const char* text) noexcept {
-    static_cast<void>(!::write(STDERR_FILENO, text, std::strlen(text)));
-}
 
 extern "C" void too_long(int) {
     say("\nTook too long: ");

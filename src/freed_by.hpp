@@ -1,0 +1,15 @@
+#pragma once
+
+namespace azkv {
+
+/// For a `std::unique_ptr` to what a C library frees by a function of its own.
+template <auto Free>
+class freed_by {
+public:
+    template <class T>
+    void operator()(T* p) const noexcept {
+        Free(p);
+    }
+};
+
+} // namespace azkv
