@@ -78,6 +78,8 @@ client::client(asio::any_io_executor executor, bool executor_outlives_calls,
       cleared_(account_->gate, [t = transport_.get()] { t->close(); }) {}
 
 uuid_text client::new_id() const {
+    // Where nothing can be sent: another thread of the parent may have held the mutex.
+    if (*process_ != support::process_number()) return uuid_text(boost::uuids::uuid());
     const std::lock_guard lock(ids_mutex_);
     if (const unsigned process = support::process_number(); process != ids_process_) {
         ids_ = boost::uuids::random_generator_mt19937(); // with a seed of its own
@@ -178,6 +180,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             if (a.response.status != 0) a.response = protocol::response(); // of an attempt before
             net::exchange x(a.response);
             x.to = &at.at;
+            x.id = op.id();
             x.head = head(op, r, at, token);
             x.body = r.body;
             x.deadline = deadline;

@@ -51,7 +51,7 @@ public:
     asio::awaitable<void> write(operation& op, const protocol::request& r, std::string_view table,
                                 time_point deadline, answer& a) const;
 
-    /// A new UUID, as text. A forked child makes others than its parent.
+    /// A new UUID, as text. A forked child makes others than its parent; none if its context was not told.
     uuid_text new_id() const;
 
     /// The process that may use the executor's context.

@@ -114,7 +114,7 @@ private:
         }
         if (!ec) {
             if (!unsent) x.doing = "waiting for the answer of";
-            reader_.start(x.response);
+            reader_.start(x.response, x.id);
             for (progress p = progress::need_more; p == progress::need_more;) {
                 std::tie(ec, n) = co_await read_some(*stream, reader_.prepare());
                 p = take(x, n, ec);
@@ -235,7 +235,7 @@ private:
             std::tie(ec, n) = co_await write_some(*socket_, left);
         if (ec) co_return ec;
         protocol::response answer;
-        reader_.start(answer, false); // what follows the head is no body
+        reader_.start(answer, {}, false); // what follows the head is no body
         for (progress p = progress::need_more; p == progress::need_more;) {
             std::tie(ec, n) = co_await read_some(*socket_, reader_.prepare());
             p = take(x, n, ec);

@@ -18,9 +18,10 @@ namespace azkv::net {
 /// Beast's HTTP parser, keeping only those headers that somebody reads.
 class response_parser final : public boost::beast::http::basic_parser<false> {
 public:
-    /// `line_limit`: of the line before a chunk, and of all trailers.
-    response_parser(protocol::response& into, std::size_t line_limit)
-        : response_(into), line_limit_(line_limit) {
+    /// `line_limit`: of the line before a chunk, and of all trailers. `id`: of the request, for services that
+    /// repeat it; empty if there is none.
+    response_parser(protocol::response& into, std::size_t line_limit, std::string_view id)
+        : response_(into), line_limit_(line_limit), id_(id) {
         response_ = {};
     }
 
@@ -74,7 +75,13 @@ private:
             if (version_ < 11 || !boost::beast::iequals(text, "chunked"))
                 refuse("a Transfer-Encoding that nobody asked for", http_error::bad_transfer_encoding, ec);
             break;
-        default: response_.keep_header(std::string_view(name.data(), name.size()), value);
+        default:
+            // As Table Storage does, not Cosmos DB.
+            // https://learn.microsoft.com/rest/api/storageservices/common-rest-api-operation-response-headers
+            if (!boost::beast::iequals(name, "x-ms-client-request-id"))
+                response_.keep_header(std::string_view(name.data(), name.size()), value);
+            else if (!id_.empty() && value != id_)
+                refuse("it answers another request", http_error::bad_value, ec);
         }
     }
 
@@ -125,6 +132,7 @@ private:
 
     protocol::response& response_;
     std::size_t line_limit_;
+    std::string_view id_;
     const char* line_ = nullptr; // where it began, of what was put last
     const char* refusal_ = nullptr;
     std::optional<std::chrono::seconds> keep_alive_timeout_;

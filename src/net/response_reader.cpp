@@ -56,8 +56,9 @@ response_reader::~response_reader() {
     OPENSSL_cleanse(memory.data(), memory.size());
 }
 
-void response_reader::start(protocol::response& into, bool with_body) {
+void response_reader::start(protocol::response& into, std::string_view id, bool with_body) {
     response_ = &into;
+    id_ = id;
     with_body_ = with_body;
     interim_ = 0;
     received_ = 0;
@@ -67,7 +68,7 @@ void response_reader::start(protocol::response& into, bool with_body) {
 }
 
 void response_reader::expect_head() {
-    parser_.emplace(*response_, limits_.head);
+    parser_.emplace(*response_, limits_.head, id_);
     parser_->header_limit(static_cast<std::uint32_t>(limits_.head));
     parser_->body_limit(limits_.body);
     parser_->skip(!with_body_);

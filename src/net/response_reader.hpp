@@ -44,8 +44,9 @@ public:
     ~response_reader();
 
     /// Begins with the next answer, in `into`, which must stay where it is; nothing may be unread.
-    /// `with_body`: false for what a proxy says to CONNECT.
-    void start(protocol::response& into, bool with_body = true);
+    /// `id`: of the request. An answer that repeats another one is refused; most repeat none. `with_body`:
+    /// false for what a proxy says to CONNECT.
+    void start(protocol::response& into, std::string_view id, bool with_body = true);
 
     /// Where the next bytes go.
     asio::mutable_buffer prepare() { return buffer_.prepare(read_size); }
@@ -89,6 +90,7 @@ private:
     limits limits_;
     boost::beast::flat_buffer buffer_;
     protocol::response* response_ = nullptr;
+    std::string_view id_;
     bool with_body_ = true;
     std::optional<response_parser> parser_;
     std::size_t scanned_ = 0; // bytes of the head that are known to hold no end

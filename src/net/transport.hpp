@@ -33,7 +33,8 @@ public:
 
     // What to do.
     const protocol::authority* to = nullptr;
-    std::string head; // request line and headers, with the empty line
+    std::string_view id; // of the request, as its head tells it; empty: none
+    std::string head;    // request line and headers, with the empty line
     std::string_view body;
     std::chrono::steady_clock::time_point deadline; // also of the wait for a connection
     std::chrono::milliseconds attempt_timeout = std::chrono::hours(24 * 365); // from having a connection

@@ -212,7 +212,7 @@ void read_answer(State& state, const std::string& body) {
     net::response_reader reader{net::response_reader::limits()};
     for (auto _ : state) {
         protocol::response response;
-        reader.start(response);
+        reader.start(response, {});
         auto progress = net::response_reader::progress::need_more;
         for (std::size_t at = 0; progress == net::response_reader::progress::need_more;) {
             const std::size_t n =

@@ -50,7 +50,7 @@ public:
         const std::string_view answer = left_.substr(0, left_.find(separator));
         left_.remove_prefix(std::min(answer.size() + 1, left_.size()));
         net::response_reader reader(limits_);
-        reader.start(x.response);
+        reader.start(x.response, x.id);
         x.doing = "reading the answer of";
         x.maybe_applied = true;
         if (feed(reader, answer) == net::response_reader::progress::failed) {

@@ -42,7 +42,7 @@ std::string result(std::string_view bytes) {
          {bytes.size(), std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}}) {
         response_reader reader(small());
         protocol::response r;
-        reader.start(r);
+        reader.start(r, {});
         const progress p = feed(reader, bytes, std::max<std::size_t>(size, 1));
         REQUIRE(p != progress::need_more);
         std::string text = p == progress::done ? std::to_string(r.status) + ' ' + r.body
@@ -124,7 +124,7 @@ TEST_CASE("response_reader: answers one after the other, and what may follow") {
     response_reader reader(small());
     protocol::response r;
     const auto next = [&](std::string_view bytes) {
-        reader.start(r);
+        reader.start(r, {});
         boost::asio::buffer_copy(reader.prepare(), boost::asio::buffer(bytes));
         REQUIRE(reader.commit(bytes.size()) == progress::done);
         CHECK(reader.received() == bytes.size());
@@ -149,7 +149,7 @@ TEST_CASE("response_reader: answers one after the other, and what may follow") {
 TEST_CASE("response_reader: what a proxy says to CONNECT has no body") {
     response_reader reader(small());
     protocol::response r;
-    reader.start(r, false);
+    reader.start(r, {}, false);
     const std::string_view bytes = "HTTP/1.1 200 Connected\r\nContent-Length: 5\r\n\r\n";
     boost::asio::buffer_copy(reader.prepare(), boost::asio::buffer(bytes));
     CHECK(reader.commit(bytes.size()) == progress::done);

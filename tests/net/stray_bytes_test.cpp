@@ -106,6 +106,42 @@ TEST_CASE("an answer that nobody asked for is not the next one's, in TCP and in 
     }
 }
 
+TEST_CASE(
+    "an answer that repeats the id of another request is not believed, nor is its connection any more") {
+    for (const danger& d : dangers) {
+        CAPTURE(d.name);
+        bool right = true;
+        const auto begin = d.stray.find("\r\n") + 2;
+        http_server server([&](const http_request& r) {
+            const std::string id = right ? r.headers.at("x-ms-client-request-id") : "another";
+            http_reply reply;
+            reply.raw =
+                d.stray.substr(0, begin) + "x-ms-client-request-id: " + id + "\r\n" + d.stray.substr(begin);
+            return reply;
+        });
+        blocking_store db(server.endpoint(), key, store_options().max_attempts(1));
+        const auto call = [&] {
+            if (d.name == "put") return db.put("k", value());
+            if (d.name == "erase") return static_cast<void>(db.erase("k"));
+            if (d.name == "put_all") return db.put_all({{"k", value()}});
+            if (d.name == "get") return static_cast<void>(db.get("k"));
+            if (d.name == "get_all") return static_cast<void>(db.get_all());
+            for ([[maybe_unused]] const entry& e : db.query("")) break;
+        };
+        call();
+        right = false;
+        const error e = failure_of(call);
+        CHECK(e.code() == errc::bad_response);
+        CHECK(contains(e.what(), "it answers another request"));
+        const bool writes = d.name == "put" || d.name == "erase" || d.name == "put_all";
+        CHECK(e.outcome_unknown() == writes);
+        right = true;
+        call();
+        CHECK(server.requests() == 3);
+        CHECK(server.connections() == 2);
+    }
+}
+
 TEST_CASE("a connection over which TLS has ended is not used again") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
