@@ -190,12 +190,17 @@ private:
         promise_type& p = body.promise();
         p.page.clear();
         p.at = 0;
+        // Asio would throw after any kind of cancellation that the caller has enabled.
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
         while (p.page.empty() && !p.failure && !body.done()) {
             body.resume();
             while (p.pending) {
                 detail::pending_operation* const op = std::exchange(p.pending, nullptr);
                 std::exception_ptr failure;
                 try {
+                    throw_if_terminal(state);
                     co_await op->run();
                 } catch (...) {
                     failure = std::current_exception();
@@ -204,14 +209,17 @@ private:
                 body.resume();
             }
         }
+        co_await asio::this_coro::throw_if_cancelled(throws);
         if (p.failure) {
             if (body.done()) std::rethrow_exception(p.failure);
             std::rethrow_exception(std::exchange(p.failure, nullptr));
         }
         // It may have come at the same time: then the page is for the next call.
-        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-        constexpr auto terminal = asio::cancellation_type::terminal;
-        if ((state.cancelled() & terminal) == terminal && !p.page.empty())
+        if (!p.page.empty()) throw_if_terminal(state);
+    }
+
+    static void throw_if_terminal(const asio::cancellation_state& state) {
+        if ((state.cancelled() & asio::cancellation_type::terminal) != asio::cancellation_type::none)
             throw boost::system::system_error(asio::error::operation_aborted);
     }
 

@@ -93,6 +93,17 @@ std::vector<operation_case> operations() {
         {"get", get, after_trouble(200, row)},
         {"get_all", get_all, after_trouble(200, "{\"value\":[" + row + "]}")},
         {"query", query, after_trouble(200, "{\"value\":[" + row + "]}")},
+        {"query, with empty pages", query,
+         [=](scripted_transport& net) {
+             protocol::response empty;
+             empty.status = 200;
+             empty.body = R"({"value":[]})";
+             empty.next_partition_key = empty.next_row_key = "a";
+             net.answer(empty);
+             empty.next_partition_key = empty.next_row_key = "b";
+             net.answer(empty);
+             net.answer(200, "{\"value\":[" + row + "]}");
+         }},
     };
 }
 
