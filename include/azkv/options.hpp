@@ -126,8 +126,8 @@ public:
     std::size_t max_transactions() const noexcept { return max_transactions_; }
 
     /// How many connections the store opens at most; further calls wait their turn. Default: 64. From 1
-    /// to 65,535. (A `blocking_store` has one for each thread that calls it at the same time, whatever is
-    /// set.)
+    /// to 65,535. (Each thread that calls a `blocking_store` at the same time may open so many; only a
+    /// `put_all` uses more than one.)
     store_options& max_connections(std::size_t);
 
     std::size_t max_connections() const noexcept { return max_connections_; }
