@@ -63,6 +63,7 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
     e.retry_delay = next_after.value_or(std::chrono::milliseconds(0));
     e.retry_reason = reason;
     tell(account_->options, level, e);
+    require_own_process(); // those who watch may have forked
 }
 
 void operation::end(boost::system::error_code ec, const diagnostics& details) {

@@ -97,7 +97,8 @@ public:
         async::gate::pass pass_;
     };
 
-    /// A request was sent and judged. `reason`: why another attempt follows, or does not.
+    /// A request was sent and judged. `reason`: why another attempt follows, or does not. Fails as
+    /// `require_own_process` does.
     void sent(const protocol::request& r, const net::exchange& x, int attempt, clock::time_point began,
               std::optional<std::chrono::milliseconds> next_after, std::string_view reason);
 

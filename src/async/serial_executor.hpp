@@ -46,7 +46,7 @@ public:
     void execute(F f) const {
         const asio::any_io_executor& inner = posts_ ? state_->posting : state_->inner;
         inner.execute([s = state_, f = std::move(f)]() mutable {
-            const std::lock_guard lock(s->mutex);
+            const step only(*s);
             std::move(f)();
         });
     }
@@ -63,7 +63,36 @@ private:
 
         const asio::any_io_executor inner;
         const asio::any_io_executor posting;
-        std::recursive_mutex mutex; // held by the step that runs
+        std::mutex mutex; // held by the step that runs
+    };
+
+    // Not a recursive mutex: in a forked child this thread has another number, and would wait for itself.
+    class step {
+    public:
+        explicit step(state& s) : state_(s), is_inner_(runs(s)), around_(std::exchange(innermost, this)) {
+            if (!is_inner_) s.mutex.lock();
+        }
+
+        step(const step&) = delete;
+        step& operator=(const step&) = delete;
+
+        ~step() {
+            if (!is_inner_) state_.mutex.unlock();
+            innermost = around_;
+        }
+
+    private:
+        static bool runs(const state& s) noexcept {
+            const step* at = innermost;
+            while (at && &at->state_ != &s) at = at->around_;
+            return at != nullptr;
+        }
+
+        static inline thread_local step* innermost = nullptr; // of this thread
+
+        state& state_;
+        const bool is_inner_;
+        step* const around_;
     };
 
     serial_executor(std::shared_ptr<state> s, bool posts) noexcept : state_(std::move(s)), posts_(posts) {}

@@ -185,15 +185,17 @@ std::shared_ptr<const client_certificate> certificate_file::current() {
     std::error_code ec;
     const auto changed = std::filesystem::last_write_time(path_, ec);
     {
+        const support::fork_pause pause; // a child uses it as well
         const std::lock_guard lock(mutex_);
         if (ec || changed == changed_) return last_;
     }
     std::shared_ptr<const client_certificate> fresh;
     try {
-        fresh = read(); // not under the mutex, which a forked child might find locked
+        fresh = read(); // not under the mutex, nor in a pause: it may take long
     } catch (const error&) {
         // Tried again for the next token.
     }
+    const support::fork_pause pause;
     const std::lock_guard lock(mutex_);
     if (!fresh) return last_;
     last_ = std::move(fresh);

@@ -2,15 +2,18 @@
 
 #include <openssl/crypto.h>
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <fcntl.h>
-#include <mutex>
+#include <memory>
+#include <new>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace azkv::support {
 
@@ -18,52 +21,73 @@ namespace {
 
 std::atomic<unsigned> ancestors{0};
 
-// Never destroyed: sockets may outlive every other object.
-class registry {
-public:
-    registry() { init(); }
-
-    /// Also in a child, where those who waited for it in the parent would be waited for.
-    void init() noexcept {
-        ::pthread_rwlockattr_t prompt;
-        ::pthread_rwlockattr_init(&prompt);
 #ifdef __GLIBC__ // pauses that are not begun yet wait for whoever forks
-        ::pthread_rwlockattr_setkind_np(&prompt, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+#else
+constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_INITIALIZER;
 #endif
-        ::pthread_rwlock_init(&pauses, &prompt);
-        ::pthread_rwlockattr_destroy(&prompt);
-    }
 
-    ::pthread_rwlock_t pauses; // read by those who have one, written across a fork
-    std::mutex mutex;          // guards what follows; taken under a pause, and across a fork
-    std::vector<bool> sockets; // by their numbers
-};
-
-registry& shared() {
-    static registry& r = *new registry;
-    return r;
-}
+::pthread_rwlock_t pauses = unlocked; // read by those who have one, written across a fork
 
 thread_local unsigned depth = 0;   // of this thread's pauses
 thread_local bool forking = false; // this thread holds the lock of pauses for a fork
 
-thread_local bool in_registry = false; // this thread holds its mutex, or waits for it
-
-class registry_lock {
+/// Descriptors. It has no lock, so that a child finds it whole also after a fork that no pause kept away:
+/// from a signal's handler, for instance.
+class descriptor_set {
 public:
-    registry_lock() noexcept {
-        in_registry = true; // first: a signal's handler may fork, and must not wait for what it interrupts
-        shared().mutex.lock();
+    /// Throws `std::bad_alloc`.
+    void insert(std::size_t n) {
+        if (n >= blocks_.size() * block::size) throw std::bad_alloc();
+        std::atomic<block*>& at = blocks_[n / block::size];
+        if (block* none = at; !none) {
+            auto fresh = std::make_unique<block>();
+            if (at.compare_exchange_strong(none, fresh.get())) fresh.release();
+        }
+        at.load()->words[n % block::size / word] |= bit(n);
     }
 
-    ~registry_lock() {
-        shared().mutex.unlock();
-        in_registry = false;
+    void erase(std::size_t n) noexcept {
+        if (contains(n)) blocks_[n / block::size].load()->words[n % block::size / word] &= ~bit(n);
     }
 
-    registry_lock(const registry_lock&) = delete;
-    registry_lock& operator=(const registry_lock&) = delete;
+    bool contains(std::size_t n) const noexcept {
+        if (n >= blocks_.size() * block::size) return false;
+        const block* const b = blocks_[n / block::size];
+        return b && (b->words[n % block::size / word] & bit(n)) != 0;
+    }
+
+    template <class F>
+    void for_each(F f) const noexcept {
+        for (std::size_t i = 0; i < blocks_.size(); ++i) {
+            const block* const b = blocks_[i];
+            for (std::size_t w = 0; b && w < b->words.size(); ++w)
+                for (std::uint64_t bits = b->words[w]; bits != 0; bits &= bits - 1)
+                    f(i * block::size + w * word + static_cast<std::size_t>(std::countr_zero(bits)));
+        }
+    }
+
+    void clear() noexcept {
+        for (block* const b : blocks_) {
+            if (!b) continue;
+            for (auto& w : b->words) w = 0;
+        }
+    }
+
+private:
+    static constexpr std::size_t word = 64;
+
+    struct block {
+        static constexpr std::size_t size = 16'384;
+        std::array<std::atomic<std::uint64_t>, size / word> words{};
+    };
+
+    static std::uint64_t bit(std::size_t n) { return std::uint64_t{1} << (n % word); }
+
+    std::array<std::atomic<block*>, 4'096> blocks_{}; // made as they are needed, and kept
 };
+
+constinit descriptor_set sockets; // that no child may speak on
 
 /// What OpenSSL does at the end of a thread, which takes a lock of the process, too, and is not done twice.
 class end_of_thread {
@@ -79,45 +103,39 @@ public:
 thread_local end_of_thread thread_end;
 
 // Only what a signal handler may do: other threads of the parent may have been anywhere.
-void replace(const std::vector<bool>& sockets) noexcept {
+void replace_sockets() noexcept {
     const auto unconnected = [] {
         constexpr int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
         const int socket = ::socket(AF_INET, type, 0);
         return socket >= 0 ? socket : ::socket(AF_UNIX, type, 0); // where there is no IPv4
     };
     int dead = unconnected();
-    for (std::size_t i = 0; i < sockets.size(); ++i) {
-        const int socket = static_cast<int>(i);
-        if (!sockets[i]) continue;
+    sockets.for_each([&](std::size_t n) {
+        const int socket = static_cast<int>(n);
         if (dead < 0) { // no descriptor is left
             ::close(socket);
             dead = unconnected();
         }
         if (dead >= 0 && dead != socket) ::dup3(dead, socket, O_CLOEXEC);
-    }
-    if (dead < 0) return;
-    const auto n = static_cast<std::size_t>(dead);
-    if (n >= sockets.size() || !sockets[n]) ::close(dead);
+    });
+    if (dead >= 0 && !sockets.contains(static_cast<std::size_t>(dead))) ::close(dead);
 }
 
 void before_fork() noexcept {
-    // In a pause, from a signal handler for instance, it cannot wait for its own end.
-    forking = depth == 0 && ::pthread_rwlock_wrlock(&shared().pauses) == 0;
-    if (!in_registry) shared().mutex.lock(); // other threads, where pauses do not keep them out
+    // In a pause, from a signal's handler for instance, it cannot wait for its own end.
+    forking = depth == 0 && ::pthread_rwlock_wrlock(&pauses) == 0;
 }
 
 void in_parent() noexcept {
-    if (!in_registry) shared().mutex.unlock();
-    if (std::exchange(forking, false)) ::pthread_rwlock_unlock(&shared().pauses);
+    if (std::exchange(forking, false)) ::pthread_rwlock_unlock(&pauses);
 }
 
 void in_child() noexcept {
     ++ancestors;
-    replace(shared().sockets);
+    replace_sockets();
     // The dead ones are nobody's: the child may close them, and open others under their numbers.
-    shared().sockets.assign(shared().sockets.size(), false);
-    if (!in_registry) shared().mutex.unlock();
-    shared().init();
+    sockets.clear();
+    pauses = unlocked; // those who waited for it in the parent would be waited for
     depth = 0;
     forking = false;
 }
@@ -130,35 +148,32 @@ unsigned process_number() noexcept {
     return ancestors.load(std::memory_order_relaxed);
 }
 
+// While the lock is held, or waited for, `depth` is never 0: a signal's handler may fork in between.
 fork_pause::fork_pause() noexcept {
-    if (depth == 0) {
-        thread_end.heed();
-        if (::pthread_rwlock_rdlock(&shared().pauses) != 0) return; // it forks just now
-    }
-    ++depth;
+    if (depth++ > 0) return;
+    thread_end.heed();
+    if (::pthread_rwlock_rdlock(&pauses) != 0) depth = 0; // it forks just now
 }
 
 fork_pause::~fork_pause() {
-    if (depth > 0 && --depth == 0) ::pthread_rwlock_unlock(&shared().pauses);
+    if (depth > 1)
+        --depth;
+    else
+        end();
 }
 
 void fork_pause::end() noexcept {
     if (depth == 0) return;
+    ::pthread_rwlock_unlock(&pauses);
     depth = 0;
-    ::pthread_rwlock_unlock(&shared().pauses);
 }
 
 void keep_from_children(int socket, const fork_pause&) {
-    const auto n = static_cast<std::size_t>(socket);
-    const registry_lock lock;
-    if (n >= shared().sockets.size()) shared().sockets.resize(n + 1);
-    shared().sockets[n] = true;
+    sockets.insert(static_cast<std::size_t>(socket));
 }
 
 void give_up(int socket, const fork_pause&) noexcept {
-    const auto n = static_cast<std::size_t>(socket);
-    const registry_lock lock;
-    if (n < shared().sockets.size()) shared().sockets[n] = false;
+    sockets.erase(static_cast<std::size_t>(socket));
 }
 
 } // namespace azkv::support

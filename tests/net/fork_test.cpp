@@ -1,16 +1,22 @@
 // Parent and child of a fork, with the stores that both of them have then. The checks of children are told by
 // how these exit.
+#include "async/serial_executor.hpp"
+#include "identity/client_certificate.hpp"
 #include "support/certificates.hpp"
 #include "support/child.hpp"
 #include "support/host_names.hpp"
 #include "support/http_server.hpp"
 #include "support/process.hpp"
+#include "support/rsa_certificates.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 
 #include <azkv.hpp>
 
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <doctest/doctest.h>
 #include <openssl/ssl.h>
@@ -18,14 +24,17 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <fcntl.h>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <netinet/in.h>
 #include <optional>
+#include <pthread.h>
 #include <set>
 #include <string>
 #include <sys/prctl.h>
@@ -472,10 +481,138 @@ TEST_CASE("a fork from inside a call ends the call in the child") {
     CHECK(gets_own(db, "parent"));
 }
 
+TEST_CASE("a fork from inside a call that is tried again ends it at once in the child") {
+    const auto slow = std::chrono::seconds(1);
+    http_server server([n = 0](const http_request&) mutable {
+        if (n++ > 0) return http_reply(204);
+        http_reply busy(503, error_body("ServerBusy"));
+        busy.headers.emplace_back("Retry-After", "1");
+        return busy;
+    });
+    std::optional<pid_t> forked;
+    const auto fork_once = [&](const event&) {
+        if (!forked) forked = ::fork();
+    };
+    asio::io_context context;
+    store db(context.get_executor(), server.endpoint(), key, store_options().observer(fork_once));
+    const auto began = std::chrono::steady_clock::now();
+    boost::system::error_code ec;
+    try {
+        run(context, db.put("k", value()));
+    } catch (const error& e) {
+        ec = e.code();
+    }
+    const auto took = std::chrono::steady_clock::now() - began;
+    REQUIRE(forked);
+    CHECK(azkv::test::child_says(*forked, [&] { return ec == errc::forked && took < slow; }));
+    CHECK_FALSE(ec);
+    CHECK(took >= slow);
+}
+
+TEST_CASE("a store whose context is not told refuses, whatever other threads of the parent did with it") {
+    mirror service;
+    asio::io_context context(2);
+    const auto work_left = asio::make_work_guard(context);
+    store db(context.get_executor(), service.server().endpoint(), key);
+    std::atomic<bool> wrong{false};
+    const auto get_all_the_time = [](store db, std::atomic<bool>& wrong) -> asio::awaitable<void> {
+        for (;;) {
+            const bool right = is_own(co_await db.get("k"), "k");
+            if (!right) wrong = true;
+        }
+    };
+    for (int i = 0; i < 8; ++i)
+        asio::co_spawn(context, get_all_the_time(db, wrong), [](std::exception_ptr) {});
+    int failed = 0;
+    {
+        const load others([&](const std::string&) { return context.run_one_for(1ms) <= 1; });
+        for (int i = 0; i < forks && failed == 0; ++i)
+            if (!child_says([&] {
+                    asio::io_context own;
+                    return failure_of([&] { run(own, db.put("k", value())); }).code() == errc::forked;
+                }))
+                ++failed;
+    }
+    CHECK(failed == 0);
+    CHECK_FALSE(wrong);
+}
+
+TEST_CASE("a step of a serial executor may fork, and begin another in itself") {
+    asio::io_context context;
+    const asio::any_io_executor serial = async::serial_executor::on(context.get_executor());
+    int steps = 0;
+    std::optional<pid_t> forked;
+    asio::post(serial, [&] {
+        forked = ::fork();
+        asio::dispatch(serial, [&] { ++steps; });
+    });
+    context.poll();
+    REQUIRE(forked);
+    CHECK(azkv::test::child_says(*forked, [&] { return steps == 1; }));
+    CHECK(steps == 1);
+}
+
+TEST_CASE("a certificate file is read in a child, whatever threads of the parent did with it") {
+    const std::shared_ptr<EVP_PKEY> rsa = usual_rsa_key();
+    const issued_certificate one = issue("one", rsa);
+    const temporary_file file(one.pem() + one.key_pem());
+    identity::certificate_file source(file.path(), {});
+    const auto touch = [&] {
+        std::filesystem::last_write_time(file.path(), std::filesystem::file_time_type::clock::now());
+    };
+    const load others([&](const std::string&) {
+        touch();
+        return source.current() != nullptr;
+    });
+    int failed = 0;
+    for (int i = 0; i < forks && failed == 0; ++i)
+        if (!child_says([&] {
+                touch();
+                return source.current() != nullptr;
+            }))
+            ++failed;
+    CHECK(failed == 0);
+}
+
+namespace {
+
+std::atomic<int> forks_of_handler{0};
+std::atomic<int> failed_forks{0};
+
+extern "C" void fork_in_handler(int) {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(0);
+    if (pid < 0 || ::waitpid(pid, nullptr, 0) != pid) ++failed_forks;
+    ++forks_of_handler;
+}
+
+} // namespace
+
+TEST_CASE("a signal's handler may fork anywhere in a pause") {
+    if (AZKV_ADDRESS_SANITIZER) return; // whose allocator no handler may use
+    std::signal(SIGUSR1, &fork_in_handler);
+    std::atomic<bool> enough{false};
+    std::thread paused([&] {
+        while (!enough) {
+            const support::fork_pause outer;
+            const support::fork_pause inner;
+        }
+    });
+    for (int i = 0; i < 300; ++i) {
+        ::pthread_kill(paused.native_handle(), SIGUSR1);
+        wait_until([&] { return forks_of_handler > i; });
+    }
+    enough = true;
+    paused.join();
+    std::signal(SIGUSR1, SIG_DFL);
+    CHECK(failed_forks == 0);
+}
+
 TEST_CASE("a child of a fork that pauses do not keep away, as in a signal's handler, can make sockets") {
     const auto note = [] {
         const support::fork_pause pause;
-        for (int i = 0; i < 1000; ++i) support::give_up(0, pause); // as all sockets do that close
+        for (int i = 500; i < 900; ++i) support::keep_from_children(i, pause);
+        for (int i = 500; i < 900; ++i) support::give_up(i, pause);
         return true;
     };
     const load others([&](const std::string&) { return note(); });
