@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace azkv {
@@ -13,11 +14,12 @@ class uuid_text {
 public:
     explicit uuid_text(const boost::uuids::uuid& id) {
         constexpr std::string_view digits = "0123456789abcdef";
-        char* to = text_.data();
-        for (std::size_t i = 0; i < id.size(); ++i) {
-            if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
-            *to++ = digits[id.data[i] >> 4];
-            *to++ = digits[id.data[i] & 15];
+        constexpr std::array<std::uint8_t, 16> places = {0,  2,  4,  6,  9,  11, 14, 16,
+                                                         19, 21, 24, 26, 28, 30, 32, 34};
+        for (const std::size_t dash : {8, 13, 18, 23}) text_[dash] = '-';
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            text_[places[i]] = digits[id.data[i] >> 4];
+            text_[places[i] + std::size_t{1}] = digits[id.data[i] & 15];
         }
     }
 

@@ -75,13 +75,18 @@ private:
             if (version_ < 11 || !boost::beast::iequals(text, "chunked"))
                 refuse("a Transfer-Encoding that nobody asked for", http_error::bad_transfer_encoding, ec);
             break;
-        default:
+        case field::date:
+        case field::retry_after:
+        case field::www_authenticate: response_.keep_header({name.data(), name.size()}, value); break;
+        case field::unknown: // to Beast
             // As Table Storage does, not Cosmos DB.
             // https://learn.microsoft.com/rest/api/storageservices/common-rest-api-operation-response-headers
             if (!boost::beast::iequals(name, "x-ms-client-request-id"))
-                response_.keep_header(std::string_view(name.data(), name.size()), value);
+                response_.keep_header({name.data(), name.size()}, value);
             else if (!id_.empty() && value != id_)
                 refuse("it answers another request", http_error::bad_value, ec);
+            break;
+        default: break; // nobody reads the others
         }
     }
 
