@@ -1,3 +1,4 @@
+// Objects of C libraries, owned.
 #pragma once
 
 namespace azkv {

@@ -1,3 +1,4 @@
+// Handlers that are called within a scope, for what must hold while a library runs and not while others do.
 #pragma once
 
 #include <boost/asio/associator.hpp>

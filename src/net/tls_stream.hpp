@@ -1,3 +1,4 @@
+// TLS of Asio, such that no thread forks while OpenSSL is busy.
 #pragma once
 
 #include "async/scoped_handler.hpp"

@@ -44,17 +44,16 @@ public:
             auto fresh = std::make_unique<block>();
             if (at.compare_exchange_strong(none, fresh.get())) fresh.release();
         }
-        at.load()->words[n % block::size / word] |= bit(n);
+        *word_of(n) |= bit(n);
     }
 
     void erase(std::size_t n) noexcept {
-        if (contains(n)) blocks_[n / block::size].load()->words[n % block::size / word] &= ~bit(n);
+        if (auto* const w = word_of(n)) *w &= ~bit(n);
     }
 
     bool contains(std::size_t n) const noexcept {
-        if (n >= blocks_.size() * block::size) return false;
-        const block* const b = blocks_[n / block::size];
-        return b && (b->words[n % block::size / word] & bit(n)) != 0;
+        const auto* const w = word_of(n);
+        return w && (*w & bit(n)) != 0;
     }
 
     template <class F>
@@ -81,6 +80,12 @@ private:
         static constexpr std::size_t size = 16'384;
         std::array<std::atomic<std::uint64_t>, size / word> words{};
     };
+
+    /// Null: none of its block was ever in the set.
+    std::atomic<std::uint64_t>* word_of(std::size_t n) const noexcept {
+        block* const b = n < blocks_.size() * block::size ? blocks_[n / block::size].load() : nullptr;
+        return b ? &b->words[n % block::size / word] : nullptr;
+    }
 
     static std::uint64_t bit(std::size_t n) { return std::uint64_t{1} << (n % word); }
 
