@@ -198,6 +198,13 @@ bool child_says(const std::function<bool()>& f) {
     return azkv::test::child_says(fork_under_load(), f);
 }
 
+/// Whether it does in each of many, up to the first that fails: one that hangs takes half a minute.
+bool children_say(const std::function<bool()>& f) {
+    for (int i = 0; i < forks; ++i)
+        if (!child_says(f)) return false;
+    return true;
+}
+
 bool is_own(const std::optional<value>& v, const std::string& who) {
     return v && v->at("who").as_string() == who;
 }
@@ -269,16 +276,12 @@ TEST_CASE("a child that is made while others of the parent agree on TLS") {
             .join();
         return right;
     });
-    int failed = 0;
-    for (int i = 0; i < forks && failed == 0; ++i)
-        if (!child_says([&] {
-                bool right = gets_own(db, "child", 1);
-                std::thread([&] { right = right && gets_own(db, "thread", 1); }).join();
-                return right;
-            }))
-            ++failed;
+    CHECK(children_say([&] {
+        bool right = gets_own(db, "child", 1);
+        std::thread([&] { right = right && gets_own(db, "thread", 1); }).join();
+        return right;
+    }));
     CHECK(others.was_right());
-    CHECK(failed == 0);
 }
 
 TEST_CASE("nothing that a child does, nor its end, shows on the parent's connection") {
@@ -405,16 +408,12 @@ TEST_CASE("a child holds no connection of the parent, also not one that is just 
         return ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0
                && ntohs(peer.sin_port) == port;
     };
-    int failed = 0;
-    for (int i = 0; i < forks && failed == 0; ++i)
-        if (!child_says([&] {
-                for (int socket = 0; socket < 1000; ++socket)
-                    if (leads_to_the_service(socket)) return false;
-                return true;
-            }))
-            ++failed;
+    CHECK(children_say([&] {
+        for (int socket = 0; socket < 1000; ++socket)
+            if (leads_to_the_service(socket)) return false;
+        return true;
+    }));
     CHECK(others.was_right());
-    CHECK(failed == 0);
 }
 
 TEST_CASE("a child needs none of the files and functions that TLS was set up with") {
@@ -523,17 +522,13 @@ TEST_CASE("a store whose context is not told refuses, whatever other threads of 
     };
     for (int i = 0; i < 8; ++i)
         asio::co_spawn(context, get_all_the_time(db, wrong), [](std::exception_ptr) {});
-    int failed = 0;
     {
         const load others([&](const std::string&) { return context.run_one_for(1ms) <= 1; });
-        for (int i = 0; i < forks && failed == 0; ++i)
-            if (!child_says([&] {
-                    asio::io_context own;
-                    return failure_of([&] { run(own, db.put("k", value())); }).code() == errc::forked;
-                }))
-                ++failed;
+        CHECK(children_say([&] {
+            asio::io_context own;
+            return failure_of([&] { run(own, db.put("k", value())); }).code() == errc::forked;
+        }));
     }
-    CHECK(failed == 0);
     CHECK_FALSE(wrong);
 }
 
@@ -564,14 +559,10 @@ TEST_CASE("a certificate file is read in a child, whatever threads of the parent
         touch();
         return source.current() != nullptr;
     });
-    int failed = 0;
-    for (int i = 0; i < forks && failed == 0; ++i)
-        if (!child_says([&] {
-                touch();
-                return source.current() != nullptr;
-            }))
-            ++failed;
-    CHECK(failed == 0);
+    CHECK(children_say([&] {
+        touch();
+        return source.current() != nullptr;
+    }));
 }
 
 namespace {
@@ -616,12 +607,8 @@ TEST_CASE("a child of a fork that pauses do not keep away, as in a signal's hand
         return true;
     };
     const load others([&](const std::string&) { return note(); });
-    int failed = 0;
-    for (int i = 0; i < forks && failed == 0; ++i) {
-        const support::fork_pause pause;
-        if (!child_says(note)) ++failed;
-    }
-    CHECK(failed == 0);
+    const support::fork_pause pause;
+    CHECK(children_say(note));
 }
 
 TEST_CASE("what a child opens under the numbers of dead sockets is its own, also in its children") {
