@@ -582,13 +582,18 @@ extern "C" void fork_in_handler(int) {
 TEST_CASE("a signal's handler may fork anywhere in a pause") {
     if (AZKV_ADDRESS_SANITIZER) return; // whose allocator no handler may use
     std::signal(SIGUSR1, &fork_in_handler);
-    std::atomic<bool> enough{false};
+    std::atomic<bool> begun{false}, enough{false};
     std::thread paused([&] {
         while (!enough) {
-            const support::fork_pause outer;
-            const support::fork_pause inner;
+            {
+                const support::fork_pause outer;
+                const support::fork_pause inner;
+            }
+            begun = true;
         }
     });
+    wait_until(
+        [&] { return begun.load(); }); // a thread's first pause asks for memory, where no handler may fork
     for (int i = 0; i < 300; ++i) {
         ::pthread_kill(paused.native_handle(), SIGUSR1);
         wait_until([&] { return forks_of_handler > i; });
