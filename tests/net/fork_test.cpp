@@ -29,6 +29,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -131,6 +132,19 @@ private:
     unsigned short port_ = 0;
 };
 
+/// Whether all other threads of the process wait for something.
+bool others_sleep() {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        if (task.path().filename() == std::to_string(::gettid())) continue;
+        std::ifstream file(task.path() / "stat"); // of a thread that has just ended there is none
+        std::string text;
+        std::getline(file, text);
+        const auto name_end = text.rfind(") ");
+        if (name_end != text.npos && text[name_end + 2] != 'S') return false;
+    }
+    return true;
+}
+
 std::atomic<bool> forking{false};
 std::atomic<int> at_work{0}; // threads, with those that only look whether they may be
 
@@ -141,15 +155,15 @@ pid_t fork_under_load() {
     // Nobody works meanwhile: g++ 12 does not make its allocator ready for a fork, and in a child it stays
     // locked if another thread was in it.
     forking = true;
-    while (at_work > 0) std::this_thread::yield();
-    std::this_thread::sleep_for(2ms); // until the service has done, too
+    wait_until([] { return at_work == 0 && others_sleep(); }); // the service, too
     const pid_t pid = ::fork();
     forking = false;
     return pid;
 }
 
-/// Work of a thread while others call `child_says`.
-void work(const std::function<void()>& f) {
+/// Work of a thread while others call `child_says`. It asks for no memory but in `f`.
+template <class F>
+void work(const F& f) {
     while (forking) std::this_thread::sleep_for(1ms);
     ++at_work;
     if (!forking) f();
