@@ -481,7 +481,7 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
                 t->close();
                 wait_for(all, context);
             }
-            CHECK(steady_clock::now() - before < 1s);
+            CHECK(steady_clock::now() - before < 10s); // of an hour
             for (const auto& op : all) CHECK(op->outcome() == errc::closed);
             CHECK(x.doing == doing);
             check_at_rest(*t, 0);
