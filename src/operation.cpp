@@ -105,8 +105,11 @@ void operation::fail(const answer& a, const std::string* key) {
     details.outcome_unknown = a.maybe_applied;
     subject about = about_;
     if (key) about.key = key;
+    const std::string status = "HTTP " + std::to_string(r.status);
+    const char* const whose =
+        details.service_code.empty() ? ", without the code of a table service: perhaps a proxy's" : "";
     fail(about, code,
-         make_error_code(code).message() + " (HTTP " + std::to_string(r.status) + ')'
+         make_error_code(code).message() + " (" + status + whose + ')'
              + clock_trouble(r, account_->authorizer.get(), std::chrono::system_clock::now()) + a.tries
              + (a.maybe_applied ? maybe_applied_text : ""),
          std::move(details));

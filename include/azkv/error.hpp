@@ -25,9 +25,9 @@ enum class errc {
     rejected,                  ///< the service did not accept the request (400 and other 4xx, 501)
     unauthorized,              ///< 401: no, or unusable, credentials
     forbidden,                 ///< 403: wrong signature, expired, or not permitted
-    not_found,                 ///< 404, where absence is no answer
-    conflict,                  ///< 409
-    precondition_failed,       ///< 412
+    not_found,                 ///< 404 in the service's own words, where absence is no answer
+    conflict,                  ///< 409, likewise
+    precondition_failed,       ///< 412, likewise
     throttled,                 ///< 429, or 503 `ServerBusy`: still so after the retries
     server_error,              ///< 5xx: still so after the retries
     bad_response,              ///< the answer was not understood, or is not the service's to this request

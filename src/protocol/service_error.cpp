@@ -95,6 +95,9 @@ errc classify(const response& r, const service_error& e) {
     if (e.code == "EntityTooLarge" || e.code == "PropertyValueTooLarge" || e.code == "TooManyProperties"
         || e.code == "RequestBodyTooLarge" || r.status == 413)
         return errc::too_large;
+    // What these tell of the data is for the service to say, not for a proxy.
+    const bool tells_of_data = r.status == 404 || r.status == 409 || r.status == 412;
+    if (tells_of_data && !e.own_words) return errc::bad_response;
     switch (r.status) {
     case 401: return errc::unauthorized;
     case 403: return errc::forbidden;

@@ -69,9 +69,10 @@ TEST_CASE("bodies that are no errors do no harm") {
 }
 
 TEST_CASE("classes of errors") {
-    const auto code = [](unsigned status, const char* service_code = "") {
+    const auto code = [](unsigned status, const char* service_code = "", bool own_words = true) {
         service_error e;
         e.code = service_code;
+        e.own_words = own_words;
         return classify(answer(status, ""), e);
     };
     CHECK(code(400) == errc::rejected);
@@ -91,6 +92,9 @@ TEST_CASE("classes of errors") {
     CHECK(code(200) == errc::bad_response);
     CHECK(code(302) == errc::bad_response);
     CHECK(code(200, "EntityTooLarge") == errc::bad_response);
+    // What others than the service say of the data.
+    for (const unsigned status : {404u, 409u, 412u}) CHECK(code(status, "X", false) == errc::bad_response);
+    CHECK(code(403, "", false) == errc::forbidden);
 }
 
 TEST_CASE("the service's own words stand in a body of its form") {

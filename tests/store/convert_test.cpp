@@ -280,7 +280,7 @@ TEST_CASE("absence is no failure") {
     CHECK(s.run(s.db.get_as<order>("k", "orders")) == std::nullopt);
     s.net->answer(404, "no such page");
     const error e = failure_of([&] { s.run(s.db.get_as<order>("k")); });
-    CHECK(e.code() == errc::not_found);
+    CHECK(e.code() == errc::bad_response);
     CHECK(e.key() == "k");
 }
 

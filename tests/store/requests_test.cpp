@@ -98,8 +98,9 @@ TEST_CASE("absence is an answer") {
 
     s.net->answer(404, "<html>no such page</html>"); // some proxy's
     const error e = failure_of([&] { s.run(s.db.get("k")); });
-    CHECK(e.code() == errc::not_found);
+    CHECK(e.code() == errc::bad_response);
     CHECK(e.status() == 404);
+    CHECK(contains(e.what(), "(HTTP 404, without the code of a table service: perhaps a proxy's)"));
 }
 
 TEST_CASE("a write makes the table only when it is told that there is none") {
