@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 namespace azkv::protocol {
 
@@ -43,6 +46,34 @@ const char* known_name(std::string_view name) {
     return found == known_names.end() ? nullptr : *found;
 }
 
+bool is_of_other_service(std::string_view name) {
+    return std::ranges::any_of(other_services, [&](const auto& s) { return ascii::is_equal(name, s.first); });
+}
+
+// How many letters have to be put in, taken out or changed to make one of the other, in whatever case.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1); // for the beginning of `a` so far, and each beginning of `b`
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t before = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t changed = before + (ascii::is_equal(a.substr(i, 1), b.substr(j, 1)) ? 0 : 1);
+            before = row[j + 1];
+            row[j + 1] = std::min({changed, before + 1, row[j] + 1});
+        }
+    }
+    return row.back();
+}
+
+// The setting whose name was meant, if this one is none but nearly; else null. Left alone, another endpoint
+// would be taken than the one that was given.
+const char* meant_by(std::string_view name) {
+    if (is_of_other_service(name) || name.size() > 48) return nullptr;
+    const auto found =
+        std::ranges::find_if(known_names, [&](const char* known) { return distance(name, known) <= 2; });
+    return found == known_names.end() ? nullptr : *found;
+}
+
 // Whether a text before a `=` can be nothing but a name, and no half of a secret.
 bool may_be_shown(std::string_view name) {
     return name.size() <= 48 && std::ranges::all_of(name, [](char c) {
@@ -57,10 +88,10 @@ public:
         constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
         if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
         refuse_beginning(ascii::trim(text));
-        while (!text.empty()) {
+        for (int part = 1; !text.empty(); ++part) {
             const std::string_view pair = text.substr(0, text.find(';'));
             text.remove_prefix(std::min(pair.size() + 1, text.size()));
-            add(ascii::trim(pair));
+            add(ascii::trim(pair), part);
         }
         if (all_.empty()) refuse("is empty");
     }
@@ -77,9 +108,7 @@ public:
     std::string unknown_names() const {
         std::string names;
         for (const auto& [name, text] : all_) {
-            const bool other = std::ranges::any_of(
-                other_services, [&, n = name](const auto& s) { return ascii::is_equal(n, s.first); });
-            if (known_name(name) || other) continue;
+            if (known_name(name) || is_of_other_service(name)) continue;
             names.append(names.empty() ? "; not known: " : ", ")
                 .append(may_be_shown(name) ? '"' + std::string(name) + '"' : "a setting");
         }
@@ -105,13 +134,15 @@ private:
                + ", which is not part of it: it begins at " + first);
     }
 
-    void add(std::string_view pair) {
+    void add(std::string_view pair, int part) {
         if (pair.empty()) return;
         // Keys end in `=`, so it is the first that counts. What stands before it is a name only if there is
         // one; it could be a secret otherwise.
         const auto equals = pair.find('=');
         const std::string_view name = ascii::trim(pair.substr(0, equals));
-        if (equals == pair.npos || name.empty()) refuse("has a part that is not of the form Name=Value");
+        if (equals == pair.npos || name.empty())
+            refuse("has a part that is not of the form Name=Value, the " + std::to_string(part)
+                   + ". between its semicolons");
         const std::string_view text = ascii::trim(pair.substr(equals + 1));
         const char* const known = known_name(name);
         if (!all_.emplace(name, text).second)
@@ -119,7 +150,12 @@ private:
                    + (known || may_be_shown(name) ? "the setting " + std::string(known ? known : name)
                                                   : std::string("a setting"))
                    + " twice");
-        if (!known) return;
+        if (!known) {
+            if (const char* const meant = meant_by(name))
+                refuse("has " + (may_be_shown(name) ? '"' + std::string(name) + '"' : "a setting")
+                       + ", which is not known; is " + meant + " meant?");
+            return;
+        }
         if (text.empty()) refuse(std::string("has an empty ") + known);
         // A text that was broken into lines, or a line end where a semicolon should be.
         if (text.find_first_of(" \t\r\n\v\f") != text.npos)
@@ -186,10 +222,14 @@ std::string endpoint_by_name(const settings& all) {
             && host_of(all[name]) != ascii::to_lower(account + '.' + service + '.' + public_cloud))
             refuse(std::string("has a ") + name + " but no TableEndpoint" + all.unknown_names());
     if (account.empty()) refuse("has neither a TableEndpoint nor an AccountName" + all.unknown_names());
-    if (!is_host_label(account))
-        refuse("has an AccountName that none can have: it is of letters, digits and hyphens");
+    // 24 in Table Storage, 44 in Cosmos DB; a key, which must not become part of a host's name, has 88.
+    // https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+    if (!is_host_label(account) || account.size() > 44)
+        refuse("has an AccountName that no account can have: at most 44 letters, digits and hyphens");
     if (!is_host_suffix(suffix))
         refuse("has an EndpointSuffix that is not the end of a host, such as core.windows.net");
+    if (ascii::to_lower(suffix).starts_with("table."))
+        refuse("has an EndpointSuffix that begins with table, which is put in front of it");
     const std::string_view protocol =
         all.has("DefaultEndpointsProtocol") ? all["DefaultEndpointsProtocol"] : "https";
     return ascii::to_lower(protocol) + "://" + account + ".table." + std::string(suffix);

@@ -126,10 +126,16 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"ACCT;Other=1;other=1", "twice"},
         // something is missing
         {"AccountName=acct", "neither an AccountKey nor a SharedAccessSignature"},
-        {"AcountName=acct;AccountKey=KEY", "AccountName; not known: \"AcountName\""},
+        {"Name=acct;AccountKey=KEY", "AccountName; not known: \"Name\""},
+        {"AccountName=acct;The Key=KEY", "not known: a setting"},
+        // misspelt, also beside all that is needed
+        {"AcountName=acct;AccountKey=KEY", "\"AcountName\", which is not known; is AccountName meant?"},
         {"AccountName=acct;AccountKy=KEY", "\"AccountKy\""},
-        {"AccountName=acct;Acc ountKey=KEY", "not known: a setting"},
+        {"AccountName=acct;Acc ountKey=KEY", "a setting, which is not known; is AccountKey meant?"},
         {"TableEndpont=https://h;SharedAccessSignature=sig=1", "\"TableEndpont\""},
+        {"ACCT;TableEndpiont=http://127.0.0.1:10002/acct", "is TableEndpoint meant?"},
+        {"ACCT;EndpointSufix=core.chinacloudapi.cn", "is EndpointSuffix meant?"},
+        {"ACCT;defaultendpointprotocol=http", "is DefaultEndpointsProtocol meant?"},
         // what a configuration file has in front
         {"AZURE_STORAGE_CONNECTION_STRING=ACCT", "begins with AZURE_STORAGE_CONNECTION_STRING="},
         {"AZKV_CONNECTION_STRING=\"ACCT\"", "begins with AZKV_CONNECTION_STRING="},
@@ -163,10 +169,13 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"ACCT;EndpointSuffix=.core.windows.net", "EndpointSuffix"},
         {"ACCT;EndpointSuffix=a.b:99999", "EndpointSuffix"},
         {"ACCT;EndpointSuffix=a@b", "EndpointSuffix"},
+        {"ACCT;EndpointSuffix=table.core.windows.net", "begins with table"},
         {"UseDevelopmentStorage=yes", "UseDevelopmentStorage"},
         {"UseDevelopmentStorage=true;DevelopmentStorageProxyUri=nonsense", "DevelopmentStorageProxyUri"},
         {"AccountName=a_b;AccountKey=KEY", "AccountName"},
+        {"AccountName=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0;AccountKey=acct", "at most 44"},
         {"AccountName=a:b;AccountKey=KEY;TableEndpoint=https://h", "AccountName"},
+        {"ACCT;TableEndpoint:https://h", "the 3. between its semicolons"},
         // empty, or broken into lines
         {"ACCT;EndpointSuffix=", "empty EndpointSuffix"},
         {"ACCT;TableEndpoint= ", "empty TableEndpoint"},
