@@ -112,6 +112,9 @@ public:
 /// faults hold, except for the destructor and moves. (With a thread of its own an emulator may be destroyed
 /// on that, too.) One that was moved from can only be assigned to or destroyed.
 ///
+/// Processes: it belongs to the process that made it. In a forked child it does nothing, and its end there
+/// ends nothing.
+///
 /// Lifetimes: an executor's context must outlive the emulator. What the functions refer to must be there
 /// until the emulator is gone, with an executor until that has run what was left of it.
 ///

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace azkv {
@@ -99,11 +100,15 @@ public:
             thread_.join();
     }
 
+    /// Whether a fork took this along: its thread and its connections are the parent's.
+    bool is_parents() const { return process_ != ::getpid(); }
+
     const emulator_options& options() const { return options_; }
 
     emulation::server& server() { return *server_; }
 
     void stop() {
+        if (is_parents()) return;
         {
             const std::lock_guard lock(mutex_); // not while waiting: its own thread may be about to call this
             if (!std::exchange(up_, false)) return;
@@ -115,6 +120,7 @@ public:
     }
 
     void start() {
+        if (is_parents()) return;
         const std::lock_guard lock(mutex_);
         if (up_) return;
         server_->start();
@@ -125,6 +131,7 @@ private:
     // Whether this is the emulator's own thread.
     bool is_there() const { return thread_.get_id() == std::this_thread::get_id(); }
 
+    const pid_t process_ = ::getpid();
     emulator_options options_;
     std::shared_ptr<asio::io_context> context_; // its own, if it has one
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
@@ -151,9 +158,17 @@ emulator::emulator(emulator_options o)
 emulator::emulator(asio::any_io_executor ex, emulator_options o)
     : impl_(std::make_unique<implementation>(std::move(ex), complete(std::move(o)))) {}
 
-emulator::~emulator() = default;
+emulator::~emulator() {
+    if (impl_ && impl_->is_parents()) static_cast<void>(impl_.release()); // what it would end is the parent's
+}
+
 emulator::emulator(emulator&&) noexcept = default;
-emulator& emulator::operator=(emulator&&) noexcept = default;
+
+emulator& emulator::operator=(emulator&& other) noexcept {
+    const emulator before(std::move(*this)); // which ends as any does
+    impl_ = std::move(other.impl_);
+    return *this;
+}
 
 std::string emulator::connection_string() const {
     return "DefaultEndpointsProtocol="

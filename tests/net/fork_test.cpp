@@ -12,6 +12,7 @@
 #include "support/test_secrets.hpp"
 
 #include <azkv.hpp>
+#include <azkv/emulator.hpp>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -676,4 +677,21 @@ TEST_CASE("ids of requests and boundaries of batches do not repeat") {
     const std::vector<std::string> ids = service.ids();
     CHECK(ids.size() == 1 + 8 + 3 * 56);
     CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == ids.size());
+}
+
+TEST_CASE("an emulator is the parent's, also where its scope ends in the child") {
+    auto service = std::make_unique<emulator>();
+    auto db = blocking_store::from_connection_string(service->connection_string());
+    db.put("k", {});
+    CHECK(child_says([&] {
+        service->stop();
+        service.reset();
+        return db.get("k").has_value();
+    }));
+    CHECK(child_says([&] {
+        *service = emulator();
+        auto own = blocking_store::from_connection_string(service->connection_string());
+        return !own.get("k").has_value() && db.get("k").has_value();
+    }));
+    CHECK(db.get("k").has_value());
 }
