@@ -237,11 +237,13 @@ int main(int argc, char** argv) {
     CLI::App app("A key-value store over Azure Table Storage and Cosmos DB for Table", "azkv");
     app.set_version_flag("--version", AZKV_VERSION_STRING);
     app.require_subcommand(1);
-    app.add_option(
+    CLI::Option* const connection_string = app.add_option(
         "--connection-string", a.connection_string,
         "of the account; default: the variable AZKV_CONNECTION_STRING, or Azurite on its usual port");
     app.add_option("--endpoint", a.endpoint,
-                   "URL of the account, to log in with the default identity (such as az login's)");
+                   "URL of the account, to log in with the default identity (such as az login's) whatever "
+                   "AZKV_CONNECTION_STRING says")
+        ->excludes(connection_string);
     app.add_option("--ca-file", a.ca_file, "PEM file of the authorities to trust; default: the system's");
     app.add_option("--mode", a.mode, "which service it is; default: by its host name")
         ->check(CLI::IsMember({"storage", "cosmos"}));
