@@ -71,8 +71,9 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   does.
 ///
 /// - Processes: in a forked child a store fails with errc::forked until its execution context was told:
-///   `notify_fork(fork_child)`. Then both processes may go on with it, over connections of their own. No
-///   other thread may have been using it at the fork.
+///   `notify_fork(fork_child)`. Before that the child must not even run the context, which would take events
+///   and timers of the parent's. Then both processes may go on with it, over connections of their own; so do
+///   operations that were under way, in both. No other thread may have been using it at the fork.
 ///
 /// The store has no thread, except one for each host name that is being looked up, and, unless it may read
 /// ahead (`store_options::read_ahead`), no background task: `io_context::run()` returns after the last

@@ -5,8 +5,10 @@
 
 #include <azkv/blocking_store.hpp>
 
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -59,6 +61,16 @@ asio::awaitable<outcome> in_a_loop(async_generator<entry> rows) {
         all.keys.push_back(row->key());
     }
     co_return all;
+}
+
+asio::awaitable<std::exception_ptr> beside_a_timer(async_generator<entry> rows) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, 1h);
+    auto both = asio::experimental::make_parallel_group(asio::co_spawn(executor, rows.next(), asio::deferred),
+                                                        timer.async_wait(asio::deferred));
+    auto [order, failure, row, ec] =
+        co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    co_return failure;
 }
 
 /// Three pages of a row each; some of the requests are answered after an hour.
@@ -162,6 +174,16 @@ TEST_CASE("next() || timer in a loop comes to the end") {
         CHECK(all.keys == std::vector<std::string>{"1", "2", "3"});
         CHECK(all.timeouts >= 2);
     }
+}
+
+TEST_CASE("a group tells what became of next() beside a timer, errors too") {
+    http_server service(
+        [](const http_request&) { return http_reply(403, error_body("AuthorizationFailure")); });
+    asio::io_context context;
+    store db(context.get_executor(), service.endpoint(), key);
+    const std::exception_ptr failure = run(context, beside_a_timer(db.query("")));
+    REQUIRE(failure);
+    CHECK(failure_of([&] { std::rethrow_exception(failure); }).code() == errc::forbidden);
 }
 
 TEST_CASE("a blocking query goes on after a failure where it was") {
