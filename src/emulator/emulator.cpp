@@ -193,7 +193,7 @@ service_mode emulator::mode() const {
 }
 
 void emulator::faults(fault_plan plan) {
-    impl_->server().faults(std::move(plan));
+    if (!impl_->is_parents()) impl_->server().faults(std::move(plan));
 }
 
 emulator_counters emulator::counters() const {

@@ -29,6 +29,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -187,9 +188,15 @@ public:
     void stop(std::function<void()> done) override {
         asio::dispatch(strand_, [self = shared_from_this(), done = std::move(done)] {
             error_code ignored;
-            for (const auto& l : self->listeners_) l->close(ignored);
+            for (const auto& l : self->listeners_) {
+                ::shutdown(l->native_handle(), SHUT_RDWR); // a forked child may have it, too
+                l->close(ignored);
+            }
             self->listeners_.clear();
-            for (session* s : self->sessions_->all) s->close();
+            for (session* s : self->sessions_->all) {
+                s->socket.shutdown(tcp::socket::shutdown_both, ignored);
+                s->close();
+            }
             done();
         });
     }
