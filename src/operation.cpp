@@ -106,8 +106,8 @@ void operation::fail(const answer& a, const std::string* key) {
     subject about = about_;
     if (key) about.key = key;
     const std::string status = "HTTP " + std::to_string(r.status);
-    const char* const whose =
-        details.service_code.empty() ? ", without the code of a table service: perhaps a proxy's" : "";
+    const bool foreign = details.service_code.empty() || (code == errc::bad_response && !said.own_words);
+    const char* const whose = foreign ? ", not in the words of a table service: perhaps a proxy's" : "";
     fail(about, code,
          make_error_code(code).message() + " (" + status + whose + ')'
              + clock_trouble(r, account_->authorizer.get(), std::chrono::system_clock::now()) + a.tries

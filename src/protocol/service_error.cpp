@@ -15,6 +15,9 @@ namespace json = boost::json;
 
 namespace {
 
+// https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2
+constexpr std::string_view metadata_namespace = "schemas.microsoft.com/ado/2007/08/dataservices/metadata";
+
 constexpr std::size_t max_error_body = 256 * 1024; // a longer one is not worth reading
 
 // {"odata.error":{"code":"..","message":{"lang":"..","value":".."}}}
@@ -45,7 +48,8 @@ std::string xml_text(std::string_view text) {
 }
 
 // <Error><Code>..</Code><Message>..</Message></Error>, in either case, with or without a namespace prefix.
-// That of a table has the prefix; without it stand those of the account, and of whoever else speaks XML.
+// That of a table has the prefix, or the namespace itself; without it stand those of the account, and of
+// whoever else speaks XML.
 // Two elements are all that is wanted: a parser would build, and recurse into, whatever else the peer sends.
 service_error from_xml(std::string_view body) {
     service_error e;
@@ -54,12 +58,14 @@ service_error from_xml(std::string_view body) {
         const auto end = body.find_first_of("<>", at + 1);
         if (end == body.npos) break;
         if (body[end] == '<') continue; // no tag; to look for its end would be to look at the rest each time
-        std::string_view name = body.substr(at + 1, end - at - 1);
+        const std::string_view tag = body.substr(at + 1, end - at - 1);
+        std::string_view name = tag;
         name = name.substr(0, name.find_first_of(" \t\r\n/"));
         const auto prefix = name.find(':');
         name.remove_prefix(prefix + 1); // npos + 1 is 0
         if (at_root && !name.starts_with('?')) {
-            e.own_words = prefix != name.npos && ascii::is_equal(name, "error");
+            const bool of_tables = prefix != name.npos || tag.find(metadata_namespace) != tag.npos;
+            e.own_words = of_tables && ascii::is_equal(name, "error");
             at_root = false;
         }
         if (e.code.empty() && ascii::is_equal(name, "code")) e.code = xml_text(body.substr(end + 1));

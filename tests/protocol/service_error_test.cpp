@@ -101,6 +101,9 @@ TEST_CASE("the service's own words stand in a body of its form") {
     const auto own = [](std::string body) { return own_code(answer(404, std::move(body), "FromHeader")); };
     CHECK(own(R"({"odata.error":{"code":"X"}})") == "X");
     CHECK(own("\xEF\xBB\xBF<?xml version=\"1.0\"?>\n<m:error><m:code>X</m:code></m:error>") == "X");
+    CHECK(own("<error xmlns=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\">"
+              "<code>X</code></error>")
+          == "X");
     for (const char* body :
          {"", "{}", R"({"code":"X"})", R"({"error":{"code":"X"}})", R"({"odata.error":{}})",
           R"({"odata.error":{"code":5}})", R"([{"odata.error":{"code":"X"}}])", "<html><code>X</code></html>",

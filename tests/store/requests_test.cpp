@@ -100,7 +100,10 @@ TEST_CASE("absence is an answer") {
     const error e = failure_of([&] { s.run(s.db.get("k")); });
     CHECK(e.code() == errc::bad_response);
     CHECK(e.status() == 404);
-    CHECK(contains(e.what(), "(HTTP 404, without the code of a table service: perhaps a proxy's)"));
+    CHECK(contains(e.what(), "(HTTP 404, not in the words of a table service: perhaps a proxy's)"));
+    s.net->answer(404,
+                  "<Error><Code>ResourceNotFound</Code></Error>"); // Azurite's, of an account that it has not
+    CHECK(contains(failure_of([&] { s.run(s.db.get("k")); }).what(), "not in the words of a table service"));
 }
 
 TEST_CASE("a write makes the table only when it is told that there is none") {
