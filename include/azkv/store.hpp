@@ -53,7 +53,8 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   that is busy takes its answer late, and may then miss its deadline.
 /// - Errors: `azkv::error`. Arguments that the service could not store are refused before anything is sent.
 ///   Only the service's own answer to what was asked for is believed: any other, such as a proxy's page or
-///   the entity of another key, is errc::bad_response, and leaves open what became of a write.
+///   the entity of another key, is errc::bad_response, and leaves open what became of a write (unless it has
+///   a status of 4xx, which counts as a refusal, whoever's it is).
 /// - Cancellation: terminal, through Asio's cancellation slots. The operation completes within milliseconds
 ///   with `asio::error::operation_aborted` and closes the connection in use. A write that was under way may
 ///   or may not have been applied. Partial and total cancellation are ignored, also in a coroutine that
@@ -86,8 +87,8 @@ public:
     /// The connection string of an Azure storage account, of a Cosmos DB for Table account, or
     /// `UseDevelopmentStorage=true` for Azurite on its usual port. With a key or with a shared access
     /// signature. Names of settings are case-insensitive; blanks and line ends around names and texts do not
-    /// count, nor do settings that are unknown. Throws `azkv::error`: errc::invalid_connection_string, which
-    /// names the setting at fault and repeats no text of it; errc::insecure_transport if the endpoint is
+    /// count, nor do settings that are unknown, unless one nearly has the name of one that is known. Throws
+    /// `azkv::error`: errc::invalid_connection_string, which names the setting at fault and repeats no value; errc::insecure_transport if the endpoint is
     /// plain HTTP to another machine (`store_options::allow_plain_http`); errc::invalid_argument for what the
     /// options have that does not go with it.
     /// (https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string)
