@@ -141,8 +141,7 @@ private:
         const auto equals = pair.find('=');
         const std::string_view name = ascii::trim(pair.substr(0, equals));
         if (equals == pair.npos || name.empty())
-            refuse("has a part that is not of the form Name=Value, the " + std::to_string(part)
-                   + ". between its semicolons");
+            refuse("has no Name=Value in part " + std::to_string(part) + " (semicolons separate the parts)");
         const std::string_view text = ascii::trim(pair.substr(equals + 1));
         const char* const known = known_name(name);
         if (!all_.emplace(name, text).second)

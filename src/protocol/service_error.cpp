@@ -59,8 +59,7 @@ service_error from_xml(std::string_view body) {
         if (end == body.npos) break;
         if (body[end] == '<') continue; // no tag; to look for its end would be to look at the rest each time
         const std::string_view tag = body.substr(at + 1, end - at - 1);
-        std::string_view name = tag;
-        name = name.substr(0, name.find_first_of(" \t\r\n/"));
+        std::string_view name = tag.substr(0, tag.find_first_of(" \t\r\n/"));
         const auto prefix = name.find(':');
         name.remove_prefix(prefix + 1); // npos + 1 is 0
         if (at_root && !name.starts_with('?')) {

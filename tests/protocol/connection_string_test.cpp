@@ -175,7 +175,7 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"AccountName=a_b;AccountKey=KEY", "AccountName"},
         {"AccountName=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0;AccountKey=acct", "at most 44"},
         {"AccountName=a:b;AccountKey=KEY;TableEndpoint=https://h", "AccountName"},
-        {"ACCT;TableEndpoint:https://h", "the 3. between its semicolons"},
+        {"ACCT;TableEndpoint:https://h", "no Name=Value in part 3"},
         // empty, or broken into lines
         {"ACCT;EndpointSuffix=", "empty EndpointSuffix"},
         {"ACCT;TableEndpoint= ", "empty TableEndpoint"},
