@@ -112,8 +112,8 @@ public:
 /// faults hold, except for the destructor and moves. (With a thread of its own an emulator may be destroyed
 /// on that, too.) One that was moved from can only be assigned to or destroyed.
 ///
-/// Processes: it belongs to the process that made it. In a forked child its members do nothing, nor does its
-/// end; a context that it was given must not be run there.
+/// Processes: it belongs to the process that made it. In a forked child its members and its destructor do
+/// nothing; a context that it was given must not be run there.
 ///
 /// Lifetimes: an executor's context must outlive the emulator. What the functions refer to must be there
 /// until the emulator is gone, with an executor until that has run what was left of it.

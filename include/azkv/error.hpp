@@ -108,7 +108,8 @@ public:
 
     /// Whether a write failed in such a way that it may have been applied all the same: the answer was lost,
     /// was one after which the service may have gone on (408, 5xx except 501, also `ServerBusy`), or was not
-    /// understood. False: it was not applied (any 4xx but 408 says so, whoever's it is), or it was a read.
+    /// understood. False: the write was not applied (a 4xx other than 408 counts as a refusal, whoever sent
+    /// it), or the operation was a read.
     /// (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations)
     bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
 

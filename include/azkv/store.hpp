@@ -53,8 +53,8 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   that is busy takes its answer late, and may then miss its deadline.
 /// - Errors: `azkv::error`. Arguments that the service could not store are refused before anything is sent.
 ///   Only the service's own answer to what was asked for is believed: any other, such as a proxy's page or
-///   the entity of another key, is errc::bad_response, and leaves open what became of a write (unless it has
-///   a status of 4xx, which counts as a refusal, whoever's it is).
+///   the entity of another key, is errc::bad_response, and leaves open what became of a write, unless its
+///   status is a 4xx other than 408: that counts as a refusal, whoever sent it.
 /// - Cancellation: terminal, through Asio's cancellation slots. The operation completes within milliseconds
 ///   with `asio::error::operation_aborted` and closes the connection in use. A write that was under way may
 ///   or may not have been applied. Partial and total cancellation are ignored, also in a coroutine that
@@ -72,9 +72,9 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   does.
 ///
 /// - Processes: in a forked child a store fails with errc::forked until its execution context was told:
-///   `notify_fork(fork_child)`. Before that the child must not even run the context, which would take events
-///   and timers of the parent's. Then both processes may go on with it, over connections of their own; so do
-///   operations that were under way, in both. No other thread may have been using it at the fork.
+///   `notify_fork(fork_child)`. Until then the child must not even run the context, which would take the
+///   parent's events and timers. Afterwards both processes may go on with it, over connections of their own;
+///   operations that were under way continue in both. No other thread may have been using it at the fork.
 ///
 /// The store has no thread, except one for each host name that is being looked up, and, unless it may read
 /// ahead (`store_options::read_ahead`), no background task: `io_context::run()` returns after the last
@@ -87,10 +87,11 @@ public:
     /// The connection string of an Azure storage account, of a Cosmos DB for Table account, or
     /// `UseDevelopmentStorage=true` for Azurite on its usual port. With a key or with a shared access
     /// signature. Names of settings are case-insensitive; blanks and line ends around names and texts do not
-    /// count, nor do settings that are unknown, unless one nearly has the name of one that is known. Throws
-    /// `azkv::error`: errc::invalid_connection_string, which names the setting at fault and repeats no value; errc::insecure_transport if the endpoint is
-    /// plain HTTP to another machine (`store_options::allow_plain_http`); errc::invalid_argument for what the
-    /// options have that does not go with it.
+    /// count. Unknown settings are ignored, unless their name is nearly a known one. Throws `azkv::error`:
+    /// errc::invalid_connection_string, which names the setting at fault and repeats no value;
+    /// errc::insecure_transport if the endpoint is plain HTTP to another machine
+    /// (`store_options::allow_plain_http`); errc::invalid_argument for what the options have that does not go
+    /// with it.
     /// (https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string)
     static store from_connection_string(asio::any_io_executor executor, std::string_view connection_string,
                                         store_options options = {});
