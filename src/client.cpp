@@ -67,6 +67,13 @@ std::string tries(const protocol::call_state& state) {
             net::describe(x, at.host_header) + tries(state));
 }
 
+// Boost's generator asks the system for each of its 624 words, which is what making a store would mostly be.
+std::mt19937_64 seeded() {
+    std::random_device system;
+    std::seed_seq seed{system(), system(), system(), system(), system(), system(), system(), system()};
+    return std::mt19937_64(seed);
+}
+
 } // namespace
 
 client::client(asio::any_io_executor executor, bool executor_outlives_calls,
@@ -75,14 +82,14 @@ client::client(asio::any_io_executor executor, bool executor_outlives_calls,
       executor_outlives_calls_(executor_outlives_calls), account_(std::move(account)),
       transport_(std::move(transport)), fixed_head_(fixed_head(account_->endpoint)),
       fixed_secondary_head_(account_->secondary ? fixed_head(*account_->secondary) : std::string()),
-      cleared_(account_->gate, [t = transport_.get()] { t->close(); }) {}
+      cleared_(account_->gate, [t = transport_.get()] { t->close(); }), random_(seeded()) {}
 
 uuid_text client::new_id() const {
     // Where nothing can be sent: another thread of the parent may have held the mutex.
     if (*process_ != support::process_number()) return uuid_text(boost::uuids::uuid());
     const std::lock_guard lock(ids_mutex_);
     if (const unsigned process = support::process_number(); process != ids_process_) {
-        ids_ = boost::uuids::random_generator_mt19937(); // with a seed of its own
+        random_ = seeded();
         ids_process_ = process;
     }
     return uuid_text(ids_());
@@ -187,6 +194,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             x.attempt_timeout = options.attempt_timeout();
             co_await transport_->run(x);
             if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
+            if (x.unserved) op.unserved(*x.unserved);
 
             if (bearer && !x.error && a.response.status == 401 && !answered && !at_secondary) {
                 answered = bearer->answer_to(a.response);
@@ -203,7 +211,9 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             protocol::clocks now; // which a success is not judged by
             if (!a.succeeded) now = protocol::clocks::now();
             action next;
-            if (x.error) {
+            if (x.not_begun) {
+                next = state.on_refusal();
+            } else if (x.error) {
                 next = state.on_error(x.error, x.maybe_applied, now);
             } else {
                 // Remembered before this answer is judged: it says nothing of earlier sendings.
@@ -211,8 +221,9 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                 next = state.on_response(a.response, x.maybe_applied_before, now);
             }
             const bool again = next == action::wait;
-            op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
-                    state.reason());
+            if (!x.not_begun)
+                op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
+                        state.reason());
             if (next == action::done) {
                 a.tries = a.succeeded ? std::string() : tries(state);
                 a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,7 +74,8 @@ private:
     std::string fixed_secondary_head_;
     async::gate::notice cleared_; // closes the transport
     mutable std::mutex ids_mutex_;
-    mutable boost::uuids::random_generator_mt19937 ids_; // guarded by ids_mutex_, as is the next
+    mutable std::mt19937_64 random_; // guarded by ids_mutex_, as are the next
+    mutable boost::uuids::basic_random_generator<std::mt19937_64> ids_{random_};
     mutable unsigned ids_process_ = support::process_number();
 };
 

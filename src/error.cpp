@@ -43,6 +43,7 @@ public:
         case errc::proxy_failed: return "the proxy does not lead there";
         case errc::closed: return "the store was closed";
         case errc::forked: return "it belongs to the parent of this process";
+        case errc::overloaded: return "too many calls wait already";
         }
         return "unknown error";
     }
@@ -87,9 +88,10 @@ public:
             return any_of(errc::invalid_argument, errc::invalid_connection_string, errc::insecure_transport,
                           errc::too_large, errc::rejected, errc::proxy_failed, errc::forked);
         case condition::transient:
-            return any_of(errc::throttled, errc::server_error, errc::timed_out, asio::error::timed_out,
-                          asio::error::connection_refused, asio::error::connection_reset,
-                          asio::error::connection_aborted, asio::error::broken_pipe, asio::error::eof,
+            return any_of(errc::throttled, errc::server_error, errc::timed_out, errc::overloaded,
+                          asio::error::timed_out, asio::error::connection_refused,
+                          asio::error::connection_reset, asio::error::connection_aborted,
+                          asio::error::broken_pipe, asio::error::eof,
                           asio::error::not_connected, // its connection was the parent process's
                           asio::error::host_unreachable, asio::error::network_unreachable,
                           asio::error::network_down, asio::error::network_reset,

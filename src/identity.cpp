@@ -57,7 +57,7 @@ surroundings surroundings_of(const identity_options& o) {
         return [tls, settings](const asio::any_io_executor& executor) {
             net::connector::settings s = settings;
             s.tls = tls->here();
-            return std::make_shared<net::http_transport>(executor, 1, s);
+            return std::make_shared<net::http_transport>(executor, net::pool::limits(1), s);
         };
     };
     surroundings s;

@@ -66,6 +66,18 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
     require_own_process(); // those who watch may have forked
 }
 
+void operation::unserved(const net::overload& o) {
+    if (!is_watched(account_->options, log_level::warning)) return;
+    event e;
+    begin(e, event_kind::overload);
+    e.waiting = o.waiting;
+    e.connections = o.connections;
+    e.lost = o.lost;
+    e.refused = o.refused;
+    tell(account_->options, log_level::warning, e);
+    require_own_process(); // those who watch may have forked
+}
+
 void operation::end(boost::system::error_code ec, const diagnostics& details) {
     const bool failed = ec && ec != boost::asio::error::operation_aborted;
     const log_level level = failed ? log_level::error : log_level::debug;

@@ -24,7 +24,8 @@ namespace azkv {
 
 namespace net {
 class exchange;
-}
+class overload;
+} // namespace net
 
 inline constexpr char maybe_applied_text[] = "; it may have been applied all the same";
 
@@ -77,6 +78,9 @@ public:
 
     /// When one of its calls, which begins now, must be done.
     clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
+
+    /// This call and others were not begun.
+    void unserved(const net::overload& o);
 
     /// Before anything is begun on the execution context: fails with errc::forked in a child whose context
     /// was not told of the fork.

@@ -88,6 +88,12 @@ store_options& store_options::max_connections(std::size_t n) {
     return *this;
 }
 
+store_options& store_options::max_waiting(std::size_t n) {
+    require(n <= 10'000'000, "max_waiting must be from 0 to 10000000");
+    max_waiting_ = n;
+    return *this;
+}
+
 store_options& store_options::idle_timeout(milliseconds t) {
     if (t.count() != 0) require_time(t, "idle_timeout, if not zero,");
     idle_timeout_ = t;

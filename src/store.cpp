@@ -142,7 +142,9 @@ std::shared_ptr<net::transport> make_transport(const asio::any_io_executor& exec
     s.max_response_size = account.options.max_response_size();
     s.tls = account.tls;
     s.proxy = net::proxy_access::settings(account.options.proxy());
-    return std::make_shared<net::http_transport>(executor, account.options.max_connections(), s);
+    net::pool::limits l(account.options.max_connections());
+    l.waiting = account.options.max_waiting();
+    return std::make_shared<net::http_transport>(executor, l, s);
 }
 
 } // namespace

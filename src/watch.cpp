@@ -30,6 +30,10 @@ std::string outcome(const event& e) {
 } // namespace
 
 std::string describe(const event& e) {
+    if (e.kind == event_kind::overload)
+        return "overloaded: " + std::to_string(e.waiting) + " calls wait for " + std::to_string(e.connections)
+               + " connections; " + std::to_string(e.lost) + " had too little time left, "
+               + std::to_string(e.refused) + " found too many waiting";
     std::string line(e.operation);
     line.append(" in ").append(codec::in_quotes(e.collection)).append(": ");
     if (e.kind == event_kind::attempt)

@@ -38,6 +38,7 @@ enum class errc {
     proxy_failed,              ///< the proxy does not lead to the service
     closed,                    ///< the store was closed; what was under way may or may not have been applied
     forked,                    ///< the store, or the query, belongs to the parent of this process
+    overloaded, ///< not begun: `store_options::max_waiting` calls wait already; pause, then try again
 };
 
 /// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.
@@ -47,7 +48,8 @@ enum class condition {
     precondition_failed,
     throttled,
     unauthorized, ///< errc::unauthorized, errc::forbidden, or no token to be had
-    transient,    ///< the same call may succeed later: throttled, server_error, timed_out, lost connections
+    transient,    ///< the same call may succeed later: throttled, server_error, timed_out, overloaded, lost
+                  ///< connections
     too_large,
     invalid_argument, ///< the caller must change the call, the options or the connection string
     timed_out,

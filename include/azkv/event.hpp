@@ -14,6 +14,7 @@ namespace azkv {
 enum class event_kind {
     attempt,   ///< one request was sent, and answered or lost
     operation, ///< an operation has ended, or a page of a query could not be had: its caller has the result
+    overload,  ///< calls were not begun, as too many wait for a connection; once a second at most
 };
 
 /// What a store tells of its work: after each attempt to send a request, and after each operation, but for a
@@ -59,6 +60,12 @@ public:
     bool retried = false;           ///< another attempt follows
     duration retry_delay{0};        ///< after this pause
     std::string_view retry_reason;  ///< why, or why none follows although it might help: "no attempt is left"
+
+    // Of an overload only.
+    std::size_t waiting = 0;     ///< calls, for a connection
+    std::size_t connections = 0; ///< that there may be
+    std::size_t lost = 0; ///< calls that left the line since the last such event, with too little time left
+    std::size_t refused = 0; ///< calls that found the line full since then
 };
 
 /// How important a line of the log is.

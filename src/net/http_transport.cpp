@@ -5,33 +5,46 @@
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
+#include <string>
 
 namespace azkv::net {
 
 using std::chrono::steady_clock;
 
-http_transport::http_transport(asio::any_io_executor executor, std::size_t max_connections,
+namespace {
+
+void refuse(exchange& x, errc why, pool& connections) {
+    x.error = why;
+    x.not_begun = why != errc::closed;
+    if (!x.not_begun) return;
+    x.detail = "overloaded: " + std::to_string(connections.waiting()) + " calls wait for "
+               + std::to_string(connections.max_connections()) + " connections";
+    x.unserved = connections.report(steady_clock::now());
+}
+
+} // namespace
+
+http_transport::http_transport(asio::any_io_executor executor, const pool::limits& l,
                                const connector::settings& s)
-    : pool_(std::make_shared<pool>(
-        executor, max_connections,
-        [make = connector(executor, s)](const protocol::authority& to) { return make.make(to); })) {}
+    : pool_(
+        std::make_shared<pool>(executor, l, [make = connector(executor, s)](const protocol::authority& to) {
+            return make.make(to);
+        })) {}
 
 asio::awaitable<void> http_transport::run(exchange& x) {
     const auto connections = pool_; // the transport may go before its last exchange
     x.doing = "waiting for a connection to";
     const auto asked = steady_clock::now();
-    auto begun = asked;
     lease connection = connections->acquire_at_once(*x.to, asked);
     if (!connection) {
         connection = co_await connections->acquire(*x.to, x.deadline);
-        begun = steady_clock::now();
-        x.waited = begun - asked;
+        if (!connection) {
+            refuse(x, connection.why(), *connections);
+            co_return;
+        }
+        x.waited = connection.begun() - asked;
     }
-    if (!connection) {
-        x.error = connections->closed() ? errc::closed : errc::timed_out;
-        co_return;
-    }
-    const auto deadline = std::min(x.deadline, begun + x.attempt_timeout);
+    const auto deadline = std::min(x.deadline, connection.begun() + x.attempt_timeout);
     for (;;) {
         x.connection_reused = connection->used();
         co_await connection->run(x, deadline);
@@ -39,6 +52,7 @@ asio::awaitable<void> http_transport::run(exchange& x) {
             connection.keep();
             co_return;
         }
+        if (x.error == errc::timed_out) connection.give_up();
         // A connection that rested may have been closed by the peer meanwhile. Once, and on a new one, the
         // request is repeated; anything else is for the retry policy to decide.
         const bool interrupted = x.error == errc::timed_out || x.error == errc::closed

@@ -12,7 +12,7 @@ namespace azkv::net {
 /// HTTP over TCP or TLS, with connections kept alive between exchanges.
 class http_transport final : public transport {
 public:
-    http_transport(asio::any_io_executor executor, std::size_t max_connections, const connector::settings& s);
+    http_transport(asio::any_io_executor executor, const pool::limits& l, const connector::settings& s);
 
     asio::awaitable<void> run(exchange& x) override;
 

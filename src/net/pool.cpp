@@ -15,54 +15,71 @@ namespace azkv::net {
 using std::chrono::steady_clock;
 
 lease::~lease() {
-    if (owner_) owner_->release(place_, keep_);
+    if (owner_) owner_->release(place_, keep_, begun_, given_up_);
 }
 
-/// A caller that waits for a place: in line until it is given one, the pool is closed, or it goes.
-class pool::waiter {
+/// A caller that waits for a place: in line until it is given one, or has too little time left, or the pool
+/// is closed, or it goes.
+class pool::waiter : public boost::intrusive::list_base_hook<> {
 public:
     /// Precondition: locked.
-    waiter(std::shared_ptr<pool> owner, const protocol::authority& to)
-        : to(to), turn(std::make_shared<async::event>(owner->executor_)), owner_(std::move(owner)),
-          position_(owner_->line_.insert(owner_->line_.end(), this)) {}
+    waiter(std::shared_ptr<pool> owner, const protocol::authority& to, time_point since, time_point deadline)
+        : to(to), leaves(deadline - owner->reserve_.of(since, deadline)),
+          turn(std::make_shared<async::event>(owner->executor_)), owner_(std::move(owner)), since_(since),
+          deadline_(deadline) {
+        owner_->line_.push_back(*this); // nothing can fail any more
+    }
 
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
     ~waiter() {
-        if (const auto unused = take()) owner_->release(*unused, true);
+        std::optional<place> unused;
+        {
+            const std::lock_guard lock(owner_->mutex_);
+            if (is_linked()) end(std::nullopt, errc::closed);
+            unused = std::exchange(given_, std::nullopt);
+        }
+        if (unused) owner_->release(*unused, true, {}, false);
+    }
+
+    /// Whether an exchange that begins now has a chance. Precondition: locked.
+    bool is_worth_it(time_point now) const {
+        return deadline_ - now >= owner_->reserve_.of(since_, deadline_);
     }
 
     /// Takes it out of the line. Precondition: locked, and it is in line.
-    void serve(std::optional<place> p) {
-        leave();
+    void end(std::optional<place> p, errc otherwise) {
+        owner_->line_.erase(owner_->line_.iterator_to(*this));
         given_ = p;
+        why_ = otherwise;
     }
 
-    /// The place that it was given, if any. It waits no longer.
-    std::optional<place> take() {
+    /// What became of it, now that it waits no longer: a place, or why there is none.
+    std::optional<place> outcome(errc& why) {
         const std::lock_guard lock(owner_->mutex_);
-        if (waits_) leave();
+        if (is_linked()) {
+            end(std::nullopt, errc::timed_out);
+            ++owner_->unserved_.lost;
+        }
+        why = why_;
         return std::exchange(given_, std::nullopt);
     }
 
     const protocol::authority& to;
-    const std::shared_ptr<async::event> turn; // to be set when it was served
+    const time_point leaves;                  // the line, served or not
+    const std::shared_ptr<async::event> turn; // to be set when it is out of the line
 
 private:
-    void leave() {
-        owner_->line_.erase(position_);
-        waits_ = false;
-    }
-
     const std::shared_ptr<pool> owner_;
-    const std::list<waiter*>::iterator position_;
-    bool waits_ = true; // guarded by the pool's mutex, as is the next
-    std::optional<place> given_;
+    const time_point since_;
+    const time_point deadline_;
+    std::optional<place> given_; // guarded by the pool's mutex, as is the next
+    errc why_ = errc::timed_out;
 };
 
-pool::pool(asio::any_io_executor executor, std::size_t max_connections, factory make)
-    : executor_(std::move(executor)), max_connections_(max_connections), make_(std::move(make)) {}
+pool::pool(asio::any_io_executor executor, const limits& l, factory make)
+    : executor_(std::move(executor)), limits_(l), make_(std::move(make)) {}
 
 bool pool::closed() const {
     const std::lock_guard lock(mutex_);
@@ -84,6 +101,17 @@ std::size_t pool::in_use() const {
 std::size_t pool::waiting() const {
     const std::lock_guard lock(mutex_);
     return line_.size();
+}
+
+std::optional<overload> pool::report(time_point now) {
+    const std::lock_guard lock(mutex_);
+    const bool any = unserved_.lost > 0 || unserved_.refused > 0;
+    if (!any || now - told_ < std::chrono::seconds(1)) return std::nullopt;
+    told_ = now;
+    overload o = std::exchange(unserved_, {});
+    o.waiting = line_.size();
+    o.connections = limits_.connections;
+    return o;
 }
 
 // Made when a connection is asked for, so that nothing can fail when it comes back. Precondition: locked.
@@ -120,7 +148,7 @@ pool::place pool::take(const protocol::authority& to, time_point now) {
 void pool::make_room() {
     std::size_t n = in_use_.size();
     for (const resting& r : idle_) n += r.list.size();
-    if (n <= max_connections_) return;
+    if (n <= limits_.connections) return;
     const auto any = std::ranges::find_if(idle_, [](const resting& r) { return !r.list.empty(); });
     any->list.front()->close();
     any->list.pop_front();
@@ -130,8 +158,8 @@ lease pool::acquire_at_once(const protocol::authority& to, time_point now) {
     lease got;
     {
         const std::lock_guard lock(mutex_);
-        if (closed_ || in_use_.size() == max_connections_) return got;
-        got = lease(shared_from_this(), take(to, now));
+        if (closed_ || in_use_.size() == limits_.connections) return got;
+        got = lease(shared_from_this(), take(to, now), now);
     }
     return complete(std::move(got), to);
 }
@@ -141,21 +169,26 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
     lease got;
     std::optional<waiter> waiting;
     {
+        const auto now = steady_clock::now();
         const std::lock_guard lock(mutex_);
-        if (closed_) co_return got;
-        if (in_use_.size() < max_connections_) {
-            got = lease(self, take(to, steady_clock::now()));
-        } else {
+        if (closed_) co_return lease(errc::closed);
+        if (in_use_.size() < limits_.connections) {
+            got = lease(self, take(to, now), now);
+        } else if (line_.size() < limits_.waiting) {
             idle_to(to);
-            waiting.emplace(self, to);
+            waiting.emplace(self, to, now, deadline);
+        } else {
+            ++unserved_.refused;
+            co_return lease(errc::overloaded);
         }
     }
     if (waiting) {
         const std::shared_ptr<async::event> turn = waiting->turn;
-        co_await turn->wait(deadline);
-        const std::optional<place> given = waiting->take();
-        if (!given) co_return got;
-        got = lease(self, *given);
+        co_await turn->wait(waiting->leaves);
+        errc why{};
+        const std::optional<place> given = waiting->outcome(why);
+        if (!given) co_return lease(why);
+        got = lease(self, *given, steady_clock::now());
     }
     co_return complete(std::move(got), to);
 }
@@ -163,7 +196,7 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
 // With a connection in the place, unless the pool was closed.
 lease pool::complete(lease l, const protocol::authority& to) {
     const bool complete = l.operator->() || l.renew(to);
-    return complete ? std::move(l) : lease();
+    return complete ? std::move(l) : lease(errc::closed);
 }
 
 // A new connection for a place, unless the pool was closed.
@@ -174,22 +207,30 @@ bool pool::fill(place p, const protocol::authority& to) {
     return !closed_;
 }
 
-// The place passes on to whoever is next, and the connection with it if it is the right one. Any other is
-// closed before.
-void pool::release(place p, bool keep) {
+// The place passes on to whoever is next of those who have a chance, and the connection with it if it is the
+// right one. Any other is closed before.
+void pool::release(place p, bool keep, time_point begun, bool given_up) {
     std::shared_ptr<async::event> turn;
+    const auto now = steady_clock::now();
     {
         const std::lock_guard lock(mutex_);
+        if (begun != time_point() && (keep || given_up)) reserve_.ended(now - begun, given_up);
+        while (!line_.empty() && !line_.front().is_worth_it(now)) {
+            waiter& late = line_.front();
+            late.end(std::nullopt, errc::timed_out);
+            late.turn->set();
+            ++unserved_.lost;
+        }
         std::shared_ptr<connection>& held = *p;
-        waiter* const next = line_.empty() ? nullptr : line_.front();
-        const bool usable = held && keep && !closed_ && held->usable_until() > steady_clock::now();
+        waiter* const next = line_.empty() ? nullptr : &line_.front();
+        const bool usable = held && keep && !closed_ && held->usable_until() > now;
         if (held && (!usable || (next && !(next->to == held->to())))) {
             held->close();
             held.reset();
         }
         if (next) {
-            next->serve(p);
             turn = next->turn;
+            next->end(p, errc::closed);
         } else if (held) {
             connections& idle = idle_to(held->to());
             idle.splice(idle.end(), in_use_, p);
@@ -211,7 +252,8 @@ void pool::close() {
         idle_.clear();
         for (const auto& c : in_use_)
             if (c) interrupted.push_back(c);
-        for (; !line_.empty(); line_.front()->serve(std::nullopt)) turns.push_back(line_.front()->turn);
+        for (; !line_.empty(); line_.front().end(std::nullopt, errc::closed))
+            turns.push_back(line_.front().turn);
     }
     for (const auto& c : interrupted) c->interrupt(errc::closed);
     for (const auto& turn : turns) turn->set();

@@ -1,16 +1,22 @@
 #pragma once
 
 #include "net/connection.hpp"
+#include "net/reserve.hpp"
+
+#include <azkv/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace azkv::net {
@@ -19,24 +25,39 @@ class lease;
 
 /// A bounded number of connections, kept for reuse, the last used first. It has no task of its own: what was
 /// idle for too long is closed when the next connection is asked for. That costs the same however many are
-/// idle: only the ends of the lists are looked at. Callers beyond the bound wait in line.
+/// idle: only the ends of the lists are looked at. Callers beyond the bound wait in line, first come, first
+/// served, as long as enough of their time is left.
 class pool : public std::enable_shared_from_this<pool> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
     using factory = std::function<std::shared_ptr<connection>(const protocol::authority&)>;
 
-    pool(asio::any_io_executor executor, std::size_t max_connections, factory make);
+    class limits {
+    public:
+        explicit limits(std::size_t connections) : connections(connections) {}
+
+        std::size_t connections;
+        std::size_t waiting = std::numeric_limits<std::size_t>::max(); // callers in line
+    };
+
+    pool(asio::any_io_executor executor, const limits& l, factory make);
 
     /// A connection to `to`, if there is one at hand or one more is allowed; else an empty lease.
     lease acquire_at_once(const protocol::authority& to, time_point now);
 
-    /// The same, but waits for it if need be. An empty lease when the deadline passed first, or the pool was
-    /// closed. Throws `operation_aborted` when cancelled.
+    /// The same, but waits for it if need be. An empty lease says why it is empty: errc::timed_out when too
+    /// little time was left, errc::overloaded when the line is full, errc::closed. Throws `operation_aborted`
+    /// when cancelled.
     asio::awaitable<lease> acquire(const protocol::authority& to, time_point deadline);
+
+    /// What there is to tell of callers that were not served; at most once a second.
+    std::optional<overload> report(time_point now);
 
     /// Ends what is under way, also the waiting, and lets nobody acquire any more. May be called by any
     /// thread.
     void close();
+
+    std::size_t max_connections() const { return limits_.connections; }
 
     bool closed() const;
     std::size_t idle() const;
@@ -49,6 +70,8 @@ private:
 
     using connections = std::list<std::shared_ptr<connection>>;
     using place = connections::iterator; // in `in_use_`; null until a connection is made
+    using line =
+        boost::intrusive::list<waiter, boost::intrusive::base_hook<boost::intrusive::list_base_hook<>>>;
 
     /// Those to one authority, of which there are few: an endpoint and its secondary.
     class resting {
@@ -64,16 +87,19 @@ private:
     void make_room();
     static lease complete(lease l, const protocol::authority& to);
     bool fill(place p, const protocol::authority& to);
-    void release(place p, bool keep);
+    void release(place p, bool keep, time_point begun, bool given_up);
 
     const asio::any_io_executor executor_;
-    const std::size_t max_connections_;
+    const limits limits_;
     const factory make_;
 
     mutable std::mutex mutex_; // guards what follows
     std::list<resting> idle_;
     connections in_use_;
-    std::list<waiter*> line_; // empty unless all places are in use
+    line line_; // empty unless all places are in use
+    reserve reserve_;
+    overload unserved_;
+    time_point told_; // of those
     bool closed_ = false;
 };
 
@@ -82,14 +108,21 @@ class lease {
 public:
     lease() {}
 
-    lease(std::shared_ptr<pool> owner, pool::place p) : owner_(std::move(owner)), place_(p) {}
+    /// An empty one.
+    explicit lease(errc why) : why_(why) {}
+
+    lease(std::shared_ptr<pool> owner, pool::place p, pool::time_point begun)
+        : owner_(std::move(owner)), place_(p), begun_(begun) {}
 
     lease(lease&&) noexcept = default;
 
     lease& operator=(lease&& other) noexcept {
         std::swap(owner_, other.owner_);
         std::swap(place_, other.place_);
+        std::swap(why_, other.why_);
+        std::swap(begun_, other.begun_);
         std::swap(keep_, other.keep_);
+        std::swap(given_up_, other.given_up_);
         return *this;
     }
 
@@ -99,6 +132,11 @@ public:
 
     explicit operator bool() const { return owner_ != nullptr; }
 
+    /// Of an empty one: what happened instead.
+    errc why() const { return why_; }
+
+    pool::time_point begun() const { return begun_; }
+
     /// Puts a new connection where there is none, or one whose exchange has failed. False if the pool was
     /// closed.
     bool renew(const protocol::authority& to) { return owner_->fill(place_, to); }
@@ -106,10 +144,16 @@ public:
     /// The exchange was completed: the connection may be used again.
     void keep() { keep_ = true; }
 
+    /// The exchange was given up as its time was over.
+    void give_up() { given_up_ = true; }
+
 private:
     std::shared_ptr<pool> owner_;
     pool::place place_;
+    errc why_ = errc::closed;
+    pool::time_point begun_;
     bool keep_ = false;
+    bool given_up_ = false;
 };
 
 } // namespace azkv::net

@@ -49,11 +49,18 @@ constexpr char broken_head[] = "control characters in the head";
 
 } // namespace
 
-// Answers, of which some hold tokens.
+// Answers, of which some hold tokens. The rest of the memory is left alone: the system may not have had to
+// give it yet.
 response_reader::~response_reader() {
-    buffer_.clear();
-    const auto memory = buffer_.prepare(buffer_.capacity());
-    OPENSSL_cleanse(memory.data(), memory.size());
+    note_written(room_.size());
+    OPENSSL_cleanse(begin_, written_);
+}
+
+void response_reader::note_written(std::size_t n) {
+    if (n > 0)
+        written_ =
+            std::max(written_, static_cast<std::size_t>(static_cast<char*>(room_.data()) - begin_) + n);
+    room_ = {};
 }
 
 void response_reader::start(protocol::response& into, std::string_view id, bool with_body) {
@@ -76,12 +83,14 @@ void response_reader::expect_head() {
 }
 
 response_reader::progress response_reader::commit(std::size_t n) {
+    note_written(n);
     buffer_.commit(n);
     received_ += n;
     return read(false);
 }
 
 response_reader::progress response_reader::end_of_stream() {
+    room_ = {};
     const progress so_far = read(true);
     if (so_far != progress::need_more) return so_far;
     error_code ec;

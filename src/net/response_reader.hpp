@@ -37,6 +37,7 @@ public:
 
     explicit response_reader(const limits& l) : limits_(l), buffer_(l.head + line_end + read_size) {
         buffer_.reserve(buffer_.max_size()); // growing would leave copies
+        begin_ = static_cast<char*>(buffer_.prepare(0).data());
     }
 
     response_reader(const response_reader&) = delete;
@@ -49,7 +50,10 @@ public:
     void start(protocol::response& into, std::string_view id, bool with_body = true);
 
     /// Where the next bytes go.
-    asio::mutable_buffer prepare() { return buffer_.prepare(read_size); }
+    asio::mutable_buffer prepare() {
+        room_ = buffer_.prepare(read_size);
+        return room_;
+    }
 
     /// `n` bytes arrived there.
     progress commit(std::size_t n);
@@ -79,6 +83,7 @@ private:
     static constexpr std::size_t read_size = std::size_t{64} << 10;
     static constexpr std::size_t line_end = 2;
 
+    void note_written(std::size_t n);
     void expect_head();
     progress read(bool ended);
     progress find_head();
@@ -89,6 +94,9 @@ private:
 
     limits limits_;
     boost::beast::flat_buffer buffer_;
+    char* begin_;               // of its memory
+    std::size_t written_ = 0;   // from there on; what lies behind was never touched
+    asio::mutable_buffer room_; // where a read that did not come to its end may have written
     protocol::response* response_ = nullptr;
     std::string_view id_;
     bool with_body_ = true;

@@ -8,6 +8,8 @@
 #include <openssl/crypto.h>
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,15 @@ namespace asio = boost::asio;
 /// Up to this size a body is sent together with its head, if there is room for it in the head's memory. (Of
 /// TLS a record holds 16 KiB.)
 inline constexpr std::size_t longest_joined_body = 8 << 10;
+
+/// What there was of callers that were not served, since the last time that somebody was told.
+class overload {
+public:
+    std::size_t waiting = 0; // callers, now
+    std::size_t connections = 0;
+    std::size_t lost = 0;    // too little time was left for them
+    std::size_t refused = 0; // the line was full
+};
 
 /// One request on its way, and what becomes of it. It must stay where it is until the transport is done.
 class exchange {
@@ -43,6 +54,7 @@ public:
     protocol::response& response;
     boost::system::error_code error;
     bool maybe_applied = false; // the service may have acted on the request, although it failed
+    bool not_begun = false;     // nothing was sent: too many others wait
     bool answer_begun = false;  // at least one byte of an answer arrived
     // Set with a complete response: the request was sent twice, and the first time may have been applied.
     bool maybe_applied_before = false;
@@ -50,6 +62,7 @@ public:
     std::string detail;     // what else is known of the error: why a certificate was refused
     // For those who watch.
     std::chrono::steady_clock::duration waited{0}; // for a connection
+    std::optional<overload> unserved;              // callers, of whom somebody should be told
     bool connection_reused = false;                // in the last sending
     std::size_t bytes_sent = 0;                    // of HTTP, before TLS
     std::size_t bytes_received = 0;

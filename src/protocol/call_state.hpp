@@ -82,6 +82,12 @@ public:
     /// The exchange failed. `maybe_applied`: the service may have acted on the request.
     action on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now);
 
+    /// Nothing was sent, as too many others wait: another attempt would only make it more.
+    action on_refusal() {
+        reason_ = "";
+        return action::fail;
+    }
+
     /// A sending whose answer is not judged may have been applied.
     void remember(bool maybe_applied) { maybe_applied_ = maybe_applied_ || maybe_applied; }
 

@@ -67,7 +67,9 @@ public:
             return nullptr;
         };
         s.direct = [this](const asio::any_io_executor& executor) -> std::shared_ptr<net::transport> {
-            if (real) return std::make_shared<net::http_transport>(executor, 4, net::connector::settings());
+            if (real)
+                return std::make_shared<net::http_transport>(executor, net::pool::limits(4),
+                                                             net::connector::settings());
             return net;
         };
         s.pause = [this](milliseconds time) {
@@ -978,7 +980,7 @@ TEST_CASE("over a real network: Service Fabric, which is known by the thumbprint
     net::connector::settings s;
     s.tls = std::make_shared<net::tls_client>(tls_options());
     around.direct = [s](const asio::any_io_executor& executor) {
-        return std::make_shared<net::http_transport>(executor, 1, s);
+        return std::make_shared<net::http_transport>(executor, net::pool::limits(1), s);
     };
     CHECK(is_token(m.token(identity::make_managed_identity_credential(around, {}, false))));
     const bool right = shown == secrets::identity_header;

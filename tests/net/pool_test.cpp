@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <random>
+#include <thread>
 #include <vector>
 
 using namespace azkv;
@@ -52,11 +54,13 @@ private:
 
 class fixture {
 public:
-    explicit fixture(std::size_t max) {
+    explicit fixture(std::size_t max) : fixture(pool::limits(max)) {}
+
+    explicit fixture(const pool::limits& l) {
         here.host = "here";
         there.host = "there";
         connections =
-            std::make_shared<pool>(context.get_executor(), max, [this](const protocol::authority& to) {
+            std::make_shared<pool>(context.get_executor(), l, [this](const protocol::authority& to) {
                 ++made;
                 auto c = std::make_shared<idle_connection>(to);
                 last = c;
@@ -318,6 +322,94 @@ TEST_CASE("waiting ends at the deadline") {
     CHECK(f.connections->in_use() == 1);
 }
 
+TEST_CASE("who has too little time left is not begun") {
+    fixture f(1);
+    {
+        lease slow = f.acquire(f.here); // what exchanges take: 100 ms
+        std::this_thread::sleep_for(100ms);
+        slow.keep();
+    }
+    lease held = f.acquire(f.here);
+    const auto begun = steady_clock::now();
+    const auto wait = [&](std::chrono::milliseconds time, std::optional<lease>& got) {
+        asio::co_spawn(f.context, f.connections->acquire(f.here, begun + time),
+                       [&](std::exception_ptr, lease l) { got = std::move(l); });
+    };
+    std::optional<lease> leaves, served;
+    wait(300ms, leaves);
+    wait(10s, served);
+    f.context.restart();
+    while (!leaves) f.context.run_one();
+    CHECK_FALSE(*leaves);
+    CHECK(leaves->why() == errc::timed_out);
+    CHECK(steady_clock::now() - begun < 290ms); // at its deadline less what it would take
+    const auto told = f.connections->report(steady_clock::now());
+    REQUIRE(told);
+    CHECK(told->lost == 1);
+    CHECK(told->waiting == 1);
+    CHECK(told->connections == 1);
+    CHECK_FALSE(f.connections->report(steady_clock::now() + 2s)); // nothing since then
+
+    f.keep(std::move(held));
+    f.context.poll();
+    REQUIRE(served);
+    CHECK(*served);
+}
+
+TEST_CASE("the line has an end") {
+    pool::limits l(1);
+    l.waiting = 2;
+    fixture f(l);
+    lease held = f.acquire(f.here);
+    std::vector<lease> got;
+    for (int i = 0; i < 4; ++i)
+        asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
+                       [&](std::exception_ptr, lease x) { got.push_back(std::move(x)); });
+    f.context.restart();
+    f.context.poll();
+    REQUIRE(got.size() == 2);
+    for (const lease& x : got) {
+        CHECK_FALSE(x);
+        CHECK(x.why() == errc::overloaded);
+    }
+    const auto now = steady_clock::now();
+    const auto told = f.connections->report(now);
+    REQUIRE(told);
+    CHECK(told->refused == 2);
+    CHECK(told->waiting == 2);
+    CHECK_FALSE(run(f.context, f.connections->acquire(f.here, now + 1h)));
+    CHECK_FALSE(f.connections->report(now + 900ms)); // once a second at most
+    CHECK(f.connections->report(now + 1100ms));
+    got.clear();
+    f.keep(std::move(held));
+    f.context.poll();
+    REQUIRE(got.size() == 1);
+    CHECK(got[0]);
+}
+
+TEST_CASE("the reserve is what 95 of 100 exchanges take") {
+    reserve r;
+    const steady_clock::time_point since;
+    CHECK(r.of(since, since + 1h) == 0ms);
+    std::minstd_rand random(1);
+    std::exponential_distribution<double> times(1 / 5.0); // milliseconds
+    const auto next = [&] {
+        return std::chrono::duration_cast<steady_clock::duration>(
+            std::chrono::duration<double, std::milli>(times(random)));
+    };
+    int longer = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        const auto took = next();
+        if (i >= 1000 && took > r.of(since, since + 1h)) ++longer;
+        r.ended(took, false);
+    }
+    CHECK(longer > 19'000 * 0.03);
+    CHECK(longer < 19'000 * 0.08);
+    CHECK(r.of(since, since + 10ms) == 5ms);         // never more than half of a call's own time
+    for (int i = 0; i < 40; ++i) r.ended(1ms, true); // given up: it would have taken longer
+    CHECK(r.of(since, since + 1h) > 1s);
+}
+
 TEST_CASE("waiting can be cancelled, and the line goes on") {
     fixture f(1);
     lease held = f.acquire(f.here);
@@ -371,7 +463,7 @@ TEST_CASE("many threads, few connections") {
     std::atomic<int> most{0};
     std::atomic<int> done{0};
     const auto connections =
-        std::make_shared<pool>(threads.get_executor(), 3, [&](const protocol::authority& to) {
+        std::make_shared<pool>(threads.get_executor(), pool::limits(3), [&](const protocol::authority& to) {
             ++made;
             return std::make_shared<idle_connection>(to);
         });

@@ -98,7 +98,7 @@ void check_at_rest(const net::http_transport& t, std::size_t max) {
 
 std::shared_ptr<net::http_transport> make(const asio::any_io_executor& executor, std::size_t max,
                                           const net::connector::settings& s = {}) {
-    return std::make_shared<net::http_transport>(executor, max, s);
+    return std::make_shared<net::http_transport>(executor, net::pool::limits(max), s);
 }
 
 std::size_t resident_bytes() {

@@ -416,7 +416,7 @@ public:
         s.tls = std::make_shared<net::tls_client>(o);
         s.proxy = net::proxy_access::settings(proxy);
         s.idle_timeout = 0ms;
-        transport_.emplace(context_.get_executor(), 4, s);
+        transport_.emplace(context_.get_executor(), net::pool::limits(4), s);
     }
 
     /// The reason of a failure; empty if there was none.

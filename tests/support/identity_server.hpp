@@ -25,7 +25,7 @@ inline identity::surroundings::transport_maker trusting_transport(const std::str
     net::connector::settings s;
     s.tls = std::make_shared<net::tls_client>(tls_options().ca_file(ca_file));
     return [s](const net::asio::any_io_executor& executor) {
-        return std::make_shared<net::http_transport>(executor, 1, s);
+        return std::make_shared<net::http_transport>(executor, net::pool::limits(1), s);
     };
 }
 
