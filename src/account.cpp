@@ -5,6 +5,7 @@
 #include "identity/cloud.hpp"
 #include "identity/surroundings.hpp"
 #include "net/tls.hpp"
+#include "pacing.hpp"
 #include "protocol/connection_string.hpp"
 
 #include <azkv/error.hpp>
@@ -40,7 +41,7 @@ account::account(std::string_view url, const credential& credential, store_optio
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
       authorizer(credential.authorizer_),
       budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
-      gate(std::make_shared<async::gate>()) {
+      pacing(std::make_shared<azkv::pacing>()), gate(std::make_shared<async::gate>()) {
     require_protection(endpoint, credential.tokens_ != nullptr, options.allow_plain_http());
     if (options.secondary_reads()) {
         if (mode == service_mode::cosmos)
@@ -64,6 +65,7 @@ std::shared_ptr<const account> account::for_child() const {
     if (bearer) a->bearer = bearer->copy();
     if (tls) a->tls = tls->for_child();
     a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
+    a->pacing = std::make_shared<azkv::pacing>();
     a->gate = std::make_shared<async::gate>();
     if (gate->is_shut()) a->gate->shut();
     return a;

@@ -14,6 +14,8 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <utility>
 
 namespace azkv {
@@ -154,6 +156,43 @@ asio::awaitable<void> client::pause(operation& op, std::chrono::milliseconds del
     if (account_->gate->is_cleared()) op.fail(errc::closed, make_error_code(errc::closed).message());
 }
 
+namespace {
+
+// Looks into an answer from the primary endpoint, for what it says of how fast its calls may be.
+void note_pace(operation& op, pacing::turn& turn, const net::exchange& x, const protocol::clocks& now) {
+    const unsigned status = x.response.status;
+    if (x.error)
+        turn.lost(x.error == errc::timed_out);
+    else if (protocol::is_throttled(x.response))
+        turn.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
+    else if (status >= 500 || status == 408)
+        turn.lost(false);
+    else
+        turn.accepted();
+    if (const auto news = turn.news()) op.paced(*news);
+}
+
+[[noreturn]] void fail_late(operation& op, const pacing::turn& turn, const protocol::endpoint& at,
+                            const protocol::call_state& state) {
+    const pacing::change pace = turn.state();
+    op.fail(errc::timed_out,
+            "waiting for its turn at " + at.host_header + ": " + make_error_code(errc::timed_out).message()
+                + " (paced: " + std::to_string(pace.waiting) + " calls wait, "
+                + std::to_string(std::lround(pace.rate)) + " entities a second)" + tries(state));
+}
+
+} // namespace
+
+// Whether its turn came in time.
+asio::awaitable<bool> client::await_turn(operation& op, pacing::turn& turn, time_point deadline) const {
+    const auto outcome = co_await turn.wait(executor_, account_->gate, deadline);
+    if (const auto news = turn.news()) op.paced(*news);
+    if (outcome == pacing::turn::outcome::closed)
+        op.fail(errc::closed, make_error_code(errc::closed).message());
+    op.require_own_process(); // other things ran meanwhile
+    co_return outcome == pacing::turn::outcome::go;
+}
+
 asio::awaitable<void> client::call(operation& op, const protocol::request& r, time_point deadline,
                                    answer& a) const {
     using action = protocol::call_state::action;
@@ -170,8 +209,10 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
     state.remember(maybe_applied);
     account_->budget->earn();
     const std::shared_ptr<identity::bearer>& bearer = account_->bearer;
+    pacing::turn turn(*account_->pacing, op.about().collection, std::max<std::size_t>(r.batch_size, 1));
     secret token;
     std::optional<token_request> answered; // what was asked for when the service challenged the first token
+    bool throttled = false;                // by the last answer
 
     try {
         for (;;) {
@@ -184,6 +225,14 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             const protocol::endpoint& at = at_secondary ? *account_->secondary : account_->endpoint;
             const int attempt = state.attempt();
             const time_point began = steady_clock::now();
+            const bool in_line = turn.is_needed() && !at_secondary;
+            if (in_line && !co_await await_turn(op, turn, deadline)) {
+                if (!throttled) fail_late(op, turn, at, state);
+                state.give_up();
+                break;
+            }
+            const time_point turned = in_line ? steady_clock::now() : began;
+            turn.sent(turned);
             if (a.response.status != 0) a.response = protocol::response(); // of an attempt before
             net::exchange x(a.response);
             x.to = &at.at;
@@ -192,6 +241,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             x.body = r.body;
             x.deadline = deadline;
             x.attempt_timeout = options.attempt_timeout();
+            x.paced = turned - began;
             co_await transport_->run(x);
             if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
             if (x.unserved) op.unserved(*x.unserved);
@@ -200,6 +250,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                 answered = bearer->answer_to(a.response);
                 if (answered) {
                     state.remember(x.maybe_applied_before);
+                    turn.lost(false);
                     op.sent(r, x, attempt, began, std::chrono::milliseconds(0), "another token is wanted");
                     token = co_await this->token(op, *answered, token, deadline);
                     continue;
@@ -210,6 +261,8 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             a.succeeded = !x.error && r.success.contains(a.response.status);
             protocol::clocks now; // which a success is not judged by
             if (!a.succeeded) now = protocol::clocks::now();
+            throttled = !a.succeeded && !x.error && protocol::is_throttled(a.response);
+            if (!at_secondary) note_pace(op, turn, x, now);
             action next;
             if (x.not_begun) {
                 next = state.on_refusal();
@@ -218,21 +271,22 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             } else {
                 // Remembered before this answer is judged: it says nothing of earlier sendings.
                 a.maybe_applied_before = state.maybe_applied() || x.maybe_applied_before;
-                next = state.on_response(a.response, x.maybe_applied_before, now);
+                const bool elsewhere = policy.secondary; // it may be had without waiting
+                if (elsewhere) turn.lost(false);
+                next = throttled && !elsewhere ? state.on_throttled(a.response, x.maybe_applied_before)
+                                               : state.on_response(a.response, x.maybe_applied_before, now);
             }
             const bool again = next == action::wait;
             if (!x.not_begun)
                 op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
                         state.reason());
-            if (next == action::done) {
-                a.tries = a.succeeded ? std::string() : tries(state);
-                a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
-                if (answered && a.response.status != 401) bearer->remember(*answered);
-                co_return;
-            }
+            if (next == action::done) break;
             if (next == action::fail) fail(op, x, at, state);
             co_await pause(op, state.delay());
         }
+        a.tries = a.succeeded ? std::string() : tries(state);
+        a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
+        if (answered && a.response.status != 401) bearer->remember(*answered);
     } catch (const error& e) {
         const bool unknown = maybe_applied || (r.changes_entities && state.maybe_applied());
         if (!unknown) throw;

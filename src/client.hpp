@@ -5,6 +5,7 @@
 #include "identity/bearer.hpp"
 #include "net/transport.hpp"
 #include "operation.hpp"
+#include "pacing.hpp"
 #include "protocol/message.hpp"
 #include "support/process.hpp"
 
@@ -64,6 +65,7 @@ private:
     asio::awaitable<secret> token(operation& op, token_request request, secret rejected,
                                   time_point deadline) const;
     asio::awaitable<void> pause(operation& op, std::chrono::milliseconds delay) const;
+    asio::awaitable<bool> await_turn(operation& op, pacing::turn& turn, time_point deadline) const;
 
     asio::any_io_executor executor_;
     const async::context_owner process_;

@@ -58,10 +58,23 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
     e.service_code = code;
     e.request_id = request_id;
     e.connection_reused = x.connection_reused;
+    e.paced = x.paced;
     e.waited = x.waited;
     e.retried = next_after.has_value();
     e.retry_delay = next_after.value_or(std::chrono::milliseconds(0));
     e.retry_reason = reason;
+    tell(account_->options, level, e);
+    require_own_process(); // those who watch may have forked
+}
+
+void operation::paced(const pacing::change& c) {
+    const log_level level = c.rate == 0 ? log_level::info : log_level::warning;
+    if (!is_watched(account_->options, level)) return;
+    event e;
+    begin(e, event_kind::pace);
+    e.rate = c.rate;
+    e.waiting = c.waiting;
+    e.pause = c.pause;
     tell(account_->options, level, e);
     require_own_process(); // those who watch may have forked
 }

@@ -3,6 +3,7 @@
 #include "account.hpp"
 #include "async/fork_watch.hpp"
 #include "async/gate.hpp"
+#include "pacing.hpp"
 #include "protocol/message.hpp"
 #include "subject.hpp"
 #include "support/process.hpp"
@@ -78,6 +79,9 @@ public:
 
     /// When one of its calls, which begins now, must be done.
     clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
+
+    /// The pace of its partition has changed.
+    void paced(const pacing::change& c);
 
     /// This call and others were not begun.
     void unserved(const net::overload& o);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace azkv {
 
@@ -34,6 +35,12 @@ std::string describe(const event& e) {
         return "overloaded: " + std::to_string(e.waiting) + " calls wait for " + std::to_string(e.connections)
                + " connections; " + std::to_string(e.lost) + " had too little time left, "
                + std::to_string(e.refused) + " found too many waiting";
+    if (e.kind == event_kind::pace) {
+        const std::string who = codec::in_quotes(e.collection);
+        if (e.rate == 0) return who + " is no longer throttled";
+        return who + " is throttled: " + std::to_string(std::lround(e.rate)) + " entities a second, after "
+               + in_milliseconds(e.pause) + "; " + std::to_string(e.waiting) + " calls wait";
+    }
     std::string line(e.operation);
     line.append(" in ").append(codec::in_quotes(e.collection)).append(": ");
     if (e.kind == event_kind::attempt)

@@ -28,7 +28,7 @@ enum class errc {
     not_found,                 ///< 404 in the service's own words, where absence is no answer
     conflict,                  ///< 409, likewise
     precondition_failed,       ///< 412, likewise
-    throttled,                 ///< 429, or 503 `ServerBusy`: still so after the retries
+    throttled,                 ///< 429, or 503 `ServerBusy`: still so when the time was over
     server_error,              ///< 5xx: still so after the retries
     bad_response,              ///< the answer was not understood, or is not the service's to this request
     timed_out,                 ///< a deadline passed; see `error::outcome_unknown`

@@ -15,6 +15,7 @@ enum class event_kind {
     attempt,   ///< one request was sent, and answered or lost
     operation, ///< an operation has ended, or a page of a query could not be had: its caller has the result
     overload,  ///< calls were not begun, as too many wait for a connection; once a second at most
+    pace,      ///< a collection throttles, and how fast its calls may go on; or it no longer does
 };
 
 /// What a store tells of its work: after each attempt to send a request, and after each operation, but for a
@@ -56,13 +57,20 @@ public:
     std::string_view host;          ///< whom it was sent to, without the port
     bool secondary = false;         ///< it went to the secondary endpoint
     bool connection_reused = false; ///< a kept one that turns out to be closed is replaced, without an event
+    duration paced{0};              ///< before it was sent, as its collection throttles
     duration waited{0};             ///< for one of the connections to be free; not for a new one to be opened
     bool retried = false;           ///< another attempt follows
     duration retry_delay{0};        ///< after this pause
     std::string_view retry_reason;  ///< why, or why none follows although it might help: "no attempt is left"
 
+    // Of an overload, and of a pace.
+    std::size_t waiting = 0; ///< calls: for a connection, or for their turn at the collection
+
+    // Of a pace only.
+    double rate = 0;   ///< entities a second, a read counting as one; 0: as fast as calls come
+    duration pause{0}; ///< until the next request is tried
+
     // Of an overload only.
-    std::size_t waiting = 0;     ///< calls, for a connection
     std::size_t connections = 0; ///< that there may be
     std::size_t lost = 0; ///< calls that left the line since the last such event, with too little time left
     std::size_t refused = 0; ///< calls that found the line full since then

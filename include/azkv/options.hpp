@@ -66,9 +66,10 @@ public:
 
     /// How many attempts a request gets at most, the first included. Default: 4; 1 never retries. Not
     /// counted: the quiet repeat, once an attempt, when a kept connection turns out to have been closed by
-    /// the peer; what is asked of the primary because the secondary has no answer; and, unless it is 1, a
-    /// write to a table that is being deleted, which is repeated until the deadline. A write that had to make
-    /// its table first begins anew.
+    /// the peer; what is asked of the primary because the secondary has no answer; and, unless it is 1, what
+    /// is repeated until the deadline: a request that was throttled (429, 503 `ServerBusy`), which waits for
+    /// its turn, and a write to a table that is being deleted. A write that had to make its table first
+    /// begins anew.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }
@@ -85,7 +86,8 @@ public:
     /// How many retries all calls of the store may add to its traffic, as a share of its requests. Beyond 40
     /// that are held in reserve (40 times the share, if that is more than 1), and 6 more each second, each
     /// request that is sent for the first time earns this share of a retry; a call that finds none left fails
-    /// with what it has. So a service in trouble is not given the rest. Default: 0.15. From 0, which leaves
+    /// with what it has. This keeps retries from overloading a service that is already failing; those of
+    /// throttled requests have a pace instead, and cost nothing. Default: 0.15. From 0, which leaves
     /// the reserve and what time adds, to 100, as good as no limit. (For no retries: `max_attempts(1)`.)
     store_options& retry_budget(double share);
 

@@ -22,8 +22,9 @@
 
 namespace azkv::async {
 
-/// Something that one coroutine at a time waits for, and that happens once. Its timer runs on `executor`,
-/// whatever the executors of the two sides are; a mutex stands for a strand, since many may wait at once.
+/// Something that one coroutine at a time waits for, and that happens once, or once more after a `reset`. Its
+/// timer runs on `executor`, whatever the executors of the two sides are; a mutex stands for a strand, since
+/// many may wait at once.
 class event : public std::enable_shared_from_this<event> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -34,6 +35,12 @@ public:
 
     /// It happened. May be called by any thread. Needs no memory.
     void set() noexcept { end(set_); }
+
+    /// It may happen again. By who waits for it, between two waits.
+    void reset() noexcept {
+        const std::lock_guard lock(mutex_);
+        set_ = false;
+    }
 
     /// Whether it happened by the deadline. Throws `operation_aborted` when cancelled before.
     asio::awaitable<bool> wait(time_point deadline) {

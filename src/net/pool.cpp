@@ -81,6 +81,8 @@ private:
 pool::pool(asio::any_io_executor executor, const limits& l, factory make)
     : executor_(std::move(executor)), limits_(l), make_(std::move(make)) {}
 
+pool::~pool() = default;
+
 bool pool::closed() const {
     const std::lock_guard lock(mutex_);
     return closed_;

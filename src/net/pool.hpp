@@ -1,7 +1,7 @@
 #pragma once
 
 #include "net/connection.hpp"
-#include "net/reserve.hpp"
+#include "support/reserve.hpp"
 
 #include <azkv/error.hpp>
 
@@ -41,6 +41,9 @@ public:
     };
 
     pool(asio::any_io_executor executor, const limits& l, factory make);
+    pool(const pool&) = delete;
+    pool& operator=(const pool&) = delete;
+    ~pool();
 
     /// A connection to `to`, if there is one at hand or one more is allowed; else an empty lease.
     lease acquire_at_once(const protocol::authority& to, time_point now);
@@ -97,7 +100,7 @@ private:
     std::list<resting> idle_;
     connections in_use_;
     line line_; // empty unless all places are in use
-    reserve reserve_;
+    support::reserve reserve_;
     overload unserved_;
     time_point told_; // of those
     bool closed_ = false;

@@ -61,6 +61,7 @@ public:
     const char* doing = ""; // what was under way, for messages: "connecting to"
     std::string detail;     // what else is known of the error: why a certificate was refused
     // For those who watch.
+    std::chrono::steady_clock::duration paced{0};  // before, as its partition throttles
     std::chrono::steady_clock::duration waited{0}; // for a connection
     std::optional<overload> unserved;              // callers, of whom somebody should be told
     bool connection_reused = false;                // in the last sending

@@ -25,7 +25,18 @@ std::optional<long long> whole_number(const std::string& text) {
     return std::min<long long>(n, longest_hint.count());
 }
 
-// How long the service asks to be left alone. A date of its clock is compared with that clock.
+// Whether what was asked for may have been done. Requests that were refused were not carried out. Those that
+// the service, or somebody on the way to it, failed at may have been all the same, and so may those whose
+// success the caller does not understand.
+// https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
+bool may_be_applied(unsigned status) {
+    const bool failed_at = status == 408 || (status >= 500 && status != 501);
+    return status < 400 || failed_at;
+}
+
+} // namespace
+
+// A date of its clock is compared with that clock.
 std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
     if (const auto ms = whole_number(r.retry_after_ms)) return milliseconds(*ms);
     if (const auto s = whole_number(r.retry_after)) return std::chrono::seconds(*s);
@@ -37,16 +48,11 @@ std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
     return std::clamp<std::chrono::seconds>(pause, std::chrono::seconds(0), longest_hint);
 }
 
-// Whether what was asked for may have been done. Requests that were refused were not carried out. Those that
-// the service, or somebody on the way to it, failed at may have been all the same, and so may those whose
-// success the caller does not understand.
-// https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
-bool may_be_applied(unsigned status) {
-    const bool failed_at = status == 408 || (status >= 500 && status != 501);
-    return status < 400 || failed_at;
+// A status alone may be the trouble of somebody on the way; but nobody says 429 for any other reason.
+// https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
+bool is_throttled(const response& r) {
+    return r.status == 429 || (r.status == 503 && own_code(r) == "ServerBusy");
 }
-
-} // namespace
 
 std::optional<retry> retry_policy::common_rule(const response& r, const retry_policy& p) {
     switch (r.status) {
@@ -94,6 +100,20 @@ call_state::action call_state::on_error(boost::system::error_code ec, bool maybe
                  action::fail, now);
 }
 
+call_state::action call_state::on_throttled(const response& r, bool maybe_applied) {
+    remember(maybe_applied || may_be_applied(r.status));
+    if (policy_.max_attempts == 1) {
+        reason_ = no_attempt_left;
+        return action::done;
+    }
+    reason_ = "throttled";
+    delay_ = milliseconds(0);
+    ++uncounted_;
+    ++throttled_;
+    ++attempt_;
+    return action::wait;
+}
+
 call_state::action call_state::again(const retry& why, std::optional<milliseconds> hint, action otherwise,
                                      const clocks& now) {
     const int counted = attempt_ - uncounted_;
@@ -103,7 +123,7 @@ call_state::action call_state::again(const retry& why, std::optional<millisecond
         return otherwise;
     }
     milliseconds ceiling = why.first_pause;
-    for (int i = 1; i < attempt_ && ceiling < policy_.longest; ++i) ceiling *= 2;
+    for (int i = 1; i < attempt_ - throttled_ && ceiling < policy_.longest; ++i) ceiling *= 2;
     ceiling = std::min(ceiling, policy_.longest);
     const auto by_chance = [this](milliseconds least, milliseconds most) {
         return milliseconds(
@@ -114,7 +134,7 @@ call_state::action call_state::again(const retry& why, std::optional<millisecond
     delay_ = own;
     if (hint) delay_ = std::max(own, *hint + by_chance(milliseconds(0), *hint / 10));
     if (delay_ >= deadline_ - now.steady) {
-        reason_ = "no time is left for another attempt";
+        reason_ = no_time_left;
         return otherwise;
     }
     if (!why.until_deadline && budget_ && !budget_->spend(now.steady)) {

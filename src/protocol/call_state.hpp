@@ -24,6 +24,28 @@ public:
     bool until_deadline = false; // however many attempts it takes; the service is in no trouble
 };
 
+/// The two clocks, read at one moment.
+class clocks {
+public:
+    clocks() {}
+
+    static clocks now() {
+        clocks c;
+        c.steady = std::chrono::steady_clock::now();
+        c.wall = std::chrono::system_clock::now();
+        return c;
+    }
+
+    std::chrono::steady_clock::time_point steady;
+    std::chrono::system_clock::time_point wall;
+};
+
+/// How long the service asks to be left alone, if it does.
+std::optional<std::chrono::milliseconds> retry_hint(const response& r, const clocks& now);
+
+/// Whether the service would have done it at another time: calls come too fast for it.
+bool is_throttled(const response& r);
+
 /// When to try again.
 class retry_policy {
 public:
@@ -46,22 +68,6 @@ public:
     static std::optional<retry> write_rule(const response&, const retry_policy&);
 };
 
-/// The two clocks, read at one moment.
-class clocks {
-public:
-    clocks() {}
-
-    static clocks now() {
-        clocks c;
-        c.steady = std::chrono::steady_clock::now();
-        c.wall = std::chrono::system_clock::now();
-        return c;
-    }
-
-    std::chrono::steady_clock::time_point steady;
-    std::chrono::system_clock::time_point wall;
-};
-
 /// One logical call with its retries, as a state machine: no socket, no clock, no randomness of its own.
 class call_state {
 public:
@@ -82,6 +88,13 @@ public:
     /// The exchange failed. `maybe_applied`: the service may have acted on the request.
     action on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now);
 
+    /// The service refused it for nothing but its pace: see `is_throttled`. That is no failed attempt: it
+    /// costs nothing, and is sent again when its turn comes, however often it takes.
+    action on_throttled(const response& r, bool maybe_applied);
+
+    /// Its turn came too late.
+    void give_up() { reason_ = no_time_left; }
+
     /// Nothing was sent, as too many others wait: another attempt would only make it more.
     action on_refusal() {
         reason_ = "";
@@ -94,6 +107,7 @@ public:
     std::chrono::milliseconds delay() const { return delay_; }
 
     static constexpr std::string_view no_attempt_left = "no attempt is left";
+    static constexpr std::string_view no_time_left = "no time is left for another attempt";
 
     /// Why there is another attempt, or why there is none although it was worth one; empty for other answers.
     std::string_view reason() const { return reason_; }
@@ -118,6 +132,7 @@ private:
     retry_budget* budget_;
     int attempt_ = 1;
     int uncounted_ = 0; // attempts that the policy does not limit
+    int throttled_ = 0; // of those
     bool at_secondary_ = false;
     bool maybe_applied_ = false;
     std::chrono::milliseconds delay_{0};

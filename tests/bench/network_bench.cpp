@@ -5,6 +5,8 @@
 // Prints one line. CPU time is that of this process, user and system, for an entity; what is written is made
 // before the clock starts, and connections are opened before.
 
+#include "usage.hpp"
+
 #include <azkv.hpp>
 
 #include <CLI/CLI.hpp>
@@ -27,7 +29,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <sys/resource.h>
 #include <utility>
 #include <vector>
 
@@ -211,25 +212,6 @@ private:
     azkv::blocking_store db_;
 };
 
-/// CPU time in seconds, and memory.
-class usage {
-public:
-    usage() {
-        rusage all{};
-        getrusage(RUSAGE_SELF, &all);
-        user = seconds(all.ru_utime);
-        system = seconds(all.ru_stime);
-        max_rss_mb = static_cast<double>(all.ru_maxrss) / 1024;
-    }
-
-    double user, system, max_rss_mb;
-
-private:
-    static double seconds(timeval t) {
-        return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-    }
-};
-
 double now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -248,11 +230,11 @@ void measure(client& c, const arguments& a) {
     c.run(warm_up);
 
     calls todo(a, a.count);
-    const usage before;
+    const azkv::bench::usage before;
     const double start = now();
     azkv_bench_measured(&c, &todo);
     const double wall = now() - start;
-    const usage after;
+    const azkv::bench::usage after;
     const auto entities = static_cast<double>(todo.entities);
     if (entities < static_cast<double>(a.count)) throw std::runtime_error("not all entities are there");
 
@@ -262,19 +244,11 @@ void measure(client& c, const arguments& a) {
         "calls=%zu entities=%.0f seconds=%.3f per_second=%.0f cpu_us=%.3f user_us=%.3f system_us=%.3f "
         "max_rss_mb=%.1f\n",
         a.count, entities, wall, entities / wall, 1e6 * (user + system) / entities, 1e6 * user / entities,
-        1e6 * system / entities, after.max_rss_mb);
-}
-
-// Each connection is an open file.
-void allow_many_connections() {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+        1e6 * system / entities, azkv::bench::peak_memory());
 }
 
 void run(const arguments& a) {
-    allow_many_connections();
+    azkv::bench::allow_many_connections();
     azkv::store_options options;
     options.max_connections(a.connections);
     if (!a.ca_file.empty()) options.tls(azkv::tls_options().ca_file(a.ca_file));

@@ -37,7 +37,7 @@ std::size_t number_from(const char* variable, std::size_t otherwise) {
     return text ? std::stoul(text) : otherwise;
 }
 
-/// A tenth of all requests.
+/// A tenth of all requests. None is throttled: that makes everybody slow, however seldom it is.
 fault_plan faults() {
     fault_plan plan(20'240'229);
     plan.sometimes(0.010, fault::reset());
@@ -48,14 +48,25 @@ fault_plan faults() {
     plan.sometimes(0.005, fault::cut_answer(1));
     plan.sometimes(0.005, fault::cut_answer(60));
     plan.sometimes(0.005, fault::cut_answer(250));
-    plan.sometimes(0.008, fault::answer(500, "InternalError"));
-    plan.sometimes(0.005, fault::answer(503, "ServerBusy"));
-    plan.sometimes(0.005, fault::answer(503, "ServerBusy").header("Retry-After", "0"));
-    plan.sometimes(0.005, fault::answer(429, "TooManyRequests"));
-    plan.sometimes(0.0045, fault::answer(429, "TooManyRequests").header("x-ms-retry-after-ms", "3"));
-    plan.sometimes(0.0005, fault::answer(429, "TooManyRequests").header("Retry-After", "1"));
-    plan.sometimes(0.015, fault::answer_in_batch(429, "TooManyRequests"));
+    plan.sometimes(0.018, fault::answer(500, "InternalError"));
+    plan.sometimes(0.005, fault::answer(503, "InternalError").header("Retry-After", "0"));
+    plan.sometimes(0.005, fault::answer(503, "InternalError").header("x-ms-retry-after-ms", "3"));
+    plan.sometimes(0.005, fault::answer(502, ""));
     plan.sometimes(0.002, fault::delay(2 * attempt_timeout)); // longer than it is waited for
+    return plan;
+}
+
+/// Some of them, and others are throttled in all the ways that there are.
+fault_plan throttling() {
+    fault_plan plan(20'240'301);
+    plan.sometimes(0.010, fault::reset());
+    plan.sometimes(0.015, fault::lose_answer());
+    plan.sometimes(0.004, fault::answer(503, "ServerBusy"));
+    plan.sometimes(0.004, fault::answer(503, "ServerBusy").header("Retry-After", "0"));
+    plan.sometimes(0.004, fault::answer(429, "TooManyRequests"));
+    plan.sometimes(0.004, fault::answer(429, "TooManyRequests").header("x-ms-retry-after-ms", "3"));
+    plan.sometimes(0.001, fault::answer(429, "TooManyRequests").header("Retry-After", "1"));
+    plan.sometimes(0.015, fault::answer_in_batch(429, "TooManyRequests"));
     return plan;
 }
 
@@ -96,7 +107,7 @@ asio::awaitable<bool> nothing_is_under_way(const emulator& service) {
     co_return service.counters().open_connections == 0;
 }
 
-void write_and_compare(const char* name, std::size_t writes, store_options options) {
+void write_and_compare(const char* name, std::size_t writes, store_options options, fault_plan plan) {
     const auto begun = steady_clock::now();
     emulator service;
     tally counts;
@@ -111,7 +122,7 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
                                                     .observer(std::ref(counts)));
         asio::co_spawn(threads, db.put("0-0", {}), asio::use_future).get(); // makes the table
         asio::co_spawn(threads, db.erase("0-0"), asio::use_future).get();
-        service.faults(faults());
+        service.faults(std::move(plan));
         std::vector<std::future<void>> all;
         for (writer& w : writers)
             all.push_back(asio::co_spawn(threads, w.write(db, writes / writers_at_once), asio::use_future));
@@ -148,9 +159,13 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
 TEST_CASE("no acknowledged write is lost, and no refused one is there") {
     write_and_compare("generous retries",
                       number_from("AZKV_NO_LOSS_WRITES", AZKV_SANITIZED ? 10'000 : 100'000),
-                      store_options().retry_budget(100));
+                      store_options().retry_budget(100), faults());
 }
 
 TEST_CASE("nor with the usual budget of retries") {
-    write_and_compare("usual retries", AZKV_SANITIZED ? 2'000 : 10'000, store_options());
+    write_and_compare("usual retries", AZKV_SANITIZED ? 2'000 : 10'000, store_options(), faults());
+}
+
+TEST_CASE("nor where calls are throttled, which costs no retries") {
+    write_and_compare("throttled", 2'000, store_options().retry_budget(0), throttling());
 }

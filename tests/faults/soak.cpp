@@ -52,8 +52,9 @@ fault_plan faults() {
     plan.sometimes(0.01, fault::close_after());
     plan.sometimes(0.002, fault::garbage());
     plan.sometimes(0.01, fault::answer(500, "InternalError"));
-    plan.sometimes(0.01, fault::answer(503, "ServerBusy").header("x-ms-retry-after-ms", "2"));
-    plan.sometimes(0.01, fault::answer_in_batch(429, "TooManyRequests"));
+    plan.sometimes(0.01, fault::answer(503, "InternalError").header("x-ms-retry-after-ms", "2"));
+    plan.sometimes(0.0001, fault::answer(503, "ServerBusy").header("x-ms-retry-after-ms", "2")); // for all
+    plan.sometimes(0.0001, fault::answer_in_batch(429, "TooManyRequests"));
     plan.sometimes(0.01, fault::answer_body(502, "<html>Bad gateway</html>"));
     plan.sometimes(0.02, fault::short_page(3));
     plan.sometimes(0.01, fault::trickle(200, 1ms));

@@ -532,7 +532,7 @@ TEST_CASE("a fork from inside a call that is tried again ends it at once in the 
     REQUIRE(forked);
     CHECK(azkv::test::child_says(*forked, [&] { return ec == errc::forked && took < slow; }));
     CHECK_FALSE(ec);
-    CHECK(took >= slow);
+    CHECK(took >= slow / 10); // the first try
 }
 
 TEST_CASE("a store whose context is not told refuses, whatever other threads of the parent did with it") {

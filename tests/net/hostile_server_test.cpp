@@ -680,9 +680,9 @@ TEST_CASE("hostile servers: failures") {
     };
     const auto busy = [](std::string name, std::string_view hint, std::size_t attempts) {
         const raw_answer refusal =
-            stays(answer("503", service_error("ServerBusy"), std::string(hint) + "\r\n"));
+            stays(answer("503", service_error("InternalError"), std::string(hint) + "\r\n"));
         return hostile_case(std::move(name), operation::get, std::vector<raw_answer>(attempts, refusal),
-                            errc::throttled)
+                            errc::server_error)
             .reused()
             .with(persistent());
     };

@@ -136,7 +136,7 @@ TEST_CASE("a look-up that hangs is left behind by cancellation, and by closing")
     SUBCASE("closing") {
         net::connector::settings patient;
         patient.connect_timeout = 1h;
-        net::http_transport transport(context.get_executor(), 1, patient);
+        net::http_transport transport(context.get_executor(), net::pool::limits(1), patient);
         protocol::authority to;
         to.host = "hanging.test";
         to.port = "80";

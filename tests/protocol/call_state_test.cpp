@@ -169,6 +169,43 @@ TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
     CHECK(lost.maybe_applied());
 }
 
+TEST_CASE("throttling costs nothing, and one attempt is one all the same") {
+    response busy = answer(503);
+    busy.body = R"({"odata.error":{"code":"ServerBusy","message":{"lang":"en","value":"x"}}})";
+    CHECK(is_throttled(busy));
+    CHECK(is_throttled(answer(429)));
+    CHECK_FALSE(is_throttled(answer(503))); // perhaps a proxy's
+    busy.status = 500;
+    CHECK_FALSE(is_throttled(busy));
+
+    retry_policy policy;
+    policy.max_attempts = 2;
+    retry_budget none(0);
+    for (int i = 0; i < static_cast<int>(retry_budget::reserve); ++i) none.spend(moment().steady);
+    call_state state(policy, moment().steady + 120s, 1, &none);
+    for (int i = 1; i < 100; ++i) {
+        CHECK(state.attempt() == i);
+        REQUIRE(state.on_throttled(answer(429), false) == action::wait);
+        CHECK(state.delay() == 0ms);
+        CHECK(state.reason() == "throttled");
+    }
+    CHECK_FALSE(state.maybe_applied());
+    CHECK(state.on_response(answer(500), false, moment()) == action::done);
+    CHECK(state.reason() == "the retry budget is used up");
+
+    call_state patient(policy, moment().steady + 120s, 1);
+    for (int i = 0; i < 100; ++i) REQUIRE(patient.on_throttled(answer(503), false) == action::wait);
+    CHECK(patient.maybe_applied());
+    REQUIRE(patient.on_response(answer(500), false, moment()) == action::wait);
+    CHECK(patient.delay() <= 100ms); // as after a first failure
+    CHECK(patient.on_response(answer(500), false, moment()) == action::done);
+
+    policy.max_attempts = 1;
+    call_state once = fresh(policy);
+    CHECK(once.on_throttled(answer(429), false) == action::done);
+    CHECK(once.reason() == call_state::no_attempt_left);
+}
+
 TEST_CASE("those who were asked to wait do not come back at the same moment") {
     std::set<std::chrono::milliseconds> delays;
     for (std::uint32_t seed = 1; seed <= 20; ++seed) {

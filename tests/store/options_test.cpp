@@ -41,6 +41,8 @@ TEST_CASE("options are checked where they are set") {
     CHECK(contains(refused([](store_options& o) { o.max_connections(0); }), "max_connections"));
     CHECK(contains(refused([](store_options& o) { o.max_connections(static_cast<std::size_t>(-1)); }),
                    "max_connections"));
+    CHECK(contains(refused([](store_options& o) { o.max_waiting(static_cast<std::size_t>(-1)); }),
+                   "max_waiting"));
     CHECK(contains(refused([](store_options& o) { o.idle_timeout(-1ms); }), "idle_timeout"));
     CHECK(contains(refused([](store_options& o) { o.max_response_size(1000); }), "max_response_size"));
     CHECK(contains(refused([](store_options& o) { o.retry_budget(-0.1); }), "retry_budget"));

@@ -1,0 +1,36 @@
+// How much of its time a call has to have left to be worth beginning.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+namespace azkv::support {
+
+/// Follows the 95th percentile of how long exchanges take. What was given up counts as longer, or else the
+/// estimate would stay low for ever where hardly anything comes to its end. No clock of its own.
+class reserve {
+public:
+    using clock = std::chrono::steady_clock;
+
+    /// Of a call that began to wait at `since`: never more than half of its time, so that a slow service, or
+    /// a part of it, does not keep everybody out.
+    clock::duration of(clock::time_point since, clock::time_point deadline) const {
+        return std::min<clock::duration>(estimate_, (deadline - since) / 2);
+    }
+
+    void ended(clock::duration took, bool given_up) {
+        if (estimate_.count() == 0) {
+            estimate_ = took;
+        } else {
+            const bool longer = given_up || took > estimate_;
+            estimate_ = std::chrono::duration_cast<clock::duration>(estimate_ * (longer ? 1.19 : 0.99));
+        }
+        estimate_ =
+            std::clamp<clock::duration>(estimate_, std::chrono::microseconds(10), std::chrono::minutes(1));
+    }
+
+private:
+    clock::duration estimate_{0}; // nothing before the first exchange has ended
+};
+
+} // namespace azkv::support

@@ -1,0 +1,331 @@
+// What becomes of calls to a partition that throttles.
+
+#include "support/held_transport.hpp"
+#include "support/http_server.hpp"
+#include "support/run.hpp"
+#include "support/scripted_store.hpp"
+
+#include <azkv/blocking_store.hpp>
+#include <azkv/emulator.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace azkv;
+using namespace azkv::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string row = R"({"PartitionKey":"default","RowKey":"k"})";
+
+/// A store at a service that says, to each request that is let go, what it is told to say.
+class throttled_store {
+public:
+    explicit throttled_store(store_options o = {})
+        : net(std::make_shared<held_transport>([this](net::exchange& x) { answer(x.response); })),
+          db(detail::store_access::make(
+              context.get_executor(),
+              std::make_shared<const account>("http://127.0.0.1:10002/acct",
+                                              credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
+                                              std::move(o.observer([this](const event& e) { watch(e); }))),
+              net)) {}
+
+    /// A call whose end is counted.
+    class ending {
+    public:
+        bool done = false;
+        std::exception_ptr failure;
+        asio::cancellation_signal signal;
+
+        boost::system::error_code code() const {
+            try {
+                if (failure) std::rethrow_exception(failure);
+            } catch (const boost::system::system_error& e) {
+                return e.code();
+            }
+            return {};
+        }
+
+        std::string what() const {
+            return failure_of([&] { std::rethrow_exception(failure); }).what();
+        }
+    };
+
+    ending& get(std::string collection = "data") {
+        ending& e = calls.emplace_back();
+        context.restart();
+        asio::co_spawn(context, db.get("k", std::move(collection)),
+                       asio::bind_cancellation_slot(e.signal.slot(),
+                                                    [&e](std::exception_ptr failure, std::optional<value>) {
+                                                        e.failure = std::move(failure);
+                                                        e.done = true;
+                                                    }));
+        return e;
+    }
+
+    /// Runs until so many requests are on their way.
+    void run_until_sent(std::size_t n) {
+        run_until(context, [&] { return net->under_way == n; });
+    }
+
+    /// What comes next stays on its way.
+    void answer_all(unsigned how) {
+        status = how;
+        net->let_all_go();
+        net->holds = true;
+        run_until(context, [&] { return net->under_way == 0; });
+    }
+
+    std::size_t ended() const {
+        return static_cast<std::size_t>(std::ranges::count_if(calls, &ending::done));
+    }
+
+    class change {
+    public:
+        double rate;
+        std::size_t waiting;
+        event::duration pause;
+    };
+
+    asio::io_context context;
+    unsigned status = 200;
+    std::string hint; // Retry-After
+    std::vector<change> changes;
+    std::size_t refused = 0;
+    event::duration longest_paced{0};
+    std::deque<ending> calls;
+    std::shared_ptr<held_transport> net;
+    store db;
+
+private:
+    void answer(protocol::response& r) {
+        r.status = status;
+        r.body = status == 200 ? row : error_body("ServerBusy");
+        r.retry_after = status == 200 ? "" : hint;
+    }
+
+    void watch(const event& e) {
+        if (e.kind == event_kind::pace) changes.push_back({e.rate, e.waiting, e.pause});
+        if (e.kind != event_kind::attempt) return;
+        refused += e.status == 503;
+        longest_paced = std::max(longest_paced, e.paced);
+    }
+};
+
+/// Callers of an emulator, of whom each makes one call after another.
+class callers {
+public:
+    callers(blocking_store& db, std::size_t n, std::size_t calls) {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i < n; ++i)
+            threads.emplace_back([&, i] {
+                for (std::size_t j = 0; j < calls; ++j) {
+                    try {
+                        db.put("k" + std::to_string(i), {{"n", static_cast<std::int64_t>(j)}});
+                    } catch (const error&) {
+                        ++failed;
+                    }
+                }
+            });
+    }
+
+    std::atomic<int> failed{0};
+};
+
+} // namespace
+
+TEST_CASE("while a partition throttles one request tries, and then the others go on") {
+    throttled_store s;
+    for (int i = 0; i < 8; ++i) s.get();
+    s.run_until_sent(8);
+    s.answer_all(503);
+    CHECK(s.refused == 8);
+    CHECK(s.ended() == 0);
+    s.run_until_sent(1);
+    CHECK(s.context.run_for(30ms) >= 0);
+    CHECK(s.net->under_way == 1);
+    REQUIRE(s.changes.size() == 1); // eight refusals are one reason
+    CHECK(s.changes[0].rate == doctest::Approx(1800).epsilon(0.01));
+    CHECK(s.changes[0].waiting == 1);
+    CHECK(s.changes[0].pause == 10ms);
+
+    auto& later = s.get(); // behind them
+    s.answer_all(200);
+    CHECK(s.ended() == 1);
+    s.run_until_sent(8);
+    CHECK_FALSE(later.done);
+    s.answer_all(200);
+    CHECK(s.ended() == 9);
+    CHECK(s.longest_paced >= 10ms);
+    for (const auto& c : s.calls) CHECK_FALSE(c.failure);
+    CHECK(s.net->begun == 17);
+}
+
+TEST_CASE("whoever tries and is cancelled gives the try to the next") {
+    throttled_store s;
+    for (int i = 0; i < 4; ++i) s.get();
+    s.run_until_sent(4);
+    s.answer_all(503);
+    for (std::size_t i = 3; i > 0; --i) { // the last that was refused is the first in line
+        const std::size_t begun = s.net->begun;
+        s.run_until_sent(1);
+        CHECK(s.net->begun == begun + 1);
+        auto& trying = s.calls[i];
+        trying.signal.emit(asio::cancellation_type::terminal);
+        run_until(s.context, [&] { return trying.done; });
+        CHECK(trying.code() == asio::error::operation_aborted);
+        CHECK(s.ended() == 4 - i);
+    }
+    s.run_until_sent(1);
+    s.answer_all(200);
+    CHECK(s.ended() == 4);
+    CHECK_FALSE(s.calls[0].failure);
+}
+
+TEST_CASE("calls that wait for their turn end with their time") {
+    throttled_store s(store_options().timeout(300ms));
+    s.hint = "30"; // one try each 3 s
+    auto& refused = s.get();
+    s.run_until_sent(1);
+    s.answer_all(503);
+    const auto began = std::chrono::steady_clock::now();
+    auto& never_sent = s.get();
+    run_until(s.context, [&] { return s.ended() == 2; });
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(took > 100ms);
+    CHECK(took < 2s);
+    CHECK(refused.code() == errc::throttled);
+    CHECK(contains(refused.what(), "HTTP 503"));
+    CHECK(contains(refused.what(), "; no time is left for another attempt"));
+    CHECK(never_sent.code() == errc::timed_out);
+    CHECK(contains(never_sent.what(),
+                   "waiting for its turn at 127.0.0.1:10002: timed out (paced: 0 calls wait, "));
+    CHECK(s.net->begun == 1);
+}
+
+TEST_CASE("whatever pause is asked for, somebody tries after a while") {
+    class asked {
+    public:
+        const char* hint;
+        event::duration pause;
+    };
+
+    for (const asked& a :
+         {asked{"", 10ms}, asked{"0", 10ms}, asked{"evil", 10ms}, asked{"-7", 10ms}, asked{"1", 100ms},
+          asked{"5", 500ms}, asked{"9223372036854775807", 10s}, asked{"Thu, 01 Jan 1970 00:00:00 GMT", 10ms},
+          asked{"Fri, 31 Dec 9999 23:59:59 GMT", 10s}}) {
+        CAPTURE(a.hint);
+        throttled_store s;
+        s.hint = a.hint;
+        auto& call = s.get();
+        s.run_until_sent(1);
+        s.answer_all(503);
+        REQUIRE(s.changes.size() == 1);
+        CHECK(s.changes[0].pause == a.pause);
+        call.signal.emit(asio::cancellation_type::terminal);
+        run_until(s.context, [&] { return call.done; });
+    }
+}
+
+TEST_CASE("calls that wait for their turn end when the store is closed") {
+    throttled_store s;
+    s.hint = "30";
+    s.get();
+    s.run_until_sent(1);
+    s.answer_all(503);
+    s.get();
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_FALSE(run(s.context, s.db.close(1ms)));
+    CHECK(std::chrono::steady_clock::now() - began < 1s);
+    CHECK(s.ended() == 2);
+    for (const auto& c : s.calls) CHECK(c.code() == errc::closed);
+    CHECK(s.net->begun == 1);
+}
+
+TEST_CASE("one attempt is one attempt, and holds nobody up") {
+    throttled_store s(store_options().max_attempts(1));
+    auto& first = s.get();
+    s.run_until_sent(1);
+    s.answer_all(503);
+    CHECK(first.code() == errc::throttled);
+    auto& second = s.get(); // after the pause
+    s.run_until_sent(1);
+    s.answer_all(200);
+    CHECK_FALSE(second.failure);
+    CHECK(s.longest_paced > 0ms);
+}
+
+TEST_CASE("each collection has a pace of its own, which ends after a quiet second") {
+    throttled_store s;
+    s.hint = "5";
+    auto& held_up = s.get("busy");
+    s.run_until_sent(1);
+    s.answer_all(503);
+    auto& other = s.get("quiet");
+    s.run_until_sent(1);
+    CHECK(s.longest_paced == 0ms);
+    s.answer_all(200);
+    CHECK(other.done);
+    CHECK_FALSE(held_up.done);
+    s.run_until_sent(1);
+    s.answer_all(200);
+    CHECK(held_up.done);
+
+    std::this_thread::sleep_for(1'100ms);
+    s.changes.clear();
+    s.longest_paced = {};
+    s.get("busy");
+    s.run_until_sent(1);
+    s.answer_all(200);
+    REQUIRE(s.changes.size() == 1);
+    CHECK(s.changes[0].rate == 0); // it is over
+    CHECK(s.longest_paced < 50ms);
+    s.changes.clear();
+    s.get("busy");
+    s.run_until_sent(1);
+    s.answer_all(200);
+    CHECK(s.changes.empty());
+}
+
+TEST_CASE("a read that a second endpoint may answer does not wait for the first") {
+    scripted_store s(store_options().secondary_reads(true));
+    s.net->answer(503, error_body("ServerBusy"));
+    s.net->answer(200, row);
+    CHECK(s.run(s.db.get("k")));
+    REQUIRE(s.net->sent.size() == 2);
+    CHECK(contains(s.net->sent[1], "-secondary"));
+    s.net->answer(204); // nobody is in the way
+    s.run(s.db.put("k", {}));
+}
+
+TEST_CASE("the threads of a blocking store keep to what the service takes") {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        for (const auto hint : {0ms, 1000ms}) {
+            emulator service(emulator_options().mode(mode));
+            std::atomic<int> refused{0};
+            auto db = blocking_store::from_connection_string(
+                service.connection_string(), store_options().mode(mode).observer([&](const event& e) {
+                    refused += e.kind == event_kind::attempt && (e.status == 503 || e.status == 429);
+                }));
+            db.put("k", {});
+            fault_plan plan;
+            service.faults(plan.throttle(400, hint));
+            const auto began = std::chrono::steady_clock::now();
+            const callers c(db, 8, 150); // of which the limit takes three seconds
+            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+            CHECK(c.failed == 0);
+            CHECK(took.count() < 8);
+            CHECK(refused > 0);
+            CHECK(refused < 60 * took.count());
+        }
+    }
+}
