@@ -62,13 +62,6 @@ std::string tries(const protocol::call_state& state) {
     return text;
 }
 
-[[noreturn]] void fail(operation& op, const net::exchange& x, const protocol::endpoint& at,
-                       const protocol::call_state& state) {
-    // Without the place in Asio's sources that the code may carry.
-    op.fail(boost::system::error_code(x.error.value(), x.error.category()),
-            net::describe(x, at.host_header) + tries(state));
-}
-
 // Boost's generator asks the system for each of its 624 words, which is what making a store would mostly be.
 std::mt19937_64 seeded() {
     std::random_device system;
@@ -96,6 +89,23 @@ uuid_text client::new_id() const {
     }
     return uuid_text(ids_());
 }
+
+class client::request_head final : public net::head_writer {
+public:
+    /// All of these must outlive it.
+    request_head(const client& c, const operation& op, const protocol::request& r,
+                 const protocol::endpoint& at, const secret& token)
+        : client_(c), op_(op), request_(r), at_(at), token_(token) {}
+
+    std::string write() const override { return client_.head(op_, request_, at_, token_); }
+
+private:
+    const client& client_;
+    const operation& op_;
+    const protocol::request& request_;
+    const protocol::endpoint& at_;
+    const secret& token_;
+};
 
 // All but the body. The date and the signature in it are of this moment.
 std::string client::head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
@@ -159,11 +169,12 @@ asio::awaitable<void> client::pause(operation& op, std::chrono::milliseconds del
 namespace {
 
 // Looks into an answer from the primary endpoint, for what it says of how fast its calls may be.
-void note_pace(operation& op, pacing::turn& turn, const net::exchange& x, const protocol::clocks& now) {
+void note_pace(operation& op, pacing::turn& turn, const net::exchange& x, bool throttled,
+               const protocol::clocks& now) {
     const unsigned status = x.response.status;
     if (x.error)
-        turn.lost(x.error == errc::timed_out);
-    else if (protocol::is_throttled(x.response))
+        turn.lost(x.error == errc::timed_out && !x.not_begun);
+    else if (throttled)
         turn.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
     else if (status >= 500 || status == 408)
         turn.lost(false);
@@ -172,13 +183,19 @@ void note_pace(operation& op, pacing::turn& turn, const net::exchange& x, const 
     if (const auto news = turn.news()) op.paced(*news);
 }
 
-[[noreturn]] void fail_late(operation& op, const pacing::turn& turn, const protocol::endpoint& at,
-                            const protocol::call_state& state) {
-    const pacing::change pace = turn.state();
-    op.fail(errc::timed_out,
-            "waiting for its turn at " + at.host_header + ": " + make_error_code(errc::timed_out).message()
-                + " (paced: " + std::to_string(pace.waiting) + " calls wait, "
-                + std::to_string(std::lround(pace.rate)) + " entities a second)" + tries(state));
+// There is no answer to tell.
+void set_failure(answer& a, boost::system::error_code ec, std::string why) {
+    // Without the place in Asio's sources that the code may carry.
+    a.error = boost::system::error_code(ec.value(), ec.category());
+    a.why = std::move(why);
+    a.response = protocol::response();
+}
+
+// `waiting for its turn at example.com: timed out (paced: 12 calls wait, 1993 entities a second)`
+std::string describe_pace(const pacing::change& pace, const protocol::endpoint& at) {
+    return "waiting for its turn at " + at.host_header + ": " + make_error_code(errc::timed_out).message()
+           + " (paced: " + std::to_string(pace.waiting) + " calls wait, "
+           + std::to_string(std::lround(pace.rate)) + " entities a second)";
 }
 
 } // namespace
@@ -204,6 +221,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
     policy.secondary = r.method == "GET" && !r.continues && account_->secondary;
     policy.success = r.success;
     if (!r.content_type.empty()) policy.judge = &protocol::retry_policy::write_rule; // not an erasure
+    a.error = {};
     protocol::call_state state(policy, deadline, op.seed(), account_->budget.get());
     const bool maybe_applied = a.maybe_applied;
     state.remember(maybe_applied);
@@ -227,17 +245,19 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             const time_point began = steady_clock::now();
             const bool in_line = turn.is_needed() && !at_secondary;
             if (in_line && !co_await await_turn(op, turn, deadline)) {
-                if (!throttled) fail_late(op, turn, at, state);
+                if (!throttled)
+                    set_failure(a, errc::timed_out, describe_pace(turn.state(), at) + tries(state));
                 state.give_up();
                 break;
             }
             const time_point turned = in_line ? steady_clock::now() : began;
             turn.sent(turned);
             if (a.response.status != 0) a.response = protocol::response(); // of an attempt before
+            const request_head writer(*this, op, r, at, token);
             net::exchange x(a.response);
             x.to = &at.at;
             x.id = op.id();
-            x.head = head(op, r, at, token);
+            x.writer = &writer;
             x.body = r.body;
             x.deadline = deadline;
             x.attempt_timeout = options.attempt_timeout();
@@ -262,7 +282,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             protocol::clocks now; // which a success is not judged by
             if (!a.succeeded) now = protocol::clocks::now();
             throttled = !a.succeeded && !x.error && protocol::is_throttled(a.response);
-            if (!at_secondary) note_pace(op, turn, x, now);
+            if (!at_secondary) note_pace(op, turn, x, throttled, now);
             action next;
             if (x.not_begun) {
                 next = state.on_refusal();
@@ -281,12 +301,15 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                 op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
                         state.reason());
             if (next == action::done) break;
-            if (next == action::fail) fail(op, x, at, state);
+            if (next == action::fail) {
+                set_failure(a, x.error, net::describe(x, at.host_header) + tries(state));
+                break;
+            }
             co_await pause(op, state.delay());
         }
         a.tries = a.succeeded ? std::string() : tries(state);
         a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
-        if (answered && a.response.status != 401) bearer->remember(*answered);
+        if (answered && !a.error && a.response.status != 401) bearer->remember(*answered);
     } catch (const error& e) {
         const bool unknown = maybe_applied || (r.changes_entities && state.maybe_applied());
         if (!unknown) throw;

@@ -43,9 +43,9 @@ public:
 
     std::shared_ptr<const azkv::account> shared_account() const { return account_; }
 
-    /// Sends `r` until there is an answer that is worth no further attempt. Throws `azkv::error` when there
-    /// is none; a response that tells of a failure is an answer. `a.maybe_applied` tells, before and after,
-    /// whether the operation may have been applied.
+    /// Sends `r` until there is an answer that is worth no further attempt, or none to be had: both are in
+    /// `a`. Throws `azkv::error` for what is wrong with anything else: the login, the store.
+    /// `a.maybe_applied` tells, before and after, whether the operation may have been applied.
     asio::awaitable<void> call(operation& op, const protocol::request& r, time_point deadline,
                                answer& a) const;
 
@@ -60,6 +60,8 @@ public:
     const async::context_owner& process() const { return process_; }
 
 private:
+    class request_head;
+
     std::string head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
                      const secret& token) const;
     asio::awaitable<secret> token(operation& op, token_request request, secret rejected,

@@ -115,35 +115,38 @@ void operation::abort() {
 }
 
 void operation::fail(boost::system::error_code code, const std::string& why, diagnostics details) {
-    fail(about_, code, why, std::move(details));
+    throw failure(about_, code, why, std::move(details));
 }
 
-void operation::fail(const answer& a, const std::string* key) {
+error operation::failure(const answer& a, const std::string* key) {
+    subject about = about_;
+    if (key) about.key = key;
+    const char* const unknown = a.maybe_applied ? maybe_applied_text : "";
+    diagnostics details;
+    details.outcome_unknown = a.maybe_applied;
+    if (a.error) return failure(about, a.error, a.why + unknown, std::move(details));
+
     const protocol::response& r = a.response;
     protocol::service_error said = protocol::read_error(r);
     const errc code = protocol::classify(r, said);
-    diagnostics details;
     details.status = static_cast<int>(r.status);
     details.service_code = std::move(said.code);
     details.server_message = std::move(said.message);
     details.request_id = r.request_id;
-    details.outcome_unknown = a.maybe_applied;
-    subject about = about_;
-    if (key) about.key = key;
     const std::string status = "HTTP " + std::to_string(r.status);
     const bool foreign = details.service_code.empty() || (code == errc::bad_response && !said.own_words);
     const char* const whose = foreign ? ", not in the words of a table service: perhaps a proxy's" : "";
-    fail(about, code,
-         make_error_code(code).message() + " (" + status + whose + ')'
-             + clock_trouble(r, account_->authorizer.get(), std::chrono::system_clock::now()) + a.tries
-             + (a.maybe_applied ? maybe_applied_text : ""),
-         std::move(details));
+    return failure(about, code,
+                   make_error_code(code).message() + " (" + status + whose + ')'
+                       + clock_trouble(r, account_->authorizer.get(), std::chrono::system_clock::now())
+                       + a.tries + unknown,
+                   std::move(details));
 }
 
-void operation::fail(const subject& about, boost::system::error_code code, const std::string& why,
-                     diagnostics details) {
+error operation::failure(const subject& about, boost::system::error_code code, const std::string& why,
+                         diagnostics details) {
     if (!in_parts_) end(code, details);
-    throw about.failure(code, why, std::move(details));
+    return about.failure(code, why, std::move(details));
 }
 
 // What all its events have in common.

@@ -35,11 +35,15 @@ class answer {
 public:
     answer() {}
 
-    protocol::response response;
-    bool succeeded = false; // by the status that its request names
+    /// What there was instead of a response: nothing, or a failure of the network, and the text for it.
+    boost::system::error_code error;
+    std::string why;
+
+    protocol::response response; // empty if there was an error
+    bool succeeded = false;      // by the status that its request names
     /// An earlier attempt of the same call may have been applied without being seen to be.
     bool maybe_applied_before = false;
-    /// Should the response tell of a failure: the request may have been applied all the same.
+    /// Should it have failed: the request may have been applied all the same.
     bool maybe_applied = false;
     std::string tries; // how often it was tried, and why no more, if there is something to tell
 };
@@ -119,8 +123,11 @@ public:
     /// It ends with an error, which this throws.
     [[noreturn]] void fail(boost::system::error_code code, const std::string& why, diagnostics details = {});
 
-    /// The response tells of a failure. `key`: whose it is, if the operation has several.
-    [[noreturn]] void fail(const answer& a, const std::string* key = nullptr);
+    /// A call failed, and so it ends with this error, which is still to be thrown. `key`: whose the failure
+    /// is, if the operation has several.
+    error failure(const answer& a, const std::string* key = nullptr);
+
+    [[noreturn]] void fail(const answer& a, const std::string* key = nullptr) { throw failure(a, key); }
 
     /// It ends like this.
     void end(boost::system::error_code ec, const diagnostics& details = {});
@@ -137,8 +144,8 @@ public:
 
 private:
     void begin(event& e, event_kind kind) const;
-    [[noreturn]] void fail(const subject& about, boost::system::error_code code, const std::string& why,
-                           diagnostics details);
+    error failure(const subject& about, boost::system::error_code code, const std::string& why,
+                  diagnostics details);
 
     std::shared_ptr<const azkv::account> account_;
     const std::atomic<unsigned>& process_;

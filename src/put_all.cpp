@@ -338,9 +338,10 @@ private:
 
 } // namespace
 
-asio::awaitable<void> put_all(std::shared_ptr<const traced_client> c,
-                              std::vector<std::pair<std::string, value>> pairs, std::string collection,
-                              std::size_t batch_size, put_all_progress progress) {
+asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const traced_client> c,
+                                              std::vector<std::pair<std::string, value>> pairs,
+                                              std::string collection, std::size_t batch_size,
+                                              put_all_progress progress) {
     const auto j =
         std::make_shared<job>(std::move(c), std::move(collection), batch_size, std::move(progress));
     std::optional<operation::turn> turn; // until the end was told
@@ -357,6 +358,7 @@ asio::awaitable<void> put_all(std::shared_ptr<const traced_client> c,
         throw;
     }
     j->op().end({});
+    co_return async::outcome<void>();
 }
 
 } // namespace azkv

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "async/only_terminal.hpp"
 #include "client.hpp"
 
 #include <azkv/store.hpp>
@@ -16,8 +17,9 @@
 namespace azkv {
 
 /// The operation `store::put_all`.
-asio::awaitable<void> put_all(std::shared_ptr<const traced_client> c,
-                              std::vector<std::pair<std::string, value>> pairs, std::string collection,
-                              std::size_t batch_size, put_all_progress progress);
+asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const traced_client> c,
+                                              std::vector<std::pair<std::string, value>> pairs,
+                                              std::string collection, std::size_t batch_size,
+                                              put_all_progress progress);
 
 } // namespace azkv

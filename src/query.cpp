@@ -47,7 +47,7 @@ public:
         throw op_.about().failure(errc::closed, why);
     }
 
-    static asio::awaitable<std::vector<entry>> next_page(std::shared_ptr<reading> self) {
+    static asio::awaitable<async::outcome<std::vector<entry>>> next_page(std::shared_ptr<reading> self) {
         const operation::turn turn(self->op_); // between two pages a query is nobody's operation
         const protocol::request r = self->pages_.request();
         answer a;
@@ -136,7 +136,8 @@ private:
         fetch& f = l.of();
         try {
             f.stop.begin();
-            f.page = co_await reading::next_page(f.of);
+            async::outcome<std::vector<entry>> page = co_await reading::next_page(f.of);
+            f.page = page.take();
         } catch (...) {
             f.failure = std::current_exception();
         }

@@ -18,6 +18,7 @@
 #include <azkv/store.hpp>
 
 #include <chrono>
+#include <exception>
 #include <utility>
 
 namespace azkv {
@@ -32,7 +33,7 @@ using shared_client = std::shared_ptr<const traced_client>;
 // Each operation is a free coroutine that owns its arguments and shares the client, so that the store object
 // may go while it runs.
 
-asio::awaitable<void> put(shared_client c, std::string key, value v, std::string collection) {
+asio::awaitable<async::outcome<void>> put(shared_client c, std::string key, value v, std::string collection) {
     operation op = c->begin({"put", collection, &key});
     const operation::turn turn(op);
     const auto deadline = op.deadline();
@@ -46,12 +47,13 @@ asio::awaitable<void> put(shared_client c, std::string key, value v, std::string
     });
     answer a;
     co_await c->client->write(op, r, table, deadline, a);
-    if (!a.succeeded) op.fail(a);
+    if (!a.succeeded) co_return std::make_exception_ptr(op.failure(a));
     op.succeed();
+    co_return async::outcome<void>();
 }
 
-asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std::string collection,
-                                          projection select) {
+asio::awaitable<async::outcome<std::optional<value>>> get(shared_client c, std::string key,
+                                                          std::string collection, projection select) {
     operation op = c->begin({"get", collection, &key});
     const operation::turn turn(op);
     const auto deadline = op.deadline();
@@ -74,12 +76,12 @@ asio::awaitable<std::optional<value>> get(shared_client c, std::string key, std:
             return codec::decode_entity(a.response.body, keys, select, columns);
         });
     else if (absence_in(a.response) == absence::none)
-        op.fail(a);
+        co_return std::make_exception_ptr(op.failure(a));
     op.succeed();
     co_return found;
 }
 
-asio::awaitable<bool> erase(shared_client c, std::string key, std::string collection) {
+asio::awaitable<async::outcome<bool>> erase(shared_client c, std::string key, std::string collection) {
     operation op = c->begin({"erase", collection, &key});
     const operation::turn turn(op);
     const auto deadline = op.deadline();
@@ -91,14 +93,14 @@ asio::awaitable<bool> erase(shared_client c, std::string key, std::string collec
     answer a;
     co_await c->client->call(op, r, deadline, a);
     const absence absent = absence_in(a.response);
-    if (!a.succeeded && absent == absence::none) op.fail(a);
+    if (!a.succeeded && absent == absence::none) co_return std::make_exception_ptr(op.failure(a));
     op.succeed();
     // An attempt whose answer was lost, or left open what became of it, may be why the key is gone.
     co_return a.succeeded || (absent == absence::entity && a.maybe_applied_before);
 }
 
-asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::string collection,
-                                                      projection select) {
+asio::awaitable<async::outcome<std::map<std::string, value>>> get_all(shared_client c, std::string collection,
+                                                                      projection select) {
     operation op = c->begin({"get_all", collection, nullptr});
     const operation::turn turn(op);
     std::string filter = "PartitionKey eq " + protocol::string_literal(op.account().partition);
@@ -114,8 +116,8 @@ asio::awaitable<std::map<std::string, value>> get_all(shared_client c, std::stri
     co_return all;
 }
 
-asio::awaitable<bool> close(asio::any_io_executor executor, std::shared_ptr<const client> c,
-                            std::chrono::milliseconds limit) {
+asio::awaitable<async::outcome<bool>> close(asio::any_io_executor executor, std::shared_ptr<const client> c,
+                                            std::chrono::milliseconds limit) {
     using std::chrono::steady_clock;
     if (limit.count() < 0 || limit > std::chrono::hours(24 * 365))
         throw error(errc::invalid_argument, "close: the limit must be from 0 to a year");

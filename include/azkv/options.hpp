@@ -139,8 +139,8 @@ public:
     /// errc::overloaded. Default: 8,192. From 0 to 10,000,000.
     ///
     /// A call that waits leaves the line, with errc::timed_out, when too little of its `timeout` is left for
-    /// an exchange to come to its end: less than 95 of 100 exchanges took of late, but never more than half
-    /// of it. Nothing of it was sent then.
+    /// an exchange to come to its end: less than what 9 of 10 exchanges took of late and a quarter more, but
+    /// never more than half of it. Nothing of it was sent then.
     store_options& max_waiting(std::size_t);
 
     std::size_t max_waiting() const noexcept { return max_waiting_; }

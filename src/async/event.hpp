@@ -29,51 +29,30 @@ class event : public std::enable_shared_from_this<event> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    explicit event(const asio::any_io_executor& executor) : timer_(executor) {}
-
-    asio::any_io_executor get_executor() { return timer_.get_executor(); }
-
-    /// It happened. May be called by any thread. Needs no memory.
-    void set() noexcept { end(set_); }
-
-    /// It may happen again. By who waits for it, between two waits.
-    void reset() noexcept {
-        const std::lock_guard lock(mutex_);
-        set_ = false;
-    }
-
-    /// Whether it happened by the deadline. Throws `operation_aborted` when cancelled before.
-    asio::awaitable<bool> wait(time_point deadline) {
-        const auto self = shared_from_this(); // may be all that is left of this
-        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-        throw_if_cancelled(state);
-        const auto leave = [this] { end(cancelled_); };
-        const auto nothing = [] {};
-        co_await suspend(state.slot(), deadline, nothing, leave);
-        const std::lock_guard lock(mutex_);
-        const bool cancelled = std::exchange(cancelled_, false); // it may be waited for again
-        if (!set_ && cancelled) throw boost::system::system_error(asio::error::operation_aborted);
-        co_return set_;
-    }
-
-    /// Calls `begin`, and waits until it happens, also when the caller is cancelled: then `abort` is called,
-    /// which must make it happen soon. Neither may throw. Once `begin` was called nothing fails any more.
-    template <class Begin, class Abort>
-    asio::awaitable<void> join(Begin begin, Abort abort) {
-        const auto self = shared_from_this();
-        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-        throw_if_cancelled(state);
-        co_await suspend(state.slot(), time_point::max(), std::move(begin), std::move(abort));
-    }
-
-    /// For callers that set it when they are cancelled: heeds no cancellation itself.
-    asio::awaitable<void> wait_until_set() {
-        const auto self = shared_from_this();
-        const auto nothing = [] {};
-        co_await suspend(asio::cancellation_slot(), time_point::max(), nothing, nothing);
-    }
-
 private:
+    /// What the caller's cancellation calls. Its signal may last longer than the execution context, so that
+    /// it holds nothing of that; or shorter, so that only who goes on has a slot to clear.
+    template <class Abort>
+    class interruption {
+    public:
+        interruption(asio::cancellation_slot slot, Abort abort) : slot_(slot) {
+            if (!slot_.is_connected()) return;
+            abort_ = std::make_shared<const Abort>(std::move(abort));
+            slot_.assign([weak = std::weak_ptr(abort_)](asio::cancellation_type type) {
+                const auto reached = is_terminal(type) ? weak.lock() : nullptr;
+                if (reached) (*reached)();
+            });
+        }
+
+        void withdraw() const {
+            if (asio::cancellation_slot slot = slot_; slot.is_connected()) slot.clear();
+        }
+
+    private:
+        asio::cancellation_slot slot_;
+        std::shared_ptr<const Abort> abort_;
+    };
+
     // Sets the timer, and has Asio make room for it as long as that may fail.
     void reserve(time_point deadline) {
         const std::lock_guard lock(mutex_);
@@ -97,31 +76,63 @@ private:
             token);
     }
 
-    // Until its end, or the deadline.
-    template <class Begin, class Abort>
-    asio::awaitable<void> suspend(asio::cancellation_slot slot, time_point deadline, Begin begin,
-                                  Abort abort) {
-        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
-        std::shared_ptr<const Abort> reached;
-        if (slot.is_connected()) {
-            reached = std::make_shared<const Abort>(std::move(abort));
-            slot.assign([weak = std::weak_ptr(reached)](asio::cancellation_type type) {
-                const auto r = is_terminal(type) ? weak.lock() : nullptr;
-                if (r) (*r)();
-            });
-        }
-        reserve(deadline);
-        begin();
-        co_await start();
-        if (slot.is_connected()) slot.clear();
-    }
-
     void end(bool& why) noexcept {
         const std::lock_guard lock(mutex_);
         why = true;
         timer_.cancel();
     }
 
+public:
+    explicit event(const asio::any_io_executor& executor) : timer_(executor) {}
+
+    asio::any_io_executor get_executor() { return timer_.get_executor(); }
+
+    /// It happened. May be called by any thread. Needs no memory.
+    void set() noexcept { end(set_); }
+
+    /// It may happen again. By who waits for it, between two waits.
+    void reset() noexcept {
+        const std::lock_guard lock(mutex_);
+        set_ = false;
+    }
+
+    /// Whether it happened by the deadline. Throws `operation_aborted` when cancelled before.
+    asio::awaitable<bool> wait(time_point deadline) {
+        const auto self = shared_from_this(); // may be all that is left of this
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        throw_if_cancelled(state);
+        const interruption end_of_it(state.slot(), [this] { end(cancelled_); });
+        reserve(deadline);
+        co_await start();
+        end_of_it.withdraw();
+        const std::lock_guard lock(mutex_);
+        const bool cancelled = std::exchange(cancelled_, false); // it may be waited for again
+        if (!set_ && cancelled) throw boost::system::system_error(asio::error::operation_aborted);
+        co_return set_;
+    }
+
+    /// Calls `begin`, and waits until it happens, also when the caller is cancelled: then `abort` is called,
+    /// which must make it happen soon. Neither may throw. Once `begin` was called nothing fails any more.
+    template <class Begin, class Abort>
+    asio::awaitable<void> join(Begin begin, Abort abort) {
+        const auto self = shared_from_this();
+        const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+        throw_if_cancelled(state);
+        const interruption end_of_it(state.slot(), std::move(abort));
+        reserve(time_point::max());
+        begin();
+        co_await start();
+        end_of_it.withdraw();
+    }
+
+    /// For callers that set it when they are cancelled: heeds no cancellation itself.
+    asio::awaitable<void> wait_until_set() {
+        const auto self = shared_from_this();
+        reserve(time_point::max());
+        co_await start();
+    }
+
+private:
     operation_memory memory_; // of the one coroutine that waits
     std::mutex mutex_;        // guards what follows
     asio::steady_timer timer_;

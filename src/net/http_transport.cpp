@@ -44,6 +44,7 @@ asio::awaitable<void> http_transport::run(exchange& x) {
         }
         x.waited = connection.begun() - asked;
     }
+    x.write_head();
     const auto deadline = std::min(x.deadline, connection.begun() + x.attempt_timeout);
     for (;;) {
         x.connection_reused = connection->used();

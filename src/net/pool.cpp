@@ -18,13 +18,24 @@ lease::~lease() {
     if (owner_) owner_->release(place_, keep_, begun_, given_up_);
 }
 
+namespace {
+
+// Whose time is over at nearly the same moment is woken up at the same: that takes the system less.
+pool::time_point together(pool::time_point t, pool::time_point::duration time) {
+    const auto apart = std::clamp<pool::time_point::duration>(time / 64, std::chrono::nanoseconds(1),
+                                                              std::chrono::milliseconds(1));
+    return t - t.time_since_epoch() % apart;
+}
+
+} // namespace
+
 /// A caller that waits for a place: in line until it is given one, or has too little time left, or the pool
 /// is closed, or it goes.
 class pool::waiter : public boost::intrusive::list_base_hook<> {
 public:
     /// Precondition: locked.
     waiter(std::shared_ptr<pool> owner, const protocol::authority& to, time_point since, time_point deadline)
-        : to(to), leaves(deadline - owner->reserve_.of(since, deadline)),
+        : to(to), leaves(together(deadline - owner->reserve_.of(since, deadline), deadline - since)),
           turn(std::make_shared<async::event>(owner->executor_)), owner_(std::move(owner)), since_(since),
           deadline_(deadline) {
         owner_->line_.push_back(*this); // nothing can fail any more

@@ -30,6 +30,15 @@ public:
     std::size_t refused = 0; // the line was full
 };
 
+/// Writes the head of a request when that is about to be sent: it has the time in it, and takes memory.
+class head_writer {
+public:
+    virtual std::string write() const = 0;
+
+protected:
+    ~head_writer() = default;
+};
+
 /// One request on its way, and what becomes of it. It must stay where it is until the transport is done.
 class exchange {
 public:
@@ -39,13 +48,19 @@ public:
     exchange(const exchange&) = delete;
     exchange& operator=(const exchange&) = delete;
 
+    /// By the transport, when it is about to send.
+    void write_head() {
+        if (writer) head = writer->write();
+    }
+
     // A token or a signature stands in it; nothing was ever cut off.
     ~exchange() { OPENSSL_cleanse(head.data(), head.size()); }
 
     // What to do.
     const protocol::authority* to = nullptr;
-    std::string_view id; // of the request, as its head tells it; empty: none
-    std::string head;    // request line and headers, with the empty line
+    std::string_view id;                 // of the request, as its head tells it; empty: none
+    const head_writer* writer = nullptr; // of the head, unless that is there
+    std::string head;                    // request line and headers, with the empty line
     std::string_view body;
     std::chrono::steady_clock::time_point deadline; // also of the wait for a connection
     std::chrono::milliseconds attempt_timeout = std::chrono::hours(24 * 365); // from having a connection

@@ -6,7 +6,9 @@
 
 namespace azkv::support {
 
-/// Follows the 95th percentile of how long exchanges take. What was given up counts as longer, or else the
+/// Follows the 90th percentile of how long exchanges take, and adds a quarter, so that few that are begun are
+/// given up. (With a higher percentile the answers of a slow partition, if they are a tenth, would keep out
+/// those of all others.) What was given up counts as longer, or else the
 /// estimate would stay low for ever where hardly anything comes to its end. No clock of its own.
 class reserve {
 public:
@@ -15,7 +17,7 @@ public:
     /// Of a call that began to wait at `since`: never more than half of its time, so that a slow service, or
     /// a part of it, does not keep everybody out.
     clock::duration of(clock::time_point since, clock::time_point deadline) const {
-        return std::min<clock::duration>(estimate_, (deadline - since) / 2);
+        return std::min<clock::duration>(estimate_ * 5 / 4, (deadline - since) / 2);
     }
 
     void ended(clock::duration took, bool given_up) {
@@ -23,7 +25,7 @@ public:
             estimate_ = took;
         } else {
             const bool longer = given_up || took > estimate_;
-            estimate_ = std::chrono::duration_cast<clock::duration>(estimate_ * (longer ? 1.19 : 0.99));
+            estimate_ = std::chrono::duration_cast<clock::duration>(estimate_ * (longer ? 1.09 : 0.99));
         }
         estimate_ =
             std::clamp<clock::duration>(estimate_, std::chrono::microseconds(10), std::chrono::minutes(1));

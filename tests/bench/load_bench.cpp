@@ -3,7 +3,7 @@
 //   azkv-load-bench open --rate 20000 --timeout 100       calls that come whether others have ended or not
 //   azkv-load-bench closed --callers 900 --timeout 100    callers of whom each makes one call after another
 //   azkv-load-bench closed --callers 64 --throttle 2000   at an emulator that throttles
-//   azkv-load-bench serve --throttle 2000                 only the service, for other processes: --url
+//   azkv-load-bench serve --throttle 2000                 only the service, for other processes: --service
 //
 // Prints one line. The service runs on a thread of its own in this process, unless it is named; CPU time is
 // that of the thread that calls.
@@ -54,7 +54,7 @@ const std::map<std::string, work> works{{"get", work::get}, {"put", work::put}, 
 class arguments {
 public:
     work what = work::get;
-    std::string url; // empty: that of an own service
+    std::string service; // its connection string; empty: an own one
     bool cosmos = false;
     azkv::bench::delays delays;
     std::size_t throttle = 0; // requests a second; 0: no emulator, but a slow service
@@ -68,6 +68,7 @@ public:
     double seconds = 10;
     std::optional<double> warm_up;
     bool series = false;
+    bool attempts = false;
 
     double warm_up_seconds() const {
         return warm_up.value_or(1 + 1.2 * static_cast<double>(timeout_ms) / 1000);
@@ -78,21 +79,21 @@ public:
 class service {
 public:
     explicit service(const arguments& a) {
-        if (!a.url.empty()) {
-            url_ = a.url;
+        if (!a.service.empty()) {
+            connection_string_ = a.service;
         } else if (a.throttle > 0) {
             azkv::emulator_options o;
             if (a.cosmos) o.mode(azkv::service_mode::cosmos);
             emulator_ = std::make_unique<azkv::emulator>(o);
             limit(a.throttle, a.retry_after_ms);
-            url_ = emulator_->endpoint();
+            connection_string_ = emulator_->connection_string();
         } else {
             slow_ = std::make_unique<azkv::bench::slow_service>(a.delays);
-            url_ = slow_->url();
+            connection_string_ = account + ("TableEndpoint=" + slow_->url());
         }
     }
 
-    const std::string& url() const { return url_; }
+    const std::string& connection_string() const { return connection_string_; }
 
     void limit(std::size_t per_second, std::size_t retry_after_ms) {
         if (!emulator_) return;
@@ -103,7 +104,7 @@ public:
 private:
     std::unique_ptr<azkv::emulator> emulator_;
     std::unique_ptr<azkv::bench::slow_service> slow_;
-    std::string url_;
+    std::string connection_string_;
 };
 
 /// What came of the calls that ended in the time that is measured.
@@ -246,9 +247,8 @@ void measure(const arguments& a, bool open) {
     azkv::store_options o;
     o.max_connections(a.connections).timeout(std::chrono::milliseconds(a.timeout_ms));
     if (a.cosmos) o.mode(azkv::service_mode::cosmos);
-    if (a.throttle > 0) o.observer([&t](const azkv::event& e) { t.attempt(e); });
-    const auto db = azkv::store::from_connection_string(context.get_executor(),
-                                                        account + ("TableEndpoint=" + s.url()), o);
+    if (a.throttle > 0 || a.attempts) o.observer([&t](const azkv::event& e) { t.attempt(e); });
+    const auto db = azkv::store::from_connection_string(context.get_executor(), s.connection_string(), o);
     std::vector<std::size_t> made(open ? 0 : a.callers);
     double before = 0, after = 0;
     const auto in_the_middle = t.begin() + (t.end() - t.begin()) / 2;
@@ -276,7 +276,7 @@ void measure(const arguments& a, bool open) {
 void serve(const arguments& a) {
     azkv::bench::allow_many_connections();
     const service s(a);
-    std::cout << s.url() << std::endl;
+    std::cout << s.connection_string() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
     } // until it is to end
 }
@@ -297,13 +297,14 @@ int main(int argc, char** argv) {
         c->add_option("--batch", a.batch, "Entities of a put_all")
             ->check(CLI::PositiveNumber)
             ->capture_default_str();
-        c->add_option("--url", a.url, "A service that is there already");
+        c->add_option("--service", a.service, "The connection string of one that is there already");
         c->add_option("--connections", a.connections, "At most")->capture_default_str();
         c->add_option("--timeout", a.timeout_ms, "Of a call, ms")->capture_default_str();
         c->add_option("--seconds", a.seconds, "That are measured")
             ->check(CLI::PositiveNumber)
             ->capture_default_str();
         c->add_option("--warm-up", a.warm_up, "Seconds before (default: 1, and 1.2 timeouts)");
+        c->add_flag("--attempts", a.attempts, "Count also attempts that are lost, which takes CPU time");
         c->add_flag("--series", a.series, "Also the calls a second in each tenth of a second");
     }
     for (CLI::App* const c : {open, closed, serves}) {

@@ -81,12 +81,17 @@ scene in_a_pause(asio::io_context& context, store_options o, fault busy) {
 }
 
 scene in_a_long_pause(asio::io_context& context, store_options o) {
-    return in_a_pause(context, std::move(o), fault::answer(503, "ServerBusy").header("Retry-After", "30"));
+    return in_a_pause(context, std::move(o), fault::answer(503, "InternalError").header("Retry-After", "30"));
 }
 
 scene in_short_pauses(asio::io_context& context, store_options o) {
     return in_a_pause(context, std::move(o),
-                      fault::answer(503, "ServerBusy").header("x-ms-retry-after-ms", "15"));
+                      fault::answer(503, "InternalError").header("x-ms-retry-after-ms", "15"));
+}
+
+scene at_a_throttled_partition(asio::io_context& context, store_options o) {
+    return in_a_pause(context, std::move(o),
+                      fault::answer(429, "TooManyRequests").header("Retry-After", "30"));
 }
 
 asio::awaitable<access_token> wait_for_ever(token_request) {
@@ -167,6 +172,9 @@ std::vector<place> make_places() {
         p.may_be_applied = true;
         p.gives_up = true;
     }
+    place& throttled = add("in line at a throttled partition", &at_a_throttled_partition, &put, "");
+    throttled.tries = 40; // of which some are refused, and the others never sent
+    throttled.gives_up = true;
     add("waiting for a token", &before_a_token, &put, "logging in");
     add("in a put_all of several transactions", before_silence(), &put_three_transactions,
         "waiting for the answer of")

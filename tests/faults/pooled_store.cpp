@@ -26,7 +26,7 @@ net::connector::settings settings_of(const account& a) {
 class pooled_store::measured_transport final : public net::transport {
 public:
     measured_transport(const asio::any_io_executor& executor, const account& a)
-        : over(executor, a.options.max_connections(), settings_of(a)) {}
+        : over(executor, net::pool::limits(a.options.max_connections()), settings_of(a)) {}
 
     asio::awaitable<void> run(net::exchange& x) override {
         {

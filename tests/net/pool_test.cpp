@@ -389,7 +389,7 @@ TEST_CASE("the line has an end") {
     CHECK(got[0]);
 }
 
-TEST_CASE("the reserve is what 95 of 100 exchanges take") {
+TEST_CASE("the reserve is what 90 of 100 exchanges take, and a quarter more") {
     support::reserve r;
     const steady_clock::time_point since;
     CHECK(r.of(since, since + 1h) == 0ms);
@@ -402,13 +402,13 @@ TEST_CASE("the reserve is what 95 of 100 exchanges take") {
     int longer = 0;
     for (int i = 0; i < 20'000; ++i) {
         const auto took = next();
-        if (i >= 1000 && took > r.of(since, since + 1h)) ++longer;
+        if (i >= 1000 && took * 5 / 4 > r.of(since, since + 1h)) ++longer;
         r.ended(took, false);
     }
-    CHECK(longer > 19'000 * 0.03);
-    CHECK(longer < 19'000 * 0.08);
+    CHECK(longer > 19'000 * 0.08);
+    CHECK(longer < 19'000 * 0.13);
     CHECK(r.of(since, since + 10ms) == 5ms);         // never more than half of a call's own time
-    for (int i = 0; i < 40; ++i) r.ended(1ms, true); // given up: it would have taken longer
+    for (int i = 0; i < 80; ++i) r.ended(1ms, true); // given up: it would have taken longer
     CHECK(r.of(since, since + 1h) > 1s);
 }
 

@@ -358,10 +358,10 @@ TEST_CASE("a call that has too little time left is not sent") {
     p.join(patient, start + 1s);
     REQUIRE(p.next(start + 10ms) == &c);
     p.accepted(c, start + 30ms);
-    CHECK(p.leaving_time(start, start + 1s) == start + 980ms); // requests take 20 ms
+    CHECK(p.leaving_time(start, start + 1s) == start + 975ms); // requests take 20 ms
     CHECK(p.leaving_time(start, start + 30ms) == start + 15ms);
     CHECK(p.next(start + 31ms) == &patient);
     CHECK_FALSE(short_of_time.is_linked());
     p.leave(patient, start + 500ms, true);
-    CHECK(p.leaving_time(start, start + 1s) < start + 977ms); // given up: longer than was thought
+    CHECK(p.leaving_time(start, start + 1s) < start + 974ms); // given up: longer than was thought
 }

@@ -46,6 +46,7 @@ public:
 
     net::asio::awaitable<void> run(net::exchange& x) override {
         co_await net::asio::post(net::asio::use_awaitable);
+        x.write_head();
         sent.push_back(x.head + std::string(x.body));
         to.push_back(*x.to);
         REQUIRE_FALSE(steps_.empty());
