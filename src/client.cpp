@@ -12,10 +12,14 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <openssl/rand.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace azkv {
@@ -62,11 +66,24 @@ std::string tries(const protocol::call_state& state) {
     return text;
 }
 
-// Boost's generator asks the system for each of its 624 words, which is what making a store would mostly be.
+/// All the words of an engine's state at once. (One by one from the system, as Boost's generator takes them,
+/// they are most of the time that making a store takes.)
+class seed {
+public:
+    using result_type = std::uint_least32_t;
+
+    template <class Iterator>
+    void generate(Iterator begin, Iterator end) const {
+        const auto size = static_cast<std::size_t>(end - begin) * sizeof *begin;
+        const bool done =
+            RAND_bytes(reinterpret_cast<unsigned char*>(std::to_address(begin)), static_cast<int>(size)) == 1;
+        if (!done) throw std::runtime_error("OpenSSL has no random numbers");
+    }
+};
+
 std::mt19937_64 seeded() {
-    std::random_device system;
-    std::seed_seq seed{system(), system(), system(), system(), system(), system(), system(), system()};
-    return std::mt19937_64(seed);
+    seed s;
+    return std::mt19937_64(s);
 }
 
 } // namespace
