@@ -41,7 +41,7 @@ account::account(std::string_view url, const credential& credential, store_optio
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
       authorizer(credential.authorizer_),
       budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
-      pacing(std::make_shared<azkv::pacing>()), gate(std::make_shared<async::gate>()) {
+      paces(std::make_shared<azkv::pacing>(options.max_waiting())), gate(std::make_shared<async::gate>()) {
     require_protection(endpoint, credential.tokens_ != nullptr, options.allow_plain_http());
     if (options.secondary_reads()) {
         if (mode == service_mode::cosmos)
@@ -65,7 +65,7 @@ std::shared_ptr<const account> account::for_child() const {
     if (bearer) a->bearer = bearer->copy();
     if (tls) a->tls = tls->for_child();
     a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
-    a->pacing = std::make_shared<azkv::pacing>();
+    a->paces = std::make_shared<azkv::pacing>(options.max_waiting());
     a->gate = std::make_shared<async::gate>();
     if (gate->is_shut()) a->gate->shut();
     return a;

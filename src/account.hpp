@@ -60,7 +60,7 @@ public:
 
     // What all stores made from it, and their operations, share. Safe between threads.
     std::shared_ptr<protocol::retry_budget> budget;
-    std::shared_ptr<azkv::pacing> pacing;
+    std::shared_ptr<azkv::pacing> paces;
     std::shared_ptr<async::gate> gate; // those inside are operations under way
 
 private:

@@ -6,6 +6,7 @@
 #include "protocol/call_state.hpp"
 #include "protocol/operations.hpp"
 #include "protocol/service_error.hpp"
+#include "support/counted.hpp"
 
 #include <azkv/config.hpp>
 
@@ -74,6 +75,7 @@ public:
 
     template <class Iterator>
     void generate(Iterator begin, Iterator end) const {
+        const support::fork_pause pause; // OpenSSL has locks
         const auto size = static_cast<std::size_t>(end - begin) * sizeof *begin;
         const bool done =
             RAND_bytes(reinterpret_cast<unsigned char*>(std::to_address(begin)), static_cast<int>(size)) == 1;
@@ -186,18 +188,18 @@ asio::awaitable<void> client::pause(operation& op, std::chrono::milliseconds del
 namespace {
 
 // Looks into an answer from the primary endpoint, for what it says of how fast its calls may be.
-void note_pace(operation& op, pacing::turn& turn, const net::exchange& x, bool throttled,
+void note_pace(operation& op, pacing::ticket& ticket, const net::exchange& x, bool throttled,
                const protocol::clocks& now) {
     const unsigned status = x.response.status;
     if (x.error)
-        turn.lost(x.error == errc::timed_out && !x.not_begun);
+        ticket.lost(x.error == errc::timed_out && !x.not_begun);
     else if (throttled)
-        turn.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
+        ticket.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
     else if (status >= 500 || status == 408)
-        turn.lost(false);
+        ticket.lost(false);
     else
-        turn.accepted();
-    if (const auto news = turn.news()) op.paced(*news);
+        ticket.accepted();
+    for (const auto& news : ticket.take_news()) op.tell_pace(news);
 }
 
 // There is no answer to tell.
@@ -209,22 +211,24 @@ void set_failure(answer& a, boost::system::error_code ec, std::string why) {
 }
 
 // `waiting for its turn at example.com: timed out (paced: 12 calls wait, 1993 entities a second)`
-std::string describe_pace(const pacing::change& pace, const protocol::endpoint& at) {
-    return "waiting for its turn at " + at.host_header + ": " + make_error_code(errc::timed_out).message()
-           + " (paced: " + std::to_string(pace.waiting) + " calls wait, "
+std::string describe_pace(errc why, const pacing::summary& pace, const protocol::endpoint& at) {
+    return "waiting for its turn at " + at.host_header + ": " + make_error_code(why).message()
+           + " (paced: " + support::calls_that_wait(pace.waiting) + ", "
            + std::to_string(std::lround(pace.rate)) + " entities a second)";
 }
 
 } // namespace
 
-// Whether its turn came in time.
-asio::awaitable<bool> client::await_turn(operation& op, pacing::turn& turn, time_point deadline) const {
-    const auto outcome = co_await turn.wait(executor_, account_->gate, deadline);
-    if (const auto news = turn.news()) op.paced(*news);
-    if (outcome == pacing::turn::outcome::closed)
+// Until it may send.
+asio::awaitable<pacing::ticket::result> client::await_turn(operation& op, pacing::ticket& ticket,
+                                                           time_point deadline) const {
+    ticket.look();
+    for (const auto& news : ticket.take_news()) op.tell_pace(news);
+    const auto result = co_await ticket.wait(executor_, account_->gate, deadline);
+    if (result == pacing::ticket::result::closed)
         op.fail(errc::closed, make_error_code(errc::closed).message());
     op.require_own_process(); // other things ran meanwhile
-    co_return outcome == pacing::turn::outcome::go;
+    co_return result;
 }
 
 asio::awaitable<void> client::call(operation& op, const protocol::request& r, time_point deadline,
@@ -244,7 +248,9 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
     state.remember(maybe_applied);
     account_->budget->earn();
     const std::shared_ptr<identity::bearer>& bearer = account_->bearer;
-    pacing::turn turn(*account_->pacing, op.about().collection, std::max<std::size_t>(r.batch_size, 1));
+    pacing::ticket ticket(*account_->paces, *process_, op.about().collection,
+                          std::max<std::size_t>(r.batch_size, 1));
+    const bool keeps_pace = !policy.secondary; // what may go elsewhere does not wait here
     secret token;
     std::optional<token_request> answered; // what was asked for when the service challenged the first token
     bool throttled = false;                // by the last answer
@@ -260,15 +266,19 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             const protocol::endpoint& at = at_secondary ? *account_->secondary : account_->endpoint;
             const int attempt = state.attempt();
             const time_point began = steady_clock::now();
-            const bool in_line = turn.is_needed() && !at_secondary;
-            if (in_line && !co_await await_turn(op, turn, deadline)) {
+            const bool in_line = keeps_pace && ticket.is_needed();
+            auto result = pacing::ticket::result::go;
+            if (in_line) result = co_await await_turn(op, ticket, deadline);
+            if (result != pacing::ticket::result::go) {
+                const bool late = result == pacing::ticket::result::late;
+                const errc why = late ? errc::timed_out : errc::overloaded;
+                state.withdraw(late);
                 if (!throttled)
-                    set_failure(a, errc::timed_out, describe_pace(turn.state(), at) + tries(state));
-                state.give_up();
+                    set_failure(a, why, describe_pace(why, ticket.summarize(), at) + tries(state));
                 break;
             }
             const time_point turned = in_line ? steady_clock::now() : began;
-            turn.sent(turned);
+            if (!ticket.is_paced()) ticket.sent(turned);
             if (a.response.status != 0) a.response = protocol::response(); // of an attempt before
             const request_head writer(*this, op, r, at, token);
             net::exchange x(a.response);
@@ -278,16 +288,17 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             x.body = r.body;
             x.deadline = deadline;
             x.attempt_timeout = options.attempt_timeout();
-            x.paced = turned - began;
+            if (ticket.is_paced()) x.paced = turned - began;
             co_await transport_->run(x);
             if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
-            if (x.unserved) op.unserved(*x.unserved);
+            if (x.unserved) op.tell_overload(*x.unserved);
 
             if (bearer && !x.error && a.response.status == 401 && !answered && !at_secondary) {
                 answered = bearer->answer_to(a.response);
                 if (answered) {
                     state.remember(x.maybe_applied_before);
-                    turn.lost(false);
+                    ticket.lost(false);
+                    throttled = false;
                     op.sent(r, x, attempt, began, std::chrono::milliseconds(0), "another token is wanted");
                     token = co_await this->token(op, *answered, token, deadline);
                     continue;
@@ -299,18 +310,17 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             protocol::clocks now; // which a success is not judged by
             if (!a.succeeded) now = protocol::clocks::now();
             throttled = !a.succeeded && !x.error && protocol::is_throttled(a.response);
-            if (!at_secondary) note_pace(op, turn, x, throttled, now);
+            if (keeps_pace) note_pace(op, ticket, x, throttled, now);
             action next;
             if (x.not_begun) {
-                next = state.on_refusal();
+                state.withdraw(false);
+                next = action::fail;
             } else if (x.error) {
                 next = state.on_error(x.error, x.maybe_applied, now);
             } else {
                 // Remembered before this answer is judged: it says nothing of earlier sendings.
                 a.maybe_applied_before = state.maybe_applied() || x.maybe_applied_before;
-                const bool elsewhere = policy.secondary; // it may be had without waiting
-                if (elsewhere) turn.lost(false);
-                next = throttled && !elsewhere ? state.on_throttled(a.response, x.maybe_applied_before)
+                next = throttled && keeps_pace ? state.on_throttled(a.response, x.maybe_applied_before)
                                                : state.on_response(a.response, x.maybe_applied_before, now);
             }
             const bool again = next == action::wait;
@@ -323,6 +333,11 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                 break;
             }
             co_await pause(op, state.delay());
+        }
+        if (a.error == errc::overloaded) { // a caller that tries again at once must not keep others waiting
+            const auto others = std::make_shared<async::event>(executor_);
+            co_await others->wait(steady_clock::now());
+            op.require_own_process();
         }
         a.tries = a.succeeded ? std::string() : tries(state);
         a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());

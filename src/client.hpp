@@ -67,7 +67,8 @@ private:
     asio::awaitable<secret> token(operation& op, token_request request, secret rejected,
                                   time_point deadline) const;
     asio::awaitable<void> pause(operation& op, std::chrono::milliseconds delay) const;
-    asio::awaitable<bool> await_turn(operation& op, pacing::turn& turn, time_point deadline) const;
+    asio::awaitable<pacing::ticket::result> await_turn(operation& op, pacing::ticket& ticket,
+                                                       time_point deadline) const;
 
     asio::any_io_executor executor_;
     const async::context_owner process_;

@@ -67,19 +67,20 @@ void operation::sent(const protocol::request& r, const net::exchange& x, int att
     require_own_process(); // those who watch may have forked
 }
 
-void operation::paced(const pacing::change& c) {
-    const log_level level = c.rate == 0 ? log_level::info : log_level::warning;
+void operation::tell_pace(const pacing::summary& s) {
+    const log_level level = s.rate == 0 ? log_level::info : log_level::warning;
     if (!is_watched(account_->options, level)) return;
     event e;
     begin(e, event_kind::pace);
-    e.rate = c.rate;
-    e.waiting = c.waiting;
-    e.pause = c.pause;
+    e.collection = s.partition;
+    e.rate = s.rate;
+    e.waiting = s.waiting;
+    e.pause = s.pause;
     tell(account_->options, level, e);
     require_own_process(); // those who watch may have forked
 }
 
-void operation::unserved(const net::overload& o) {
+void operation::tell_overload(const net::overload& o) {
     if (!is_watched(account_->options, log_level::warning)) return;
     event e;
     begin(e, event_kind::overload);

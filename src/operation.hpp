@@ -85,10 +85,10 @@ public:
     clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
 
     /// The pace of its partition has changed.
-    void paced(const pacing::change& c);
+    void tell_pace(const pacing::summary& s);
 
     /// This call and others were not begun.
-    void unserved(const net::overload& o);
+    void tell_overload(const net::overload& o);
 
     /// Before anything is begun on the execution context: fails with errc::forked in a child whose context
     /// was not told of the fork.

@@ -1,5 +1,7 @@
 #include "pacing.hpp"
 
+#include "support/process.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -10,51 +12,75 @@ using std::chrono::steady_clock;
 // Lets go whose turn it is. Then the first of the others has to be awake in time. Precondition: locked.
 void pacing::pump(pace& p, time_point now) {
     while (pace::call* const c = p.next(now)) {
-        auto& t = static_cast<turn&>(*c);
-        t.goes_ = true;
+        auto& t = static_cast<ticket&>(*c);
+        t.may_go_ = true;
         if (t.event_) t.event_->set();
     }
-    auto* const first = static_cast<turn*>(p.first());
-    if (first && first->event_ && p.when_next() < first->looks_) first->event_->set();
+    auto* const first = static_cast<ticket*>(p.first());
+    if (first && first->event_ && p.when_next() < first->next_look_) first->event_->set();
 }
 
-pacing::turn::~turn() {
-    if (pace_) leave(false);
+// In a forked child another thread of the parent may have held the mutex.
+pacing::ticket::~ticket() {
+    if (pace_ && process_ == support::process_number()) leave(false);
 }
 
-// The pace of the partition, if there is one that is not over. Precondition: locked.
-std::shared_ptr<protocol::pace> pacing::turn::find(time_point now) {
+// Precondition: locked.
+void pacing::ticket::drop_what_is_over(time_point now) {
     auto& all = owner_.paces_;
-    const auto at = all.find(partition_);
-    if (at == all.end()) return nullptr;
-    if (!at->second->is_over(now)) return at->second;
-    all.erase(at);
+    for (auto at = all.begin(); at != all.end();) { // those that throttle are few
+        if (!at->second->is_over(now)) {
+            ++at;
+            continue;
+        }
+        summary& s = news_.emplace_back();
+        s.partition = at->first;
+        at = all.erase(at);
+    }
     owner_.any_ = !all.empty();
-    news_ = change();
-    return nullptr;
+}
+
+void pacing::ticket::look() {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(owner_.mutex_);
+    drop_what_is_over(now);
+}
+
+// The pace of the partition, if there is one. Precondition: locked.
+std::shared_ptr<protocol::pace> pacing::ticket::find() const {
+    const auto own = owner_.paces_.find(partition_);
+    return own == owner_.paces_.end() ? nullptr : own->second;
 }
 
 // Whether there is nothing more to wait for before `until`. Precondition: locked.
-bool pacing::turn::is_ready(time_point now, time_point& until) {
+bool pacing::ticket::is_ready(time_point now, time_point& until) {
     if (event_) event_->reset(); // before anything is looked at
     pump(*pace_, now);
-    until = leaves();
+    until = std::min(leaves(), now + std::chrono::seconds(1));
     if (pace_->first() == this) until = std::min(until, pace_->when_next());
-    looks_ = until;
-    return goes_ || !is_linked() || now >= leaves();
+    next_look_ = until;
+    return may_go_ || !is_in_line() || now >= leaves();
 }
 
-asio::awaitable<pacing::turn::outcome>
-pacing::turn::wait(asio::any_io_executor executor, std::shared_ptr<async::gate> gate, time_point deadline) {
+asio::awaitable<pacing::ticket::result>
+pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::gate> gate, time_point deadline) {
     time_point until;
     std::shared_ptr<async::event> e;
     {
         const std::lock_guard lock(owner_.mutex_);
         const auto now = steady_clock::now();
-        if (!is_linked() && !goes_) pace_ = find(now);
-        if (!pace_) co_return outcome::go;
-        if (!goes_) pace_->join(*this, pace_->leaving_time(now, deadline));
-        if (!is_ready(now, until)) event_ = e = std::make_shared<async::event>(executor);
+        const bool has_place = pace_ != nullptr; // it was refused
+        pace_ = find();
+        if (!pace_) co_return result::go;
+        pace_->join(*this, pace_->leaving_time(now, deadline));
+        if (!is_ready(now, until)) {
+            if (!has_place && pace_->waiting() > owner_.most_waiting_) {
+                pace_->leave(*this, now);
+                pace_.reset();
+                co_return result::overloaded;
+            }
+            event_ = e = std::make_shared<async::event>(executor);
+        }
     }
     if (e) {
         const async::gate::notice cleared(gate, [e] { e->set(); });
@@ -67,17 +93,18 @@ pacing::turn::wait(asio::any_io_executor executor, std::shared_ptr<async::gate> 
     {
         const std::lock_guard lock(owner_.mutex_);
         event_.reset();
-        if (std::exchange(goes_, false)) co_return outcome::go;
+        if (std::exchange(may_go_, false)) co_return result::go;
     }
     leave(false);
-    co_return gate->is_cleared() ? outcome::closed : outcome::late;
+    co_return gate->is_cleared() ? result::closed : result::late;
 }
 
-void pacing::turn::refused(duration hint) {
+void pacing::ticket::refused(duration hint) {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     const bool had_one = pace_ != nullptr;
-    std::shared_ptr<pace> p = find(now);
+    drop_what_is_over(now);
+    std::shared_ptr<pace> p = find();
     if (!p) {
         p = std::make_shared<pace>(now);
         owner_.paces_.emplace(partition_, p);
@@ -86,47 +113,48 @@ void pacing::turn::refused(duration hint) {
     if (had_one && pace_ != p) pace_->leave(*this, now);
     pace_ = p;
     if (p->refused(*this, hint, now)) {
-        news_.emplace();
-        news_->rate = p->rate(now);
-        news_->waiting = p->waiting();
-        news_->pause = p->paused_until() - now;
+        summary& s = news_.emplace_back();
+        s.partition = partition_;
+        s.rate = p->rate(now);
+        s.waiting = p->waiting();
+        s.pause = p->paused_until() - now;
     }
     pump(*p, now);
 }
 
-void pacing::turn::accepted() {
+void pacing::ticket::accepted() {
     if (!pace_) return;
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     pace_->accepted(*this, now);
     pump(*pace_, now);
-    find(now); // it may have been the last that it was needed for
+    drop_what_is_over(now); // this may have been the last that waited for it
     pace_.reset();
 }
 
-void pacing::turn::lost(bool given_up) {
+void pacing::ticket::lost(bool given_up) {
     if (pace_) leave(given_up);
 }
 
-void pacing::turn::leave(bool given_up) {
+void pacing::ticket::leave(bool given_up) {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     event_.reset();
-    goes_ = false;
+    may_go_ = false;
     pace_->leave(*this, now, given_up);
     pump(*pace_, now);
     pace_.reset();
 }
 
-pacing::change pacing::turn::state() const {
+pacing::summary pacing::ticket::summarize() const {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
-    change c;
+    summary s;
     const auto at = owner_.paces_.find(partition_);
-    if (at == owner_.paces_.end()) return c;
-    c.rate = at->second->rate(now);
-    c.waiting = at->second->waiting();
-    return c;
+    if (at == owner_.paces_.end()) return s;
+    s.rate = at->second->rate(now);
+    s.waiting = at->second->waiting();
+    return s;
 }
 
 } // namespace azkv

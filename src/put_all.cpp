@@ -131,7 +131,10 @@ public:
     /// Ends when all that it has begun has ended, and throws what there is to be thrown.
     static asio::awaitable<void> run(std::shared_ptr<job> self) {
         std::optional<transaction> first = self->next();
-        const std::size_t most = self->op_.account().options.max_transactions();
+        const store_options& options = self->op_.account().options;
+        // It does not refuse itself.
+        const std::size_t most = std::min({options.max_transactions(), options.max_connections(),
+                                           std::max<std::size_t>(options.max_waiting(), 1)});
         const std::size_t workers = std::min(most, 1 + self->left());
         if (workers == 1) {
             for (; first; first = self->next()) co_await perform(self, std::move(*first));
@@ -276,7 +279,9 @@ private:
         note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
         if (!first_failure_) first_failure_ = e;
         // The others would fare no better.
-        if (e.code() == condition::unauthorized || e.code() == errc::closed) stopped_ = true;
+        const bool is_for_all =
+            e.code() == condition::unauthorized || e.code() == errc::closed || e.code() == errc::overloaded;
+        if (is_for_all) stopped_ = true;
     }
 
     void note_success(const transaction& t) {

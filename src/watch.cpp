@@ -1,6 +1,7 @@
 #include "watch.hpp"
 
 #include "codec/names.hpp"
+#include "support/counted.hpp"
 
 #include <array>
 #include <charconv>
@@ -32,14 +33,14 @@ std::string outcome(const event& e) {
 
 std::string describe(const event& e) {
     if (e.kind == event_kind::overload)
-        return "overloaded: " + std::to_string(e.waiting) + " calls wait for " + std::to_string(e.connections)
-               + " connections; " + std::to_string(e.lost) + " had too little time left, "
-               + std::to_string(e.refused) + " found too many waiting";
+        return "overloaded: " + support::calls_that_wait(e.waiting) + " for "
+               + support::counted(e.connections, "connection") + "; " + std::to_string(e.lost)
+               + " had too little time left, " + std::to_string(e.refused) + " found too many waiting";
     if (e.kind == event_kind::pace) {
         const std::string who = codec::in_quotes(e.collection);
         if (e.rate == 0) return who + " is no longer throttled";
         return who + " is throttled: " + std::to_string(std::lround(e.rate)) + " entities a second, after "
-               + in_milliseconds(e.pause) + "; " + std::to_string(e.waiting) + " calls wait";
+               + in_milliseconds(e.pause) + "; " + support::calls_that_wait(e.waiting);
     }
     std::string line(e.operation);
     line.append(" in ").append(codec::in_quotes(e.collection)).append(": ");
@@ -56,7 +57,8 @@ std::string describe(const event& e) {
     if (e.kind == event_kind::attempt) {
         line.append(e.connection_reused ? ", connection reused" : ", new connection");
         if (e.secondary) line.append(", secondary");
-        if (e.retried) line.append("; again after ").append(in_milliseconds(e.retry_delay));
+        if (e.retried) line.append("; again");
+        if (e.retry_delay.count() > 0) line.append(" after ").append(in_milliseconds(e.retry_delay));
         if (!e.retry_reason.empty()) line.append(e.retried ? ": " : "; ").append(e.retry_reason);
     }
     if (!e.request_id.empty()) line.append(", request id ").append(e.request_id);

@@ -28,17 +28,17 @@ enum class errc {
     not_found,                 ///< 404 in the service's own words, where absence is no answer
     conflict,                  ///< 409, likewise
     precondition_failed,       ///< 412, likewise
-    throttled,                 ///< 429, or 503 `ServerBusy`: still so when the time was over
-    server_error,              ///< 5xx: still so after the retries
-    bad_response,              ///< the answer was not understood, or is not the service's to this request
-    timed_out,                 ///< a deadline passed; see `error::outcome_unknown`
-    type_mismatch,             ///< a value does not fit the type that was asked for
-    credential_unavailable,    ///< a source of tokens is not set up here; a chain goes on to its next
-    authentication_failed,     ///< no token: the authority, or the tool that should give one, refused
-    proxy_failed,              ///< the proxy does not lead to the service
-    closed,                    ///< the store was closed; what was under way may or may not have been applied
-    forked,                    ///< the store, or the query, belongs to the parent of this process
-    overloaded, ///< not begun: `store_options::max_waiting` calls wait already; pause, then try again
+    throttled,     ///< 429, or 503 `ServerBusy`: still so when the time, or the one attempt, was over
+    server_error,  ///< 5xx: still so after the retries
+    bad_response,  ///< the answer was not understood, or is not the service's to this request
+    timed_out,     ///< a deadline passed, or was too near to begin; see `error::outcome_unknown`
+    type_mismatch, ///< a value does not fit the type that was asked for
+    credential_unavailable, ///< a source of tokens is not set up here; a chain goes on to its next
+    authentication_failed,  ///< no token: the authority, or the tool that should give one, refused
+    proxy_failed,           ///< the proxy does not lead to the service
+    closed,                 ///< the store was closed; what was under way may or may not have been applied
+    forked,                 ///< the store, or the query, belongs to the parent of this process
+    overloaded, ///< not sent: `store_options::max_waiting` calls wait already; pause, then try again
 };
 
 /// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.

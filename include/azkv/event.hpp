@@ -15,13 +15,17 @@ enum class event_kind {
     attempt,   ///< one request was sent, and answered or lost
     operation, ///< an operation has ended, or a page of a query could not be had: its caller has the result
     overload,  ///< calls were not begun, as too many wait for a connection; once a second at most
-    pace,      ///< a collection throttles, and how fast its calls may go on; or it no longer does
+    pace,      ///< a collection is throttled, and how fast its calls may go on; or it no longer is
 };
 
-/// What a store tells of its work: after each attempt to send a request, and after each operation, but for a
-/// query that is left before its last page (which reading ahead may tell as cancelled), and an operation that
-/// is cancelled before or between its requests. Neither keys nor values, filters or credentials are in it.
-/// Valid during the call of the observer; copy what is to be kept.
+/// What a store reports of its work. An attempt: after each request. An operation: when it has ended, but not
+/// for a query that is left before its last page (which reading ahead may report as cancelled), nor for an
+/// operation that is cancelled before or between its requests. Overload: at most once a second, by a call
+/// that was not begun; what is lost after that is in the next report. Pace: when a collection is first
+/// throttled, each time it is throttled again after requests were accepted, and when its calls have not had
+/// to wait for a second, told by the next call. These two carry the operation and the ids of
+/// the call that reports, and say nothing else of it. Neither keys nor values, filters or credentials are in
+/// any of them. Valid during the call of the observer; copy what is to be kept.
 class AZKV_DECL event {
 public:
     using duration = std::chrono::steady_clock::duration;
@@ -57,30 +61,32 @@ public:
     std::string_view host;          ///< whom it was sent to, without the port
     bool secondary = false;         ///< it went to the secondary endpoint
     bool connection_reused = false; ///< a kept one that turns out to be closed is replaced, without an event
-    duration paced{0};              ///< before it was sent, as its collection throttles
+    duration paced{0};              ///< how long it waited for its turn, at a collection that is throttled
     duration waited{0};             ///< for one of the connections to be free; not for a new one to be opened
     bool retried = false;           ///< another attempt follows
-    duration retry_delay{0};        ///< after this pause
+    duration retry_delay{0};        ///< after this pause; 0: at once, or when its turn comes
     std::string_view retry_reason;  ///< why, or why none follows although it might help: "no attempt is left"
 
     // Of an overload, and of a pace.
-    std::size_t waiting = 0; ///< calls: for a connection, or for their turn at the collection
+    std::size_t waiting = 0; ///< calls, for a connection or for their turn at the collection
 
     // Of a pace only.
-    double rate = 0;   ///< entities a second, a read counting as one; 0: as fast as calls come
+    /// Entities a second that are let go next, a read counting as one; it grows as long as they are accepted.
+    /// The first is a guess, 1,800. 0: as fast as calls come.
+    double rate = 0;
     duration pause{0}; ///< until the next request is tried
 
     // Of an overload only.
-    std::size_t connections = 0; ///< that there may be
-    std::size_t lost = 0; ///< calls that left the line since the last such event, with too little time left
-    std::size_t refused = 0; ///< calls that found the line full since then
+    std::size_t connections = 0; ///< `store_options::max_connections`
+    std::size_t lost = 0;        ///< calls that had too little time left, since the last report
+    std::size_t refused = 0;     ///< calls that found too many waiting, since then
 };
 
 /// How important a line of the log is.
 enum class log_level {
     error,   ///< an operation failed
-    warning, ///< an attempt failed and is repeated
-    info,    ///< a store was closed
+    warning, ///< an attempt failed and is repeated; overload; a collection is throttled
+    info,    ///< a store was closed; a collection is no longer throttled
     debug,   ///< every attempt and every operation
 };
 

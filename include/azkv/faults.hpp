@@ -130,9 +130,11 @@ public:
     /// Throws `azkv::error` (errc::invalid_argument) if the sum of the probabilities is more than 1.
     fault_plan& sometimes(double probability, fault);
 
-    /// More than `per_second` requests in a second are throttled: 503 `ServerBusy`, in cosmos mode 429
-    /// `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is zero. Throws
-    /// `azkv::error` (errc::invalid_argument) for a limit of zero.
+    /// More than `per_second` requests in a second, all partitions together, are throttled: 503 `ServerBusy`,
+    /// in cosmos mode 429 `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is
+    /// zero. A second begins with the first request after the last has ended, and its requests may all come
+    /// at its begin; what is throttled meets no other fault. Throws `azkv::error` (errc::invalid_argument)
+    /// for a limit of zero.
     fault_plan& throttle(std::size_t per_second, std::chrono::milliseconds retry_after);
 
 private:

@@ -69,14 +69,16 @@ public:
     /// the peer; what is asked of the primary because the secondary has no answer; and, unless it is 1, what
     /// is repeated until the deadline: a request that was throttled (429, 503 `ServerBusy`), which waits for
     /// its turn, and a write to a table that is being deleted. A write that had to make its table first
-    /// begins anew.
+    /// begins anew. With 1 a call also waits for its turn at a collection that is throttled, and fails at
+    /// once if it is refused then.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }
 
     /// The pause before the first retry, doubled for each further one up to `longest`, each with jitter.
     /// A longer pause that the service asks for is used instead, with up to a tenth of it added, so that not
-    /// all come back at the same moment. Default: 100 ms and 10 s.
+    /// all come back at the same moment. Not for throttled requests that wait for their turn. Default: 100
+    /// ms and 10 s.
     store_options& backoff(milliseconds first, milliseconds longest);
 
     milliseconds first_backoff() const noexcept { return first_backoff_; }
@@ -96,9 +98,10 @@ public:
     /// Whether reads that fail at the primary endpoint are tried at the secondary one, every other attempt:
     /// for accounts with read access to their second region (RA-GRS, RA-GZRS). What is read there may be
     /// older than what was written, and a listing may lack rows. That a key or a table is absent is believed
-    /// of the primary only, and listings of more than a page are read there. Default: false. Not in cosmos
-    /// mode (errc::invalid_argument when the store is made). Its URL is that of the primary with `-secondary`
-    /// behind the account, or the connection string's `TableSecondaryEndpoint`.
+    /// of the primary only, and listings of more than a page are read there. Such reads do not wait for their
+    /// turn at a collection that is throttled: a refusal is an attempt like any other. Default: false. Not in
+    /// cosmos mode (errc::invalid_argument when the store is made). Its URL is that of the primary with
+    /// `-secondary` behind the account, or the connection string's `TableSecondaryEndpoint`.
     /// (https://learn.microsoft.com/azure/storage/common/storage-redundancy)
     store_options& secondary_reads(bool allow);
 
@@ -128,19 +131,22 @@ public:
     std::size_t max_transactions() const noexcept { return max_transactions_; }
 
     /// How many connections the store opens at most; further calls wait their turn. Default: 256. From 1
-    /// to 65,535. So many, divided by the time that the service takes, are the calls a second that the store
-    /// can make: 256 / 5 ms = 51,000. (Each thread that calls a `blocking_store` at the same time may open so
-    /// many; only a `put_all` uses more than one.)
+    /// to 65,535. Divided by the time that the service takes it is how many calls a second the store can
+    /// make, as far as the CPU allows: 256 / 5 ms = 51,000. (Each thread that calls a `blocking_store` at the
+    /// same time may open so many; only a `put_all` uses more than one.)
     store_options& max_connections(std::size_t);
 
     std::size_t max_connections() const noexcept { return max_connections_; }
 
-    /// How many calls wait for a connection at most, each with some 6 KB; a further one fails at once with
-    /// errc::overloaded. Default: 8,192. From 0 to 10,000,000.
+    /// How many calls wait at most for a connection, and as many for their turn at each collection that is
+    /// throttled; each takes some 6 KB. A further one that would have to wait fails at once with
+    /// errc::overloaded; requests that were throttled themselves keep their place. With 0 a `put_all` fails
+    /// where its collection is throttled. Default: 8,192. From 0 to 10,000,000.
     ///
-    /// A call that waits leaves the line, with errc::timed_out, when too little of its `timeout` is left for
-    /// an exchange to come to its end: less than what 9 of 10 exchanges took of late and a quarter more, but
-    /// never more than half of it. Nothing of it was sent then.
+    /// A call that waits gives up, with errc::timed_out, when too little of its `timeout` is left for an
+    /// exchange to end in time: less than what nine in ten exchanges took of late and a quarter more, but
+    /// never more than half of the `timeout`. That attempt was not sent then, nor is one that ends with
+    /// errc::overloaded; `error::outcome_unknown` tells of those before.
     store_options& max_waiting(std::size_t);
 
     std::size_t max_waiting() const noexcept { return max_waiting_; }

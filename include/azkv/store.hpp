@@ -61,8 +61,9 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   enabled them. As everywhere in Asio, a signal must be emitted, and `||` and `&&` of
 ///   `asio::experimental::awaitable_operators` be used, where the coroutine runs and nothing else does: on
 ///   its strand, or on a context that one thread runs.
-/// - Retries: 408, 429, 500, 502, 503, 504 and lost connections, as the options say, also when the service
-///   hides them in its answer to a transaction; a write to a table that is being deleted, until it is gone.
+/// - Retries: 408, 500, 502, 503, 504 and lost connections, as the options say; 429 and 503 `ServerBusy`
+///   when their turn comes, until the deadline; all of them also when the service hides them in its answer to
+///   a transaction; a write to a table that is being deleted, until it is gone.
 ///   All operations may be repeated without harm. A write that was given up for lost may reach the service
 ///   late, even after the next write of the same key: `error::outcome_unknown` tells of such.
 /// - Thread safety: any number of threads and coroutines may use one store, and copies of it, at once.
@@ -136,7 +137,8 @@ public:
     /// caller's executor, by one thread at a time; what it throws ends the call, when the transactions that
     /// are under way have ended.
     ///
-    /// Errors: when a transaction fails the others go on, unless the credentials are at fault. At the end
+    /// Errors: when a transaction fails the others go on, unless the credentials are at fault, the store was
+    /// closed or too many calls wait (errc::overloaded): then no other is begun. At the end
     /// `azkv::put_all_error` names each key that was not written; `error::key()` is one that made its
     /// transaction fail, if the service told. What is wrong with an argument is an `azkv::error`, and nothing
     /// was sent. Cancellation: transactions that are under way may or may not be applied, no other is begun;

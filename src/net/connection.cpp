@@ -280,6 +280,8 @@ private:
         if (n > 0) {
             x.doing = "reading the answer of";
             p = reader_.commit(n);
+        } else {
+            reader_.nothing_arrived();
         }
         if (p == progress::need_more && ec == asio::error::eof) p = reader_.end_of_stream();
         if (p == progress::need_more && ec) return progress::failed;

@@ -1,5 +1,7 @@
 #include "net/http_transport.hpp"
 
+#include "support/counted.hpp"
+
 #include <azkv/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -17,8 +19,9 @@ void refuse(exchange& x, errc why, pool& connections) {
     x.error = why;
     x.not_begun = why != errc::closed;
     if (!x.not_begun) return;
-    x.detail = "overloaded: " + std::to_string(connections.waiting()) + " calls wait for "
-               + std::to_string(connections.max_connections()) + " connections";
+    const std::size_t itself = why == errc::timed_out ? 1 : 0;
+    x.detail = "overloaded: " + support::calls_that_wait(connections.waiting() + itself) + " for "
+               + support::counted(connections.max_connections(), "connection");
     x.unserved = connections.report(steady_clock::now());
 }
 

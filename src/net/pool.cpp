@@ -119,8 +119,8 @@ std::size_t pool::waiting() const {
 std::optional<overload> pool::report(time_point now) {
     const std::lock_guard lock(mutex_);
     const bool any = unserved_.lost > 0 || unserved_.refused > 0;
-    if (!any || now - told_ < std::chrono::seconds(1)) return std::nullopt;
-    told_ = now;
+    if (!any || now - reported_ < std::chrono::seconds(1)) return std::nullopt;
+    reported_ = now;
     overload o = std::exchange(unserved_, {});
     o.waiting = line_.size();
     o.connections = limits_.connections;

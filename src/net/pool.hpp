@@ -102,7 +102,7 @@ private:
     line line_; // empty unless all places are in use
     support::reserve reserve_;
     overload unserved_;
-    time_point told_; // of those
+    time_point reported_; // of those
     bool closed_ = false;
 };
 

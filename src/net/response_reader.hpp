@@ -58,6 +58,9 @@ public:
     /// `n` bytes arrived there.
     progress commit(std::size_t n);
 
+    /// A read came to its end without a byte.
+    void nothing_arrived() { room_ = {}; }
+
     /// No more will arrive.
     progress end_of_stream();
 

@@ -106,7 +106,7 @@ call_state::action call_state::on_throttled(const response& r, bool maybe_applie
         reason_ = no_attempt_left;
         return action::done;
     }
-    reason_ = "throttled";
+    reason_ = "throttled, when its turn comes";
     delay_ = milliseconds(0);
     ++uncounted_;
     ++throttled_;

@@ -92,13 +92,10 @@ public:
     /// costs nothing, and is sent again when its turn comes, however often it takes.
     action on_throttled(const response& r, bool maybe_applied);
 
-    /// Its turn came too late.
-    void give_up() { reason_ = no_time_left; }
-
-    /// Nothing was sent, as too many others wait: another attempt would only make it more.
-    action on_refusal() {
-        reason_ = "";
-        return action::fail;
+    /// The attempt that was to follow is not begun, as too many others wait, or as its turn came too late.
+    void withdraw(bool late) {
+        reason_ = late && attempt_ > 1 ? no_time_left : "";
+        if (attempt_ > 1) --attempt_;
     }
 
     /// A sending whose answer is not judged may have been applied.

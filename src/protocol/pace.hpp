@@ -21,16 +21,22 @@ public:
     using duration = clock::duration;
 
     /// A call that is in line, or whose request is under way. It must not go before it has left.
-    class call : public boost::intrusive::list_base_hook<> {
+    class call : public boost::intrusive::list_base_hook<
+                     boost::intrusive::link_mode<boost::intrusive::normal_link>> {
     public:
         /// `cost`: how many entities its requests have.
         explicit call(std::size_t cost) : cost_(static_cast<double>(cost)) {}
 
         /// Its request is sent without having been in line.
-        void sent(time_point now) { sent_ = now; }
+        void sent(time_point now) {
+            sent_ = now;
+            refused_ = false;
+        }
 
         /// When it leaves the line.
         time_point leaves() const { return leaves_; }
+
+        bool is_in_line() const { return in_line_; }
 
     private:
         friend class pace;
@@ -38,14 +44,17 @@ public:
         double cost_;
         time_point sent_;
         time_point leaves_ = time_point::max();
+        bool in_line_ = false;
+        bool refused_ = false; // when it was last sent
     };
 
-    explicit pace(time_point now) : since_(now - std::chrono::seconds(1)), told_(now) {}
+    explicit pace(time_point now) : since_(now - std::chrono::seconds(1)), needed_(now) {}
 
     pace(const pace&) = delete;
     pace& operator=(const pace&) = delete;
 
-    /// At the end of the line, unless it is in line. From `leaves` on it is not sent any more.
+    /// At the end of the line; a call that was refused at its head: it keeps its place. From `leaves` on it
+    /// is not sent any more. Not twice.
     void join(call& c, time_point leaves = time_point::max());
 
     /// When a call that begins to wait leaves the line: as long before its deadline as requests take.
@@ -66,7 +75,7 @@ public:
     /// Whose turn comes next; null if nobody waits.
     call* first() { return line_.empty() ? nullptr : &line_.front(); }
 
-    /// Its request was throttled: it is the first in line again. `hint`: how long the service asks to be left
+    /// Its request was throttled, and may join again. `hint`: how long the service asks to be left
     /// alone; zero: it does not say. Whether the pace closes.
     bool refused(call& c, duration hint, time_point now);
 
@@ -86,6 +95,8 @@ public:
     time_point paused_until() const { return paused_until_; }
 
 private:
+    void remove_first();
+
     boost::intrusive::list<call> line_;
     support::reserve reserve_;
     double base_ = 2000; // entities a second, at the last closure
@@ -93,13 +104,15 @@ private:
     time_point cut_;     // what was sent before says nothing new
     duration back_{0};   // between two tries
     time_point paused_until_;
-    time_point next_; // when the rate allows another request
+    time_point outage_from_; // if it is still closed then
+    time_point probe_until_; // then another call tries, too
+    time_point next_;        // when the rate allows another request
     time_point when_next_;
-    time_point told_; // when somebody last had to wait, or was refused
+    time_point needed_; // when somebody last had to wait, or was refused
     time_point closed_at_;
     bool closed_ = false;
     bool first_ = true; // closure: the rate was guessed
-    bool over_ = false;
+    bool outage_over_ = false;
     const call* probe_ = nullptr;
 };
 

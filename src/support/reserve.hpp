@@ -6,10 +6,11 @@
 
 namespace azkv::support {
 
-/// Follows the 90th percentile of how long exchanges take, and adds a quarter, so that few that are begun are
-/// given up. (With a higher percentile the answers of a slow partition, if they are a tenth, would keep out
-/// those of all others.) What was given up counts as longer, or else the
-/// estimate would stay low for ever where hardly anything comes to its end. No clock of its own.
+/// Follows the 90th percentile of how long exchanges take, and adds a quarter. A higher percentile would be
+/// that of a slow partition's answers as soon as a tenth of the calls goes there, and keep all others out,
+/// too; the quarter is for those that are a little slower than most, of which a tenth would be given up. What
+/// was given up counts as longer: the estimate would stay low for ever where hardly anything comes to its
+/// end. No clock of its own.
 class reserve {
 public:
     using clock = std::chrono::steady_clock;

@@ -241,6 +241,7 @@ public:
     void close() override {}
 
     boost::asio::awaitable<void> run(net::exchange& x) override {
+        x.write_head();
         x.response = response_;
         x.response.status = x.body.empty() ? 200 : 204;
         co_return;

@@ -250,7 +250,7 @@ void measure(client& c, const arguments& a) {
 void run(const arguments& a) {
     azkv::bench::allow_many_connections();
     azkv::store_options options;
-    options.max_connections(a.connections);
+    options.max_connections(a.connections).max_waiting(a.in_flight);
     if (!a.ca_file.empty()) options.tls(azkv::tls_options().ca_file(a.ca_file));
     const std::string connection_string = account + ("TableEndpoint=" + a.url);
     if (a.blocking) {

@@ -98,29 +98,48 @@ public:
     std::size_t attempts = 0;
 };
 
-/// Somebody who stands in the service's place meanwhile.
-using stand_in = std::function<std::unique_ptr<silent_peer>(unsigned short port)>;
+/// Takes the service away, and returns what brings it back.
+using trouble = std::function<std::function<void()>(emulator&)>;
 
-asio::awaitable<course> outage(load& l, emulator& service, const tally& counts, stand_in other) {
+std::function<void()> take_down(emulator& service) {
+    service.stop();
+    return [&] { service.start(); };
+}
+
+std::function<void()> put_a_silent_peer_in_its_place(emulator& service) {
+    service.stop();
+    auto peer = std::make_shared<silent_peer>(silent_peer::manner::reads, std::string(), service.port());
+    return [&, peer]() mutable {
+        peer.reset();
+        service.start();
+    };
+}
+
+std::function<void()> throttle_all(emulator& service) {
+    service.faults(fault_plan().sometimes(1, fault::answer(503, "ServerBusy")));
+    return [&] { service.faults(); };
+}
+
+asio::awaitable<course> outage(load& l, emulator& service, const tally& counts, trouble t) {
     course c;
     co_await l.run(1s);
     const std::size_t requests_before = counts.requests;
     const std::size_t attempts_before = counts.attempts;
     const std::size_t calls_before = l.calls().size();
-    service.stop();
-    std::unique_ptr<silent_peer> in_its_place = other(service.port());
+    const std::function<void()> bring_back = t(service);
     c.gone = steady_clock::now();
     co_await l.run(length_of_outage());
     c.requests = std::max(counts.requests - requests_before, l.calls().size() - calls_before);
     c.attempts = counts.attempts - attempts_before;
-    in_its_place.reset();
-    service.start();
+    bring_back();
     c.back = steady_clock::now();
     co_await l.run(2s);
     co_return c;
 }
 
-void go_through(const char* name, store_options options, const stand_in& other) {
+/// `patient`: how long it takes at most until a call succeeds.
+void go_through(const char* name, store_options options, const trouble& t,
+                std::chrono::milliseconds patient) {
     tally counts; // outlives the store
     emulator service;
     asio::io_context context;
@@ -128,7 +147,7 @@ void go_through(const char* name, store_options options, const stand_in& other) 
                                             options.timeout(timeout).observer(std::ref(counts)));
     run(context, db.put("0", {})); // makes the table
     load l(context, db);
-    const course c = run(context, outage(l, service, counts, other));
+    const course c = run(context, outage(l, service, counts, t));
 
     CHECK(c.requests >= static_cast<std::size_t>(per_second * length_of_outage() / 1s) / 2);
     const std::chrono::duration<double> away = length_of_outage();
@@ -155,7 +174,7 @@ void go_through(const char* name, store_options options, const stand_in& other) 
     CHECK(failed_before == 0);
     CHECK(failed_meanwhile > 0);
     CHECK(failed_later == 0);
-    CHECK(first_success - c.back < 1s);
+    CHECK(first_success - c.back < patient + l.lag());
     CHECK(latest < patience + l.lag());
 
     using ms = std::chrono::duration<double, std::milli>;
@@ -169,11 +188,13 @@ void go_through(const char* name, store_options options, const stand_in& other) 
 } // namespace
 
 TEST_CASE("a service that is down") {
-    go_through("down", store_options(), [](unsigned short) { return std::unique_ptr<silent_peer>(); });
+    go_through("down", store_options(), &take_down, 1s);
 }
 
 TEST_CASE("a service that accepts connections and never answers") {
-    go_through("silent", store_options().attempt_timeout(300ms), [](unsigned short port) {
-        return std::make_unique<silent_peer>(silent_peer::manner::reads, std::string(), port);
-    });
+    go_through("silent", store_options().attempt_timeout(300ms), &put_a_silent_peer_in_its_place, 1s);
+}
+
+TEST_CASE("a service that throttles all that comes") { // and is tried ten times a second
+    go_through("throttling", store_options(), &throttle_all, AZKV_SANITIZED ? 300ms : 110ms);
 }

@@ -29,10 +29,12 @@ public:
         : over(executor, net::pool::limits(a.options.max_connections()), settings_of(a)) {}
 
     asio::awaitable<void> run(net::exchange& x) override {
+        x.write_head();
         {
             const std::lock_guard lock(mutex_);
             if (sizes_.size() < most) sizes_.push_back(x.head.size() + x.body.size());
         }
+        x.writer = nullptr; // the head is there
         return over.run(x);
     }
 

@@ -239,6 +239,20 @@ TEST_CASE("any step that fails for good is told, with whether it may have been a
     }
 }
 
+TEST_CASE("a step that is throttled until the time is over is told, with whether it may have been applied") {
+    for_each_step([](const trial& op, std::size_t at, const failing& how) {
+        if (how.code != errc::throttled) return;
+        scripted_store s(one_transaction_after_the_other().timeout(std::chrono::milliseconds(40)));
+        for (std::size_t i = 0; i < at; ++i) s.net->answer(op.answers[i]);
+        for (int n = 0; n < 30; ++n) how.play(*s.net); // more than there is time for
+        const error e = failure_of([&] { test::run(s.context, op.run(s.db)); });
+        CHECK(e.code() == errc::throttled);
+        CHECK(s.net->sent.size() > at + 1);
+        if (op.writes_with <= at || op.writes_with == trial::none)
+            CHECK(e.outcome_unknown() == (op.writes_with <= at && how.maybe_applied));
+    });
+}
+
 TEST_CASE("put_all names the keys that are not written, and those that may be") {
     std::vector<failing> failures = all_failures();
     failures.emplace_back("a 429 within a batch", throttled_batch(), errc::throttled, false);

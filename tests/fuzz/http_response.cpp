@@ -46,6 +46,7 @@ public:
     void close() override {}
 
     asio::awaitable<void> run(net::exchange& x) override {
+        x.write_head();
         check_request(x.head);
         const std::string_view answer = left_.substr(0, left_.find(separator));
         left_.remove_prefix(std::min(answer.size() + 1, left_.size()));

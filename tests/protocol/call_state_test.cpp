@@ -187,7 +187,7 @@ TEST_CASE("throttling costs nothing, and one attempt is one all the same") {
         CHECK(state.attempt() == i);
         REQUIRE(state.on_throttled(answer(429), false) == action::wait);
         CHECK(state.delay() == 0ms);
-        CHECK(state.reason() == "throttled");
+        CHECK(state.reason() == "throttled, when its turn comes");
     }
     CHECK_FALSE(state.maybe_applied());
     CHECK(state.on_response(answer(500), false, moment()) == action::done);

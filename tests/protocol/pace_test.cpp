@@ -151,6 +151,7 @@ private:
             ++refused;
             if (!p) p = std::make_unique<pace>(now);
             p->refused(c.entry, hint, now);
+            p->join(c.entry);
         }
         pump();
     }
@@ -226,12 +227,12 @@ TEST_CASE("what the service takes is used, and hardly a request is refused") {
     };
 
     for (const expected& e : {
-             expected{64, 5ms, false, 0ms, 2005, 3, 43ms},
-             expected{512, 5ms, false, 0ms, 2005, 17, 274ms},
+             expected{64, 5ms, false, 0ms, 2005, 3.1, 43ms},
+             expected{512, 5ms, false, 0ms, 2005, 17.9, 274ms},
              expected{64, 5ms, true, 0ms, 1994, 13, 74ms},
              expected{512, 5ms, true, 0ms, 1996, 29, 339ms},
-             expected{64, 200us, true, 0ms, 1994, 4, 101ms},
-             expected{1, 200us, true, 1s, 1992, 1, 10ms},
+             expected{64, 200us, true, 0ms, 1994, 4.5, 101ms},
+             expected{1, 200us, true, 1s, 1992, 1.1, 490us},
              expected{64, 5ms, true, 1s, 1955, 13, 242ms},
              expected{512, 5ms, true, 1s, 1960, 26, 685ms},
          }) {
@@ -243,10 +244,10 @@ TEST_CASE("what the service takes is used, and hardly a request is refused") {
         INFO(e.callers, " callers: ", m.accepted, " accepted, ", m.refused, " refused a second, p99 ",
              std::chrono::duration<double, std::milli>(m.slowest_of_99).count(), " ms, calls of a caller ",
              m.least, " to ", m.most);
-        CHECK(m.accepted > e.accepted * 0.95);
-        CHECK(m.refused < e.refused + 10);
-        CHECK(m.slowest_of_99 < e.slowest_of_99 * 1.5 + 20ms);
-        CHECK(m.most - m.least <= std::max(3.0, m.most * 0.03));
+        CHECK(m.accepted == doctest::Approx(e.accepted).epsilon(0.05));
+        CHECK(m.refused <= e.refused * 1.05);
+        CHECK(m.slowest_of_99 <= e.slowest_of_99 * 1.05);
+        CHECK(m.most - m.least <= std::max(2.0, m.most * 0.03));
     }
 }
 
@@ -303,6 +304,7 @@ TEST_CASE("the rate grows from nine tenths of what was refused to twice of it in
     pace::call c(1);
     c.sent(start);
     CHECK(p.refused(c, 0ms, start));
+    p.join(c);
     CHECK(p.rate(start) == doctest::Approx(1800));
     CHECK(p.next(start) == nullptr);
     CHECK(p.when_next() == start + 10ms);
@@ -323,7 +325,9 @@ TEST_CASE("refusals close for longer only if they say something new") {
     early.sent(start);
     late.sent(start);
     CHECK(p.refused(early, 0ms, start + 5ms));
-    CHECK_FALSE(p.refused(late, 0ms, start + 6ms)); // it was sent before the first refusal
+    p.join(early);
+    CHECK_FALSE(p.refused(late, 0ms, start + 6ms));
+    p.join(late); // it was sent before the first refusal
     CHECK(p.paused_until() == start + 15ms);
     CHECK(p.waiting() == 2);
     p.join(next); // behind both
@@ -332,8 +336,9 @@ TEST_CASE("refusals close for longer only if they say something new") {
         CHECK(p.next(now - 1ns) == nullptr);
         REQUIRE(p.next(now) == &late); // keeps its place
         CHECK(p.next(now) == nullptr); // one at a time
-        CHECK(p.when_next() == time_point::max());
+        CHECK(p.when_next() == now + 1s);
         CHECK_FALSE(p.refused(late, 0ms, now + 1ms));
+        p.join(late);
         CHECK(p.paused_until() == now + 1ms + pause);
     }
     const time_point now = p.paused_until();
@@ -354,6 +359,7 @@ TEST_CASE("a call that has too little time left is not sent") {
     c.sent(start - 20ms);
     CHECK(p.leaving_time(start, start + 1s) == start + 1s); // nothing is known yet
     p.refused(c, 0ms, start);
+    p.join(c);
     p.join(short_of_time, start + 10ms);
     p.join(patient, start + 1s);
     REQUIRE(p.next(start + 10ms) == &c);
@@ -361,7 +367,71 @@ TEST_CASE("a call that has too little time left is not sent") {
     CHECK(p.leaving_time(start, start + 1s) == start + 975ms); // requests take 20 ms
     CHECK(p.leaving_time(start, start + 30ms) == start + 15ms);
     CHECK(p.next(start + 31ms) == &patient);
-    CHECK_FALSE(short_of_time.is_linked());
+    CHECK_FALSE(short_of_time.is_in_line());
     p.leave(patient, start + 500ms, true);
     CHECK(p.leaving_time(start, start + 1s) < start + 974ms); // given up: longer than was thought
+}
+
+TEST_CASE("a try that hangs does not keep the others from trying") {
+    const time_point start(1000s);
+    pace p(start);
+    pace::call hangs(1), next(1);
+    hangs.sent(start);
+    p.refused(hangs, 0ms, start);
+    p.join(hangs);
+    p.join(next);
+    REQUIRE(p.next(start + 10ms) == &hangs);
+    CHECK(p.next(start + 500ms) == nullptr);
+    CHECK(p.when_next() == start + 1010ms);
+    REQUIRE(p.next(start + 1010ms) == &next);
+    p.accepted(next, start + 1020ms);
+    p.leave(hangs, start + 40s, true);
+}
+
+TEST_CASE("what is refused after an outage closes the pace as before") {
+    const time_point start(1000s);
+    pace p(start);
+    pace::call hangs(1), next(1), third(1);
+    hangs.sent(start);
+    p.refused(hangs, 0ms, start);
+    p.join(hangs);
+    p.join(next);
+    REQUIRE(p.next(start + 3s) == &hangs);
+    REQUIRE(p.next(start + 4s) == &next); // the first hangs
+    p.accepted(hangs, start + 5s);        // so it was an outage
+    p.join(third);
+    REQUIRE(p.next(start + 5s) == &third);
+    CHECK_FALSE(p.is_over(start + 5s)); // a try is under way
+    CHECK(p.refused(third, 0ms, start + 6s));
+    p.join(third);
+    p.leave(next, start + 6s);
+    CHECK(p.next(start + 6009ms) == nullptr);
+    CHECK(p.next(start + 6010ms) == &third);
+}
+
+TEST_CASE("while nothing is accepted the rate does not grow") {
+    const time_point start(1000s);
+    pace p(start);
+    pace::call c(1);
+    c.sent(start);
+    p.refused(c, 100s, start);
+    CHECK(p.rate(start + 9s) == doctest::Approx(1800));
+}
+
+TEST_CASE("a pause that was asked for is kept to when nobody waits, and is no outage") {
+    const time_point start(1000s);
+    pace p(start);
+    pace::call c(1), other(1);
+    c.sent(start);
+    p.refused(c, 60s, start);
+    p.leave(c, start); // one attempt is all that it has
+    CHECK(p.paused_until() == start + 6s);
+    CHECK_FALSE(p.is_over(start + 5900ms));
+    p.join(other);
+    CHECK(p.next(start + 5900ms) == nullptr);
+    REQUIRE(p.next(start + 6s) == &other);
+    CHECK_FALSE(p.is_over(start + 6500ms)); // it is on its way
+    p.accepted(other, start + 6500ms);
+    CHECK_FALSE(p.is_over(start + 6600ms)); // the rate is known now
+    CHECK(p.rate(start + 6500ms) == doctest::Approx(1800));
 }
