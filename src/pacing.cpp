@@ -102,7 +102,6 @@ pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::gate
 void pacing::ticket::refused(duration hint) {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
-    const bool had_one = pace_ != nullptr;
     drop_what_is_over(now);
     std::shared_ptr<pace> p = find();
     if (!p) {
@@ -110,7 +109,7 @@ void pacing::ticket::refused(duration hint) {
         owner_.paces_.emplace(partition_, p);
         owner_.any_ = true;
     }
-    if (had_one && pace_ != p) pace_->leave(*this, now);
+    if (pace_ && pace_ != p) pace_->leave(*this, now);
     pace_ = p;
     if (p->refused(*this, hint, now)) {
         summary& s = news_.emplace_back();
@@ -150,10 +149,10 @@ pacing::summary pacing::ticket::summarize() const {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     summary s;
-    const auto at = owner_.paces_.find(partition_);
-    if (at == owner_.paces_.end()) return s;
-    s.rate = at->second->rate(now);
-    s.waiting = at->second->waiting();
+    const std::shared_ptr<pace> p = find();
+    if (!p) return s;
+    s.rate = p->rate(now);
+    s.waiting = p->waiting();
     return s;
 }
 
