@@ -1,6 +1,6 @@
 #include "emulator/access.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "emulator/failure.hpp"
 #include "protocol/http_date.hpp"
 

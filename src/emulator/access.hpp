@@ -3,7 +3,7 @@
 #include "emulator/edm.hpp"
 #include "emulator/message.hpp"
 #include "emulator/target.hpp"
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 
 #include <azkv/value.hpp>
 

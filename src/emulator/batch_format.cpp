@@ -1,6 +1,6 @@
 #include "emulator/batch_format.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "emulator/failure.hpp"
 #include "protocol/lines.hpp"
 

@@ -1,6 +1,6 @@
 #include "emulator/batches.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "emulator/batch_format.hpp"
 #include "emulator/entities.hpp"
 #include "emulator/queries.hpp"

@@ -1,8 +1,8 @@
 #include "emulator/server.hpp"
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/endpoint.hpp"
-#include "require.hpp"
+#include "support/require.hpp"
 
 #include <azkv/emulator.hpp>
 

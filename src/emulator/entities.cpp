@@ -1,6 +1,6 @@
 #include "emulator/entities.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "codec/json_text.hpp"
 #include "emulator/failure.hpp"
 

@@ -1,5 +1,5 @@
 #include "emulator/fault_view.hpp"
-#include "require.hpp"
+#include "support/require.hpp"
 
 #include <azkv/faults.hpp>
 

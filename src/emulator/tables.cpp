@@ -1,6 +1,6 @@
 #include "emulator/tables.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
 #include "emulator/failure.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "async/cancellation.hpp"
-#include "async/event.hpp"
+#include "async/one_shot.hpp"
 #include "net/deadlines.hpp"
 #include "net/own_socket.hpp"
 

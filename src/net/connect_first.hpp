@@ -1,7 +1,7 @@
 // Connects to a host that has several addresses.
 #pragma once
 
-#include "async/event.hpp"
+#include "async/one_shot.hpp"
 #include "net/own_socket.hpp"
 
 #include <boost/asio/awaitable.hpp>

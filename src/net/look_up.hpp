@@ -1,7 +1,7 @@
 // Finds the addresses of a host without making anything wait for the system's name servers.
 #pragma once
 
-#include "async/event.hpp"
+#include "async/one_shot.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/address.hpp>

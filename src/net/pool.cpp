@@ -1,6 +1,6 @@
 #include "net/pool.hpp"
 
-#include "async/event.hpp"
+#include "async/one_shot.hpp"
 
 #include <azkv/error.hpp>
 

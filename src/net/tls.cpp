@@ -1,7 +1,7 @@
 #include "net/tls.hpp"
 
-#include "ascii.hpp"
-#include "freed_by.hpp"
+#include "support/ascii.hpp"
+#include "support/freed_by.hpp"
 #include "net/address.hpp"
 #include "support/process.hpp"
 

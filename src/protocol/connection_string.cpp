@@ -1,6 +1,6 @@
 #include "protocol/connection_string.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "protocol/endpoint.hpp"
 
 #include <azkv/error.hpp>

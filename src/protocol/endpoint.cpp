@@ -1,6 +1,6 @@
 #include "protocol/endpoint.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 
 #include <azkv/error.hpp>
 

@@ -1,6 +1,6 @@
 #include "protocol/message.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 
 namespace azkv::protocol {
 

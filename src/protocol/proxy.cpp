@@ -1,8 +1,8 @@
 #include "protocol/proxy.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 #include "protocol/percent_encoding.hpp"
-#include "wipe.hpp"
+#include "support/wipe.hpp"
 
 #include <azkv/config.hpp>
 #include <azkv/error.hpp>

@@ -1,6 +1,6 @@
 #include "protocol/service_error.hpp"
 
-#include "ascii.hpp"
+#include "support/ascii.hpp"
 
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/json/parse.hpp>

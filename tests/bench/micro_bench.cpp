@@ -4,12 +4,12 @@
 //
 //   azkv-micro-bench [--benchmark_filter=REGEX] [...]
 
-#include "account.hpp"
+#include "client/service_context.hpp"
 #include "codec/entity.hpp"
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 #include "net/response_reader.hpp"
 #include "net/transport.hpp"
-#include "store_implementation.hpp"
+#include "store/store_impl.hpp"
 
 #include <azkv.hpp>
 

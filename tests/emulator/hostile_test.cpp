@@ -1,5 +1,5 @@
 #include "emulator/service.hpp"
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 #include "protocol/http_date.hpp"
 #include "support/run.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "emulator/failure.hpp"
 #include "emulator/service.hpp"
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/http_date.hpp"
 #include "support/run.hpp"

@@ -1,8 +1,8 @@
 #include "faults/pooled_store.hpp"
 
-#include "account.hpp"
+#include "client/service_context.hpp"
 #include "net/proxy_access.hpp"
-#include "store_implementation.hpp"
+#include "store/store_impl.hpp"
 
 #include <mutex>
 #include <utility>

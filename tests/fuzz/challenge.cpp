@@ -1,7 +1,7 @@
-#include "identity/challenge.hpp"
+#include "identity/tokens/challenge.hpp"
 
 #include "fuzz.hpp"
-#include "identity/base64.hpp"
+#include "support/base64.hpp"
 #include "protocol/endpoint.hpp"
 
 #include <azkv/token_credential.hpp>

@@ -5,7 +5,7 @@
 #include "emulator/failure.hpp"
 #include "emulator/service.hpp"
 #include "fuzz.hpp"
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/http_date.hpp"
 

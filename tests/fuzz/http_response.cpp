@@ -1,8 +1,8 @@
-#include "account.hpp"
+#include "client/service_context.hpp"
 #include "fuzz.hpp"
 #include "net/response_reader.hpp"
 #include "net/transport.hpp"
-#include "store_implementation.hpp"
+#include "store/store_impl.hpp"
 
 #include <azkv/store.hpp>
 

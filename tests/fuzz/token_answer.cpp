@@ -1,4 +1,4 @@
-#include "identity/token_answer.hpp"
+#include "identity/tokens/token_answer.hpp"
 
 #include "codec/utf.hpp"
 #include "fuzz.hpp"

@@ -1,4 +1,4 @@
-#include "identity/base64.hpp"
+#include "support/base64.hpp"
 
 #include <doctest/doctest.h>
 

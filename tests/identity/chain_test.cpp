@@ -1,6 +1,6 @@
 // Several sources of tokens, one behind the other.
 
-#include "identity/chain.hpp"
+#include "identity/sources/chain.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 

@@ -1,5 +1,5 @@
-#include "identity/base64.hpp"
-#include "identity/challenge.hpp"
+#include "support/base64.hpp"
+#include "identity/tokens/challenge.hpp"
 
 #include <doctest/doctest.h>
 

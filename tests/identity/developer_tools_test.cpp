@@ -1,4 +1,4 @@
-#include "identity/developer_tools.hpp"
+#include "identity/sources/developer_tools.hpp"
 #include "identity/fake_programs.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"

@@ -1,5 +1,5 @@
-#include "identity/base64.hpp"
-#include "identity/environment.hpp"
+#include "support/base64.hpp"
+#include "identity/sources/environment.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
 #include "support/recorded_surroundings.hpp"

@@ -1,7 +1,7 @@
 // Managed identities: over a scripted network, and a real one.
 
-#include "identity/identity_source.hpp"
-#include "identity/managed_identity.hpp"
+#include "identity/sources/identity_source.hpp"
+#include "identity/sources/managed_identity.hpp"
 #include "net/http_transport.hpp"
 #include "net/tls.hpp"
 #include "support/certificates.hpp"

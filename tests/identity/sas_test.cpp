@@ -1,4 +1,4 @@
-#include "identity/sas.hpp"
+#include "identity/tokens/sas.hpp"
 #include "support/run.hpp"
 #include "support/signing_vectors.hpp"
 

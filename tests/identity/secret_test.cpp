@@ -1,5 +1,5 @@
 #include "support/test_secrets.hpp"
-#include "wipe.hpp"
+#include "support/wipe.hpp"
 
 #include <azkv/secret.hpp>
 #include <azkv/token_credential.hpp>

@@ -1,4 +1,4 @@
-#include "identity/shared_key.hpp"
+#include "identity/tokens/shared_key.hpp"
 #include "support/run.hpp"
 #include "support/signing_vectors.hpp"
 

@@ -1,4 +1,4 @@
-#include "identity/token_answer.hpp"
+#include "identity/tokens/token_answer.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 

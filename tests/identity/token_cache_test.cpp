@@ -1,7 +1,7 @@
 // Tokens: how long they are kept, who asks for a new one, and who waits for it.
 
-#include "async/event.hpp"
-#include "identity/token_cache.hpp"
+#include "async/one_shot.hpp"
+#include "identity/tokens/token_cache.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 

@@ -1,4 +1,4 @@
-#include "identity/workload_identity.hpp"
+#include "identity/sources/workload_identity.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
 #include "support/recorded_surroundings.hpp"

@@ -1,7 +1,7 @@
 // Every way to prove a right, over TLS: to Azurite, which is started with tokens of Entra ID, and to azkv's
 // emulator. One body serves both.
 
-#include "identity/base64.hpp"
+#include "support/base64.hpp"
 #include "integration/service.hpp"
 #include "protocol/connection_string.hpp"
 #include "support/certificates.hpp"

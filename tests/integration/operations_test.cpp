@@ -1,11 +1,11 @@
 // Every operation, asynchronous and blocking, against a real table service. One body serves both forms: the
 // asynchronous store is driven through `driver`, which has the face of a blocking one.
 
-#include "account.hpp"
-#include "client.hpp"
+#include "client/service_context.hpp"
+#include "client/request_sender.hpp"
 #include "integration/service.hpp"
 #include "net/http_transport.hpp"
-#include "protocol/operations.hpp"
+#include "protocol/requests.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>

@@ -1,7 +1,7 @@
 // Parent and child of a fork, with the stores that both of them have then. The checks of children are told by
 // how these exit.
 #include "async/serial_executor.hpp"
-#include "identity/client_certificate.hpp"
+#include "identity/sources/client_certificate.hpp"
 #include "support/certificates.hpp"
 #include "support/child.hpp"
 #include "support/host_names.hpp"

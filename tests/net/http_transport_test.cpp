@@ -1,8 +1,8 @@
 // The real transport against a real HTTP server on loopback.
 
-#include "account.hpp"
+#include "client/service_context.hpp"
 #include "net/http_transport.hpp"
-#include "store_implementation.hpp"
+#include "store/store_impl.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 

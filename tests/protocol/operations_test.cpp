@@ -1,4 +1,4 @@
-#include "protocol/operations.hpp"
+#include "protocol/requests.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // Tokens on the way to the service: which requests get one, and what is done when it is not taken.
 
-#include "identity/cloud.hpp"
+#include "identity/sources/cloud.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
 #include "support/test_secrets.hpp"

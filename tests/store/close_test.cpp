@@ -1,5 +1,5 @@
-#include "account.hpp"
-#include "store_implementation.hpp"
+#include "client/service_context.hpp"
+#include "store/store_impl.hpp"
 #include "support/held_transport.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"

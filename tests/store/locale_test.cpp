@@ -1,14 +1,14 @@
 // What the library reads and writes is the same in every locale of the program.
 
-#include "identity/challenge.hpp"
-#include "identity/environment.hpp"
+#include "identity/tokens/challenge.hpp"
+#include "identity/sources/environment.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/message.hpp"
 #include "protocol/proxy.hpp"
 #include "support/recorded_surroundings.hpp"
 #include "support/run.hpp"
-#include "watch.hpp"
+#include "client/telemetry.hpp"
 
 #include <azkv/filter.hpp>
 #include <azkv/sas.hpp>

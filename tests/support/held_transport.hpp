@@ -1,6 +1,6 @@
 #pragma once
 
-#include "async/event.hpp"
+#include "async/one_shot.hpp"
 #include "net/transport.hpp"
 
 #include <azkv/error.hpp>

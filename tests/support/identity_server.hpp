@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/surroundings.hpp"
+#include "identity/sources/surroundings.hpp"
 #include "net/http_transport.hpp"
 #include "net/tls.hpp"
 #include "support/certificates.hpp"

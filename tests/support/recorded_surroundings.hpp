@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/surroundings.hpp"
+#include "identity/sources/surroundings.hpp"
 #include "support/run.hpp"
 
 #include <azkv/error.hpp>

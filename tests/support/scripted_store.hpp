@@ -1,7 +1,7 @@
 #pragma once
 
-#include "account.hpp"
-#include "store_implementation.hpp"
+#include "client/service_context.hpp"
+#include "store/store_impl.hpp"
 #include "support/run.hpp"
 #include "support/scripted_transport.hpp"
 

@@ -1,0 +1,159 @@
+#include "client/pacing.hpp"
+
+#include "support/process.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace azkv {
+
+using std::chrono::steady_clock;
+
+// Lets go whose turn it is. Then the first of the others has to be awake in time. Precondition: locked.
+void pacing::pump(pace& p, time_point now) {
+    while (pace::call* const c = p.next(now)) {
+        auto& t = static_cast<ticket&>(*c);
+        t.may_go_ = true;
+        if (t.event_) t.event_->set();
+    }
+    auto* const first = static_cast<ticket*>(p.first());
+    if (first && first->event_ && p.when_next() < first->next_look_) first->event_->set();
+}
+
+// In a forked child another thread of the parent may have held the mutex.
+pacing::ticket::~ticket() {
+    if (pace_ && process_ == support::process_number()) leave(false);
+}
+
+// Precondition: locked.
+void pacing::ticket::drop_what_is_over(time_point now) {
+    auto& all = owner_.paces_;
+    for (auto at = all.begin(); at != all.end();) { // those that throttle are few
+        if (!at->second->is_over(now)) {
+            ++at;
+            continue;
+        }
+        summary& s = news_.emplace_back();
+        s.partition = at->first;
+        at = all.erase(at);
+    }
+    owner_.any_ = !all.empty();
+}
+
+void pacing::ticket::look() {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(owner_.mutex_);
+    drop_what_is_over(now);
+}
+
+// The pace of the partition, if there is one. Precondition: locked.
+std::shared_ptr<protocol::pace> pacing::ticket::find() const {
+    const auto own = owner_.paces_.find(partition_);
+    return own == owner_.paces_.end() ? nullptr : own->second;
+}
+
+// Whether there is nothing more to wait for before `until`. Precondition: locked.
+bool pacing::ticket::is_ready(time_point now, time_point& until) {
+    if (event_) event_->reset(); // before anything is looked at
+    pump(*pace_, now);
+    until = std::min(leaves(), now + std::chrono::seconds(1));
+    if (pace_->first() == this) until = std::min(until, pace_->when_next());
+    next_look_ = until;
+    return may_go_ || !is_in_line() || now >= leaves();
+}
+
+asio::awaitable<pacing::ticket::result>
+pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::gate> gate, time_point deadline) {
+    time_point until;
+    std::shared_ptr<async::event> e;
+    {
+        const std::lock_guard lock(owner_.mutex_);
+        const auto now = steady_clock::now();
+        const bool has_place = pace_ != nullptr; // it was refused
+        pace_ = find();
+        if (!pace_) co_return result::go;
+        pace_->join(*this, pace_->leaving_time(now, deadline));
+        if (!is_ready(now, until)) {
+            if (!has_place && pace_->waiting() > owner_.most_waiting_) {
+                pace_->leave(*this, now);
+                pace_.reset();
+                co_return result::overloaded;
+            }
+            event_ = e = std::make_shared<async::event>(executor);
+        }
+    }
+    if (e) {
+        const async::gate::notice cleared(gate, [e] { e->set(); });
+        for (bool ready = false; !ready && !gate->is_cleared();) {
+            co_await e->wait(until);
+            const std::lock_guard lock(owner_.mutex_);
+            ready = is_ready(steady_clock::now(), until);
+        }
+    }
+    {
+        const std::lock_guard lock(owner_.mutex_);
+        event_.reset();
+        if (std::exchange(may_go_, false)) co_return result::go;
+    }
+    leave(false);
+    co_return gate->is_cleared() ? result::closed : result::late;
+}
+
+void pacing::ticket::refused(duration hint) {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(owner_.mutex_);
+    drop_what_is_over(now);
+    std::shared_ptr<pace> p = find();
+    if (!p) {
+        p = std::make_shared<pace>(now);
+        owner_.paces_.emplace(partition_, p);
+        owner_.any_ = true;
+    }
+    if (pace_ && pace_ != p) pace_->leave(*this, now);
+    pace_ = p;
+    if (p->refused(*this, hint, now)) {
+        summary& s = news_.emplace_back();
+        s.partition = partition_;
+        s.rate = p->rate(now);
+        s.waiting = p->waiting();
+        s.pause = p->paused_until() - now;
+    }
+    pump(*p, now);
+}
+
+void pacing::ticket::accepted() {
+    if (!pace_) return;
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(owner_.mutex_);
+    pace_->accepted(*this, now);
+    pump(*pace_, now);
+    drop_what_is_over(now); // this may have been the last that waited for it
+    pace_.reset();
+}
+
+void pacing::ticket::lost(bool given_up) {
+    if (pace_) leave(given_up);
+}
+
+void pacing::ticket::leave(bool given_up) {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(owner_.mutex_);
+    event_.reset();
+    may_go_ = false;
+    pace_->leave(*this, now, given_up);
+    pump(*pace_, now);
+    pace_.reset();
+}
+
+pacing::summary pacing::ticket::summarize() const {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(owner_.mutex_);
+    summary s;
+    const std::shared_ptr<pace> p = find();
+    if (!p) return s;
+    s.rate = p->rate(now);
+    s.waiting = p->waiting();
+    return s;
+}
+
+} // namespace azkv

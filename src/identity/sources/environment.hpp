@@ -1,0 +1,20 @@
+#pragma once
+
+#include "identity/sources/entra.hpp"
+#include "identity/sources/surroundings.hpp"
+
+#include <azkv/token_credential.hpp>
+
+#include <memory>
+
+namespace azkv::identity {
+
+/// What the variables say of authorities and tenants, or else the defaults. Throws `azkv::error`
+/// (errc::invalid_argument) that names the variable.
+entra_settings settings_from_environment(const surroundings& around);
+
+/// An application, by a secret or else by a certificate, as the variables say; unavailable if they do not.
+/// Throws `azkv::error` (errc::invalid_argument) if what they say is of no use.
+std::shared_ptr<token_credential> make_environment_credential(surroundings around, entra_settings settings);
+
+} // namespace azkv::identity

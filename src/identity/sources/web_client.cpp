@@ -1,0 +1,116 @@
+#include "identity/sources/web_client.hpp"
+
+#include "protocol/endpoint.hpp"
+#include "protocol/percent_encoding.hpp"
+#include "support/wipe.hpp"
+
+#include <azkv/config.hpp>
+#include <azkv/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <algorithm>
+#include <functional>
+
+namespace azkv::identity {
+
+namespace urls = boost::urls;
+using std::chrono::steady_clock;
+
+namespace {
+
+// Who has not answered by then will not.
+constexpr std::chrono::seconds attempt_timeout{30};
+
+/// Where a request goes, and the bytes of it.
+class prepared {
+public:
+    explicit prepared(const web_request& r) {
+        // Only what stands before the query is an endpoint.
+        const std::string_view url = r.url;
+        at = protocol::parse_endpoint(url.substr(0, url.find('?')));
+        at.at.thumbprint = r.thumbprint;
+        const urls::url_view parsed = urls::parse_uri(url).value();
+        std::string& text = head.text;
+        std::size_t size = 512 + url.size() + at.host_header.size();
+        for (const auto& [name, value] : r.headers) size += name.size() + value.reveal().size() + 4;
+        text.reserve(size); // so that it leaves no copies behind
+        text.append(r.method).append(" ").append(std::string_view(parsed.encoded_path()));
+        if (parsed.encoded_path().empty()) text.append("/");
+        if (parsed.has_query()) text.append("?").append(std::string_view(parsed.encoded_query()));
+        text.append(" HTTP/1.1\r\nHost: ").append(at.host_header);
+        text.append("\r\nUser-Agent: azkv/" AZKV_VERSION_STRING "\r\nAccept: application/json\r\n");
+        for (const auto& [name, value] : r.headers)
+            text.append(name).append(": ").append(value.reveal()).append("\r\n");
+        if (!r.form.empty())
+            text.append("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ")
+                .append(std::to_string(r.form.reveal().size()))
+                .append("\r\n");
+        text.append("\r\n");
+    }
+
+    protocol::endpoint at;
+    wiped_string head;
+};
+
+} // namespace
+
+void append_parameter(std::string& to, std::string_view name, std::string_view text) {
+    // It may be a secret: written in place, and moved without leaving a copy behind.
+    const std::size_t size = urls::encoded_size(text, urls::unreserved_chars);
+    if (const std::size_t needed = to.size() + name.size() + size + 2; needed > to.capacity()) {
+        std::string larger;
+        larger.reserve(2 * needed);
+        larger.append(to);
+        wipe(to);
+        to = std::move(larger);
+    }
+    if (!to.empty()) to.push_back('&');
+    to.append(name).append("=");
+    protocol::append_encoded(to, text);
+}
+
+asio::awaitable<web_client> web_client::make(const surroundings& around,
+                                             const surroundings::transport_maker& transport,
+                                             std::chrono::milliseconds timeout) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    co_return web_client(around, transport(executor), steady_clock::now() + timeout);
+}
+
+asio::awaitable<protocol::response> web_client::send(const web_request& r,
+                                                     const protocol::retry_policy& policy) {
+    using action = protocol::call_state::action;
+    const prepared request(r);
+    // The seed of the jitter: whatever differs between processes and moments.
+    const auto seed = static_cast<std::uint32_t>(steady_clock::now().time_since_epoch().count());
+    protocol::call_state state(policy, deadline_, seed);
+    protocol::response response;
+    for (;;) {
+        net::exchange x(response);
+        x.to = &request.at.at;
+        x.head = request.head.text;
+        x.body = r.form.reveal();
+        x.deadline = deadline_;
+        x.attempt_timeout = attempt_timeout;
+        co_await transport_->run(x);
+        if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
+
+        const protocol::clocks now = protocol::clocks::now();
+        const action next =
+            x.error ? state.on_error(x.error, true, now) : state.on_response(x.response, false, now);
+        if (next == action::done) co_return response;
+        if (next == action::fail) {
+            std::string why = net::describe(x, request.at.host_header);
+            if (state.attempt() > 1) why.append(", after " + std::to_string(state.attempt()) + " attempts");
+            throw error(x.error, why);
+        }
+        co_await around_->pause(state.delay());
+    }
+}
+
+} // namespace azkv::identity

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "identity/tokens/request_signer.hpp"
+#include "support/wipe.hpp"
+
+#include <string>
+
+namespace azkv::identity {
+
+/// A shared access signature. It is sent byte for byte as it was given: any change would invalidate it.
+class shared_access_signature final : public authorizer {
+public:
+    /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
+    explicit shared_access_signature(std::string_view token);
+
+    std::string_view query() const override { return token_.text; }
+
+    std::shared_ptr<const authorizer> copy() const override {
+        return std::make_shared<shared_access_signature>(token_.text);
+    }
+
+    std::optional<std::chrono::sys_seconds> expiry() const override;
+
+    void append_headers(std::string&, const signing_input&,
+                        std::chrono::system_clock::time_point) const override {}
+
+private:
+    wiped_string token_;
+};
+
+} // namespace azkv::identity

@@ -1,0 +1,39 @@
+#include "identity/tokens/token_provider.hpp"
+
+#include "identity/tokens/challenge.hpp"
+
+namespace azkv::identity {
+
+token_request bearer::request() const {
+    const std::lock_guard lock(mutex_);
+    return request_;
+}
+
+bool bearer::must_discover() const {
+    if (!discover_) return false;
+    const std::lock_guard lock(mutex_);
+    return request_.tenant().empty();
+}
+
+std::optional<token_request> bearer::answer_to(const protocol::response& r) const {
+    const auto challenge = parse_bearer_challenge(r.challenge);
+    if (!challenge) return std::nullopt;
+    token_request next = request();
+    if (challenge->error == "insufficient_claims" && !challenge->claims.empty()) {
+        next.claims(challenge->claims);
+        return next;
+    }
+    // Only the tenant is taken from it, not what the token is for: a hostile service would ask for one that
+    // opens other doors.
+    const bool names_another = !challenge->tenant.empty() && challenge->tenant != next.tenant();
+    if (!discover_ || !names_another || challenge->authority.empty()) return std::nullopt;
+    next.tenant(challenge->tenant).authority(challenge->authority);
+    return next;
+}
+
+void bearer::remember(const token_request& r) {
+    const std::lock_guard lock(mutex_);
+    request_.tenant(r.tenant()).authority(r.authority());
+}
+
+} // namespace azkv::identity

@@ -1,0 +1,369 @@
+#include "operations/put_all.hpp"
+
+#include "async/one_shot.hpp"
+#include "async/stop_signal.hpp"
+#include "codec/entity.hpp"
+#include "codec/names.hpp"
+#include "protocol/batch.hpp"
+#include "protocol/requests.hpp"
+
+#include <azkv/error.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <memory_resource>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+
+namespace azkv {
+
+namespace {
+
+/// One of the pairs, as an operation of a transaction.
+class batched {
+public:
+    enum class outcome { not_written, written, unknown };
+
+    batched(std::string key, std::size_t path_size, std::size_t size)
+        : key(std::move(key)), path_size(path_size), size(size) {}
+
+    std::string key;
+    std::size_t path_size; // of its text: the path, and the entity behind it
+    std::size_t size;
+    enum outcome outcome = outcome::not_written;
+};
+
+/// Many texts in few pieces of memory, which go as the texts are taken: the last one first.
+class text_stack {
+public:
+    void push(std::string_view text) {
+        if (pieces_.empty() || pieces_.back().capacity() - pieces_.back().size() < text.size())
+            pieces_.emplace_back().reserve(std::max(piece_size, text.size()));
+        pieces_.back().append(text);
+    }
+
+    std::string_view top(std::size_t size) const {
+        return std::string_view(pieces_.back()).substr(pieces_.back().size() - size);
+    }
+
+    void pop(std::size_t size) {
+        pieces_.back().resize(pieces_.back().size() - size);
+        if (pieces_.back().empty()) pieces_.pop_back();
+    }
+
+private:
+    static constexpr std::size_t piece_size = 64 * 1024;
+
+    std::vector<std::string> pieces_;
+};
+
+// Checks and encodes the pairs, without those that a later one replaces. Of their texts the first pair's is
+// on top.
+std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs, operation& op,
+                                std::string_view table, text_stack& texts) {
+    const account& account = op.account();
+    std::vector<batched> all;
+    all.reserve(pairs.size());
+    std::pmr::monotonic_buffer_resource memory;
+    std::pmr::unordered_set<std::string_view> seen(pairs.size(), &memory); // keys in `all`
+    std::string text;
+    for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair) {
+        std::string& key = pair->first;
+        try {
+            const std::string row = codec::escape_key(key, account.mode);
+            text.clear();
+            protocol::append_entity_path(text, table, account.partition, row);
+            const std::size_t path_size = text.size();
+            codec::append_entity(text, account.partition, row, pair->second, account.mode);
+            if (!seen.contains(key)) {
+                texts.push(text);
+                all.emplace_back(std::move(key), path_size, text.size());
+                seen.insert(all.back().key);
+            }
+        } catch (const error& e) {
+            const subject about{op.about().operation, op.about().collection, &key};
+            throw about.failure(e.code(), e.what(), e.details());
+        }
+        pair->second = value(); // its memory is not needed twice
+    }
+    std::ranges::reverse(all);
+    return all;
+}
+
+/// Some of the pairs, in one request.
+class transaction {
+public:
+    transaction(std::size_t first, protocol::request r) : first(first), request(std::move(r)) {}
+
+    std::size_t first;
+    protocol::request request;
+};
+
+/// A `put_all` under way. Its transactions are made when their turn comes, so that no more of them are in
+/// memory than are under way. Workers, coroutines on the caller's executor, perform them: several at the same
+/// time, perhaps on several threads.
+class job {
+public:
+    job(std::shared_ptr<const traced_client> c, std::string collection, std::size_t batch_size,
+        put_all_progress progress)
+        : origin_(std::move(c)), collection_(std::move(collection)), batch_size_(batch_size),
+          progress_(std::move(progress)), op_(origin_->begin({"put_all", collection_, nullptr}, true)) {}
+
+    operation& op() { return op_; }
+
+    /// Whatever is wrong with an argument is found before anything is sent.
+    void prepare(std::vector<std::pair<std::string, value>> pairs) {
+        if (batch_size_ < 1 || batch_size_ > protocol::max_batch_operations)
+            op_.fail(errc::invalid_argument, "batch_size is " + std::to_string(batch_size_)
+                                                 + "; it must be from 1 to "
+                                                 + std::to_string(protocol::max_batch_operations));
+        table_ = op_.check([&] { return codec::table_name(collection_, op_.account().options.naming()); });
+        all_ = encode_all(std::move(pairs), op_, table_, texts_);
+    }
+
+    /// Ends when all that it has begun has ended, and throws what there is to be thrown.
+    static asio::awaitable<void> run(std::shared_ptr<job> self) {
+        std::optional<transaction> first = self->next();
+        const store_options& options = self->op_.account().options;
+        // It does not refuse itself.
+        const std::size_t most = std::min({options.max_transactions(), options.max_connections(),
+                                           std::max<std::size_t>(options.max_waiting(), 1)});
+        const std::size_t workers = std::min(most, 1 + self->left());
+        if (workers == 1) {
+            for (; first; first = self->next()) co_await perform(self, std::move(*first));
+        } else {
+            const asio::any_io_executor executor = co_await asio::this_coro::executor;
+            self->ended_ = std::make_shared<async::event>(executor);
+            self->stops_ = std::vector<async::stop_signal>(workers);
+            const auto begin = [&] { self->begin(self, executor, std::move(first)); };
+            const auto cancel = [self] { self->cancel(); };
+            co_await self->ended_->join(begin, cancel);
+        }
+        self->finish();
+    }
+
+private:
+    /// Counts a worker from before it begins until its frame is gone, however that happens.
+    class worker {
+    public:
+        explicit worker(std::shared_ptr<job> j) : job_(std::move(j)) {
+            const std::lock_guard lock(job_->mutex_);
+            ++job_->workers_;
+        }
+
+        worker(worker&&) noexcept = default;
+        worker& operator=(worker&&) = delete;
+
+        ~worker() {
+            if (job_) job_->leave();
+        }
+
+        const std::shared_ptr<job>& of() const { return job_; }
+
+    private:
+        std::shared_ptr<job> job_;
+    };
+
+    static void begin(const std::shared_ptr<job>& self, const asio::any_io_executor& executor,
+                      std::optional<transaction> first) noexcept {
+        const worker here(self);                         // it does not end before all have begun
+        const auto keep = [self](std::exception_ptr) {}; // whose slots these are
+        try {
+            for (async::stop_signal& s : self->stops_)
+                asio::co_spawn(executor, work(worker(self), s, std::exchange(first, std::nullopt)),
+                               asio::bind_cancellation_slot(s.slot(), keep));
+        } catch (...) { // out of memory
+            self->stop(std::current_exception());
+        }
+    }
+
+    // Ends by itself: nobody takes what it would throw.
+    static asio::awaitable<void> work(worker w, async::stop_signal& s, std::optional<transaction> begun) {
+        const std::shared_ptr<job> self = w.of();
+        try {
+            s.begin();
+            if (!begun) begun = self->next();
+            while (begun) {
+                co_await perform(self, std::move(*begun));
+                begun = self->next();
+            }
+        } catch (...) {
+            self->stop(std::current_exception());
+        }
+    }
+
+    void leave() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--workers_ == 0) ended_->set();
+    }
+
+    void stop(std::exception_ptr why) noexcept {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        if (!broken_) broken_ = std::move(why);
+    }
+
+    void cancel() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopped_ = cancelled_ = true;
+        }
+        for (async::stop_signal& s : stops_) s.emit();
+    }
+
+    /// How many transactions there may still be, at most.
+    std::size_t left() const {
+        const std::lock_guard lock(mutex_);
+        return stopped_ ? 0 : all_.size() - next_;
+    }
+
+    std::optional<transaction> next() {
+        const std::lock_guard lock(mutex_);
+        std::optional<transaction> t;
+        if (!stopped_ && next_ != all_.size()) t.emplace(take());
+        return t;
+    }
+
+    // Precondition: some are left.
+    transaction take() {
+        const account& account = op_.account();
+        protocol::batch_builder batch(account.endpoint, std::string(origin_->client->new_id().view()));
+        const std::size_t first = next_;
+        const std::size_t most = std::min(batch_size_, all_.size() - first);
+        std::size_t size = batch.size();
+        std::size_t last = first;
+        for (; last - first < most; ++last) {
+            const std::size_t more = batch.size_of(all_[last].size);
+            if (last != first && size + more > protocol::max_batch_bytes(account.mode)) break;
+            size += more;
+        }
+        batch.reserve(size);
+        for (; next_ != last; ++next_) {
+            const batched& b = all_[next_];
+            const std::string_view text = texts_.top(b.size);
+            batch.add(text.substr(0, b.path_size), text.substr(b.path_size));
+            texts_.pop(b.size);
+        }
+        return transaction(first, batch.release());
+    }
+
+    static asio::awaitable<void> perform(std::shared_ptr<job> self, transaction t) {
+        try {
+            answer a;
+            co_await self->origin_->client->write(self->op_, t.request, self->table_,
+                                                  self->op_.next_deadline(), a);
+            if (!a.succeeded) self->fail(t, a);
+        } catch (const error& e) {
+            self->note_failure(t, e);
+            co_return;
+        }
+        self->note_success(t);
+    }
+
+    // A transaction fails as a whole, but the service may tell which of its operations is the reason.
+    [[noreturn]] void fail(const transaction& t, const answer& a) {
+        const std::size_t failed = a.response.failed_operation.value_or(0);
+        const bool known = a.response.failed_operation.has_value() || t.request.batch_size == 1;
+        op_.fail(a, known ? &all_[t.first + failed].key : nullptr);
+    }
+
+    void note_failure(const transaction& t, const error& e) {
+        const std::lock_guard lock(mutex_);
+        note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
+        if (!first_failure_) first_failure_ = e;
+        // The others would fare no better.
+        const bool is_for_all =
+            e.code() == condition::unauthorized || e.code() == errc::closed || e.code() == errc::overloaded;
+        if (is_for_all) stopped_ = true;
+    }
+
+    void note_success(const transaction& t) {
+        const std::lock_guard in_turn(progress_mutex_);
+        std::size_t written = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            note(t, batched::outcome::written);
+            written = written_ += t.request.batch_size;
+        }
+        if (progress_) progress_(written, all_.size());
+    }
+
+    void note(const transaction& t, enum batched::outcome outcome) {
+        for (std::size_t i = 0; i < t.request.batch_size; ++i) all_[t.first + i].outcome = outcome;
+    }
+
+    // Nobody else is at work any more.
+    void finish() {
+        if (broken_) std::rethrow_exception(broken_);
+        // It may come when those under way have just succeeded.
+        const bool cut_short = cancelled_ && next_ < all_.size();
+        if (cut_short) throw boost::system::system_error(asio::error::operation_aborted);
+        if (!first_failure_) return;
+        std::vector<std::string> not_written, unknown;
+        for (batched& b : all_) {
+            if (b.outcome == batched::outcome::not_written) not_written.push_back(std::move(b.key));
+            if (b.outcome == batched::outcome::unknown) unknown.push_back(std::move(b.key));
+        }
+        std::string what = first_failure_->what();
+        const std::size_t written = all_.size() - not_written.size() - unknown.size();
+        what.append("; of " + std::to_string(all_.size()) + " keys " + std::to_string(written)
+                    + " are written, " + std::to_string(not_written.size()) + " are not");
+        if (!unknown.empty()) what.append(", " + std::to_string(unknown.size()) + " may or may not be");
+        throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
+    }
+
+    const std::shared_ptr<const traced_client> origin_;
+    const std::string collection_;
+    const std::size_t batch_size_;
+    const put_all_progress progress_;
+    operation op_;
+    std::string table_;
+    std::vector<async::stop_signal> stops_; // of the workers
+    std::shared_ptr<async::event> ended_;   // all workers have
+    std::recursive_mutex progress_mutex_;   // held while the progress function is called
+
+    mutable std::mutex mutex_; // guards what follows
+    std::vector<batched> all_;
+    text_stack texts_;     // of those that are in no transaction
+    std::size_t next_ = 0; // the first of `all_` that is in no transaction
+    std::size_t written_ = 0;
+    std::size_t workers_ = 0;
+    std::optional<error> first_failure_;
+    bool stopped_ = false; // no further transaction begins
+    bool cancelled_ = false;
+    std::exception_ptr broken_; // what ended it: a cancellation, or something of the progress function's
+};
+
+} // namespace
+
+asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const traced_client> c,
+                                              std::vector<std::pair<std::string, value>> pairs,
+                                              std::string collection, std::size_t batch_size,
+                                              put_all_progress progress) {
+    const auto j =
+        std::make_shared<job>(std::move(c), std::move(collection), batch_size, std::move(progress));
+    std::optional<operation::turn> turn; // until the end was told
+    try {
+        turn.emplace(j->op());
+        j->prepare(std::move(pairs));
+        co_await job::run(j);
+    } catch (const boost::system::system_error& e) {
+        const auto* const failure = dynamic_cast<const error*>(&e);
+        j->op().end(e.code(), failure ? failure->details() : diagnostics());
+        throw;
+    } catch (...) {
+        j->op().end(asio::error::operation_aborted);
+        throw;
+    }
+    j->op().end({});
+    co_return async::outcome<void>();
+}
+
+} // namespace azkv

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "support/wipe.hpp"
+
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <string>
+
+namespace azkv::identity {
+
+/// Reads all of a file that holds a secret: errc::too_large if it has more than `limit` bytes, or the
+/// system's own error.
+boost::system::error_code read_small_file(const std::string& path, std::size_t limit, wiped_string& content);
+
+} // namespace azkv::identity
