@@ -14,7 +14,7 @@ class account;
 class token_credential;
 
 namespace identity {
-class authorizer;
+class request_signer;
 class token_cache;
 } // namespace identity
 
@@ -39,11 +39,11 @@ public:
 private:
     friend class account;
 
-    explicit credential(std::shared_ptr<const identity::authorizer>);
+    explicit credential(std::shared_ptr<const identity::request_signer>);
     explicit credential(std::shared_ptr<identity::token_cache>);
 
     // One of the two.
-    std::shared_ptr<const identity::authorizer> authorizer_;
+    std::shared_ptr<const identity::request_signer> signer_;
     std::shared_ptr<identity::token_cache> tokens_;
 };
 

@@ -10,7 +10,7 @@
 
 namespace azkv {
 
-credential::credential(std::shared_ptr<const identity::authorizer> a) : authorizer_(std::move(a)) {}
+credential::credential(std::shared_ptr<const identity::request_signer> a) : signer_(std::move(a)) {}
 
 credential::credential(std::shared_ptr<identity::token_cache> t) : tokens_(std::move(t)) {}
 

@@ -12,7 +12,7 @@ namespace azkv {
 
 /// `; this machine's clock is 16 minutes behind the service's`, `; the shared access signature expired at
 /// ..`, or nothing, as far as the response's own time tells. `now`: by this machine's clock. `a` may be null.
-inline std::string clock_trouble(const protocol::response& r, const identity::authorizer* a,
+inline std::string clock_trouble(const protocol::response& r, const identity::request_signer* a,
                                  std::chrono::system_clock::time_point now) {
     using namespace std::chrono;
     constexpr minutes tolerated{10}; // the service tolerates 15

@@ -139,7 +139,7 @@ error operation::failure(const answer& a, const std::string* key) {
     const char* const whose = foreign ? ", not in the words of a table service: perhaps a proxy's" : "";
     return failure(about, code,
                    make_error_code(code).message() + " (" + status + whose + ')'
-                       + clock_trouble(r, account_->authorizer.get(), std::chrono::system_clock::now())
+                       + clock_trouble(r, account_->signer.get(), std::chrono::system_clock::now())
                        + a.tries + unknown,
                    std::move(details));
 }

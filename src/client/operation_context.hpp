@@ -100,13 +100,13 @@ public:
     /// `require_own_process` does.
     class turn {
     public:
-        explicit turn(operation& op) : pass_(*op.account().gate) {
+        explicit turn(operation& op) : pass_(*op.account().tracker) {
             op.require_own_process();
             if (!pass_) op.fail(errc::closed, make_error_code(errc::closed).message());
         }
 
     private:
-        async::gate::pass pass_;
+        async::operation_tracker::registration pass_;
     };
 
     /// A request was sent and judged. `reason`: why another attempt follows, or does not. Fails as

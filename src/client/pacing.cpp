@@ -63,9 +63,9 @@ bool pacing::ticket::is_ready(time_point now, time_point& until) {
 }
 
 asio::awaitable<pacing::ticket::result>
-pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::gate> gate, time_point deadline) {
+pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::operation_tracker> tracker, time_point deadline) {
     time_point until;
-    std::shared_ptr<async::event> e;
+    std::shared_ptr<async::manual_reset_event> e;
     {
         const std::lock_guard lock(owner_.mutex_);
         const auto now = steady_clock::now();
@@ -79,12 +79,12 @@ pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::gate
                 pace_.reset();
                 co_return result::overloaded;
             }
-            event_ = e = std::make_shared<async::event>(executor);
+            event_ = e = std::make_shared<async::manual_reset_event>(executor);
         }
     }
     if (e) {
-        const async::gate::notice cleared(gate, [e] { e->set(); });
-        for (bool ready = false; !ready && !gate->is_cleared();) {
+        const async::operation_tracker::abort_subscription cleared(tracker, [e] { e->set(); });
+        for (bool ready = false; !ready && !tracker->is_aborted();) {
             co_await e->wait(until);
             const std::lock_guard lock(owner_.mutex_);
             ready = is_ready(steady_clock::now(), until);
@@ -96,7 +96,7 @@ pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::gate
         if (std::exchange(may_go_, false)) co_return result::go;
     }
     leave(false);
-    co_return gate->is_cleared() ? result::closed : result::late;
+    co_return tracker->is_aborted() ? result::closed : result::late;
 }
 
 void pacing::ticket::refused(duration hint) {

@@ -1,7 +1,7 @@
 // Whose request goes when, to partitions that throttle.
 #pragma once
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "async/operation_tracker.hpp"
 #include "protocol/pace.hpp"
 
@@ -79,9 +79,9 @@ public:
     enum class result { go, late, overloaded, closed };
 
     /// Waits until its request may be sent. Late: too little time is left until the deadline.
-    /// Overloaded: too many wait already. Closed: the gate was cleared. Throws `operation_aborted` when
+    /// Overloaded: too many wait already. Closed: the tracker was cleared. Throws `operation_aborted` when
     /// cancelled.
-    asio::awaitable<result> wait(asio::any_io_executor executor, std::shared_ptr<async::gate> gate,
+    asio::awaitable<result> wait(asio::any_io_executor executor, std::shared_ptr<async::operation_tracker> tracker,
                                  time_point deadline);
 
     /// Whether its partition has a pace.
@@ -117,7 +117,7 @@ private:
 
     // Guarded by the owner's mutex.
     std::shared_ptr<pace> pace_;          // null: its partition has none
-    std::shared_ptr<async::event> event_; // that it may have to look again; null while it does not wait
+    std::shared_ptr<async::manual_reset_event> event_; // that it may have to look again; null while it does not wait
     time_point next_look_;                // at the latest, if it waits
     bool may_go_ = false;                 // its turn came
 };

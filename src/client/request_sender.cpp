@@ -96,7 +96,7 @@ client::client(asio::any_io_executor executor, bool executor_outlives_calls,
       executor_outlives_calls_(executor_outlives_calls), account_(std::move(account)),
       transport_(std::move(transport)), fixed_head_(fixed_head(account_->endpoint)),
       fixed_secondary_head_(account_->secondary ? fixed_head(*account_->secondary) : std::string()),
-      cleared_(account_->gate, [t = transport_.get()] { t->close(); }), random_(seeded()) {}
+      cleared_(account_->tracker, [t = transport_.get()] { t->close(); }), random_(seeded()) {}
 
 uuid_text client::new_id() const {
     // Where nothing can be sent: another thread of the parent may have held the mutex.
@@ -129,8 +129,8 @@ private:
 // All but the body. The date and the signature in it are of this moment.
 std::string client::head(const operation& op, const protocol::request& r, const protocol::endpoint& at,
                          const secret& token) const {
-    const auto& authorizer = account_->authorizer;
-    const std::string_view credential = authorizer ? authorizer->query() : std::string_view();
+    const auto& signer = account_->signer;
+    const std::string_view credential = signer ? signer->query() : std::string_view();
     const std::string& fixed = &at == &account_->endpoint ? fixed_head_ : fixed_secondary_head_;
     const bool joins_body = r.body.size() <= net::longest_joined_body;
 
@@ -152,12 +152,12 @@ std::string client::head(const operation& op, const protocol::request& r, const 
         head.append("Content-Type: ").append(r.content_type).append("\r\n");
         head.append("Content-Length: ").append(std::to_string(r.body.size())).append("\r\n");
     }
-    if (authorizer) {
+    if (signer) {
         identity::signing_input input;
         input.method = r.method;
         input.content_type = r.content_type;
         input.target = std::string_view(head).substr(target, target_end - target);
-        authorizer->append_headers(head, input, std::chrono::system_clock::now());
+        signer->append_headers(head, input, std::chrono::system_clock::now());
     } else if (!token.empty()) {
         head.append("Authorization: Bearer ").append(token.reveal()).append("\r\n");
     }
@@ -167,9 +167,9 @@ std::string client::head(const operation& op, const protocol::request& r, const 
 
 asio::awaitable<secret> client::token(operation& op, token_request request, secret rejected,
                                       time_point deadline) const {
-    const identity::token_caller caller(executor_, executor_outlives_calls_, deadline, account_->gate);
+    const identity::token_caller caller(executor_, executor_outlives_calls_, deadline, account_->tracker);
     try {
-        co_return co_await account_->bearer->token(std::move(request), std::move(rejected), caller);
+        co_return co_await account_->tokens->token(std::move(request), std::move(rejected), caller);
     } catch (const error& e) {
         op.fail(e.code(), std::string("logging in: ") + e.what(), e.details());
     }
@@ -179,10 +179,10 @@ asio::awaitable<void> client::pause(operation& op, std::chrono::milliseconds del
     const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
     async::throw_if_cancelled(cancellation);
     if (delay.count() == 0) co_return;
-    const auto over = std::make_shared<async::event>(executor_);
-    const async::gate::notice cleared(account_->gate, [over] { over->set(); });
+    const auto over = std::make_shared<async::manual_reset_event>(executor_);
+    const async::operation_tracker::abort_subscription cleared(account_->tracker, [over] { over->set(); });
     co_await over->wait(steady_clock::now() + delay);
-    if (account_->gate->is_cleared()) op.fail(errc::closed, make_error_code(errc::closed).message());
+    if (account_->tracker->is_aborted()) op.fail(errc::closed, make_error_code(errc::closed).message());
 }
 
 namespace {
@@ -224,7 +224,7 @@ asio::awaitable<pacing::ticket::result> client::await_turn(operation& op, pacing
                                                            time_point deadline) const {
     ticket.look();
     for (const auto& news : ticket.take_news()) op.tell_pace(news);
-    const auto result = co_await ticket.wait(executor_, account_->gate, deadline);
+    const auto result = co_await ticket.wait(executor_, account_->tracker, deadline);
     if (result == pacing::ticket::result::closed)
         op.fail(errc::closed, make_error_code(errc::closed).message());
     op.require_own_process(); // other things ran meanwhile
@@ -247,7 +247,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
     const bool maybe_applied = a.maybe_applied;
     state.remember(maybe_applied);
     account_->budget->earn();
-    const std::shared_ptr<identity::bearer>& bearer = account_->bearer;
+    const std::shared_ptr<identity::token_provider>& tokens = account_->tokens;
     pacing::ticket ticket(*account_->paces, *process_, op.about().collection,
                           std::max<std::size_t>(r.batch_size, 1));
     const bool keeps_pace = !policy.secondary; // what may go elsewhere does not wait here
@@ -258,9 +258,9 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
     try {
         for (;;) {
             op.require_own_process(); // something that the last request called may have forked
-            if (bearer && !answered && !bearer->must_discover()) {
-                token = bearer->at_hand();
-                if (token.empty()) token = co_await this->token(op, bearer->request(), secret(), deadline);
+            if (tokens && !answered && !tokens->must_discover()) {
+                token = tokens->at_hand();
+                if (token.empty()) token = co_await this->token(op, tokens->request(), secret(), deadline);
             }
             const bool at_secondary = state.at_secondary();
             const protocol::endpoint& at = at_secondary ? *account_->secondary : account_->endpoint;
@@ -293,8 +293,8 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
             if (x.unserved) op.tell_overload(*x.unserved);
 
-            if (bearer && !x.error && a.response.status == 401 && !answered && !at_secondary) {
-                answered = bearer->answer_to(a.response);
+            if (tokens && !x.error && a.response.status == 401 && !answered && !at_secondary) {
+                answered = tokens->answer_to(a.response);
                 if (answered) {
                     state.remember(x.maybe_applied_before);
                     ticket.lost(false);
@@ -303,7 +303,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                     token = co_await this->token(op, *answered, token, deadline);
                     continue;
                 }
-                bearer->distrust(token);
+                tokens->distrust(token);
             }
             if (!x.error && r.batch_size > 0) unwrap(op, r, x, state, began);
             a.succeeded = !x.error && r.success.contains(a.response.status);
@@ -335,13 +335,13 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             co_await pause(op, state.delay());
         }
         if (a.error == errc::overloaded) { // a caller that tries again at once must not keep others waiting
-            const auto others = std::make_shared<async::event>(executor_);
+            const auto others = std::make_shared<async::manual_reset_event>(executor_);
             co_await others->wait(steady_clock::now());
             op.require_own_process();
         }
         a.tries = a.succeeded ? std::string() : tries(state);
         a.maybe_applied = maybe_applied || (r.changes_entities && state.maybe_applied());
-        if (answered && !a.error && a.response.status != 401) bearer->remember(*answered);
+        if (answered && !a.error && a.response.status != 401) tokens->remember(*answered);
     } catch (const error& e) {
         const bool unknown = maybe_applied || (r.changes_entities && state.maybe_applied());
         if (!unknown) throw;

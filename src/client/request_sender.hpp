@@ -77,7 +77,7 @@ private:
     std::shared_ptr<net::transport> transport_;
     std::string fixed_head_;
     std::string fixed_secondary_head_;
-    async::gate::notice cleared_; // closes the transport
+    async::operation_tracker::abort_subscription cleared_; // closes the transport
     mutable std::mutex ids_mutex_;
     mutable std::mt19937_64 random_; // guarded by ids_mutex_, as are the next
     mutable boost::uuids::basic_random_generator<std::mt19937_64> ids_{random_};

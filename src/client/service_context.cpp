@@ -35,13 +35,13 @@ void require_protection(const protocol::endpoint& e, bool tokens, bool allow_pla
 account::account(std::string_view url, const credential& credential, store_options o,
                  std::string_view secondary_url)
     : options(std::move(o)),
-      endpoint(protocol::parse_table_endpoint(url, credential.authorizer_ ? credential.authorizer_->query()
+      endpoint(protocol::parse_table_endpoint(url, credential.signer_ ? credential.signer_->query()
                                                                           : std::string_view())),
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
-      authorizer(credential.authorizer_),
+      signer(credential.signer_),
       budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
-      paces(std::make_shared<azkv::pacing>(options.max_waiting())), gate(std::make_shared<async::gate>()) {
+      paces(std::make_shared<azkv::pacing>(options.max_waiting())), tracker(std::make_shared<async::operation_tracker>()) {
     require_protection(endpoint, credential.tokens_ != nullptr, options.allow_plain_http());
     if (options.secondary_reads()) {
         if (mode == service_mode::cosmos)
@@ -55,19 +55,19 @@ account::account(std::string_view url, const credential& credential, store_optio
     if (!credential.tokens_) return;
     std::string scope = options.token_scope();
     if (scope.empty()) scope = identity::default_scope(endpoint.at.host, mode);
-    bearer =
-        std::make_shared<identity::bearer>(credential.tokens_, std::move(scope), options.tenant_discovery());
+    tokens =
+        std::make_shared<identity::token_provider>(credential.tokens_, std::move(scope), options.tenant_discovery());
 }
 
 std::shared_ptr<const account> account::for_child() const {
     const std::shared_ptr<account> a(new account(*this));
-    if (authorizer) a->authorizer = authorizer->copy();
-    if (bearer) a->bearer = bearer->copy();
+    if (signer) a->signer = signer->copy();
+    if (tokens) a->tokens = tokens->copy();
     if (tls) a->tls = tls->for_child();
     a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
     a->paces = std::make_shared<azkv::pacing>(options.max_waiting());
-    a->gate = std::make_shared<async::gate>();
-    if (gate->is_shut()) a->gate->shut();
+    a->tracker = std::make_shared<async::operation_tracker>();
+    if (tracker->is_stopped()) a->tracker->stop_accepting();
     return a;
 }
 

@@ -23,7 +23,7 @@ namespace azkv {
 class pacing;
 
 namespace identity {
-class bearer;
+class token_provider;
 }
 
 /// All that a store is made from, checked, and what its copies share.
@@ -53,15 +53,15 @@ public:
     protocol::endpoint endpoint;
     service_mode mode;
     std::string partition;                                  // as stored
-    std::shared_ptr<const identity::authorizer> authorizer; // null with a bearer
-    std::shared_ptr<identity::bearer> bearer;               // null with an authorizer
+    std::shared_ptr<const identity::request_signer> signer; // null with a token provider
+    std::shared_ptr<identity::token_provider> tokens;              // null with a signer
     std::shared_ptr<net::tls_client> tls;                   // null where there is none to be spoken
     std::optional<protocol::endpoint> secondary;            // for reads, if the options allow that
 
     // What all stores made from it, and their operations, share. Safe between threads.
     std::shared_ptr<protocol::retry_budget> budget;
     std::shared_ptr<azkv::pacing> paces;
-    std::shared_ptr<async::gate> gate; // those inside are operations under way
+    std::shared_ptr<async::operation_tracker> tracker; // those inside are operations under way
 
 private:
     account(const account&) = default;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "async/cancellation.hpp"
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "net/deadlines.hpp"
 #include "net/own_socket.hpp"
 
@@ -81,11 +81,8 @@ public:
     /// the step has ended. (With that Asio clears the slot.) The step must leave the slot alone.
     void heed_cancellation() {
         if (!slot_.is_connected()) return;
-        // The caller's signal may last longer than the execution context, so that it holds nothing of that.
-        slot_.assign([weak = weak_from_this()](asio::cancellation_type type) {
-            const auto self = async::is_terminal(type) ? weak.lock() : nullptr;
-            if (self) self->abort(asio::error::operation_aborted);
-        });
+        async::on_terminal(slot_, weak_from_this(),
+                           [](abortable_socket& s) { s.abort(asio::error::operation_aborted); });
     }
 
     /// Ends the use that is under way, if there is one, with `why`.
@@ -107,9 +104,9 @@ public:
     }
 
     /// What the use waits for in its next step. It is set when the use is aborted, too.
-    std::shared_ptr<async::event> new_event() {
+    std::shared_ptr<async::manual_reset_event> new_event() {
         heed_cancellation();
-        auto e = std::make_shared<async::event>(get_executor());
+        auto e = std::make_shared<async::manual_reset_event>(get_executor());
         const std::lock_guard lock(mutex_);
         if (aborted_) e->set();
         waits_for_ = e;
@@ -172,7 +169,7 @@ private:
     asio::cancellation_slot slot_; // of the use that is under way; only its coroutine touches it
     mutable std::mutex mutex_;     // guards what follows
     own_socket socket_;
-    std::shared_ptr<async::event> waits_for_;
+    std::shared_ptr<async::manual_reset_event> waits_for_;
     error_code aborted_;
     bool in_use_ = false;
 };

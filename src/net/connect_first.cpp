@@ -21,7 +21,7 @@ namespace {
 class race : public std::enable_shared_from_this<race> {
 public:
     race(const asio::any_io_executor& executor, std::vector<tcp::endpoint> to,
-         std::shared_ptr<async::event> over)
+         std::shared_ptr<async::manual_reset_event> over)
         : executor_(executor), to_(std::move(to)), over_(std::move(over)), pause_(executor) {}
 
     void start() {
@@ -119,7 +119,7 @@ private:
 
     const asio::any_io_executor executor_;
     const std::vector<tcp::endpoint> to_;
-    const std::shared_ptr<async::event> over_;
+    const std::shared_ptr<async::manual_reset_event> over_;
     std::mutex mutex_; // guards what follows
     asio::steady_timer pause_;
     std::list<own_socket> sockets_; // of all that were tried
@@ -132,7 +132,7 @@ private:
 
 } // namespace
 
-asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to, std::shared_ptr<async::event> over,
+asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to, std::shared_ptr<async::manual_reset_event> over,
                                           own_socket& connected, std::size_t& tried) {
     class abandoning {
     public:

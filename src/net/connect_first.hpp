@@ -1,7 +1,7 @@
 // Connects to a host that has several addresses.
 #pragma once
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "net/own_socket.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -27,7 +27,7 @@ inline constexpr std::chrono::milliseconds connection_attempt_delay{250};
 ///
 /// Cancellation: none of its own; whoever cancels sets `over`.
 asio::awaitable<boost::system::error_code> connect_first(std::vector<asio::ip::tcp::endpoint> to,
-                                                         std::shared_ptr<async::event> over,
+                                                         std::shared_ptr<async::manual_reset_event> over,
                                                          own_socket& connected, std::size_t& tried);
 
 } // namespace azkv::net

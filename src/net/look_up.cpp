@@ -97,7 +97,7 @@ asio::execution_context::id context_watch::id;
 /// Somebody who waits for a query, in the frame of a coroutine.
 class waiter {
 public:
-    explicit waiter(async::event& over, asio::execution_context& context)
+    explicit waiter(async::manual_reset_event& over, asio::execution_context& context)
         : over_(over), context_(asio::use_service<context_watch>(context)), queries_(queries::here()) {}
 
     waiter(const waiter&) = delete;
@@ -132,7 +132,7 @@ public:
     }
 
 private:
-    async::event& over_;
+    async::manual_reset_event& over_;
     context_watch& context_;
     queries& queries_;
     std::shared_ptr<query> query_; // null until it is in the list
@@ -231,7 +231,7 @@ error_code outcome(const query& q) {
 
 } // namespace
 
-asio::awaitable<error_code> look_up(std::string host, std::shared_ptr<async::event> over,
+asio::awaitable<error_code> look_up(std::string host, std::shared_ptr<async::manual_reset_event> over,
                                     std::vector<asio::ip::address>& found) {
     const asio::any_io_executor executor = over->get_executor();
     waiter here(*over, asio::query(executor, asio::execution::context_as<asio::execution_context&>));

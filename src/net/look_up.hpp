@@ -1,7 +1,7 @@
 // Finds the addresses of a host without making anything wait for the system's name servers.
 #pragma once
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 /// The system's look-up (`getaddrinfo`) cannot be interrupted. Therefore it runs on a thread of its own,
 /// which no execution context has to wait for, and which is left behind when the caller no longer waits. All
 /// look-ups of one host in this process share a thread, so that there are never more than hosts.
-asio::awaitable<boost::system::error_code> look_up(std::string host, std::shared_ptr<async::event> over,
+asio::awaitable<boost::system::error_code> look_up(std::string host, std::shared_ptr<async::manual_reset_event> over,
                                                    std::vector<asio::ip::address>& found);
 
 } // namespace azkv::net

@@ -1,6 +1,6 @@
 #include "net/pool.hpp"
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 
 #include <azkv/error.hpp>
 
@@ -36,7 +36,7 @@ public:
     /// Precondition: locked.
     waiter(std::shared_ptr<pool> owner, const protocol::authority& to, time_point since, time_point deadline)
         : to(to), leaves(together(deadline - owner->reserve_.of(since, deadline), deadline - since)),
-          turn(std::make_shared<async::event>(owner->executor_)), owner_(std::move(owner)), since_(since),
+          turn(std::make_shared<async::manual_reset_event>(owner->executor_)), owner_(std::move(owner)), since_(since),
           deadline_(deadline) {
         owner_->line_.push_back(*this); // nothing can fail any more
     }
@@ -79,7 +79,7 @@ public:
 
     const protocol::authority& to;
     const time_point leaves;                  // the line, served or not
-    const std::shared_ptr<async::event> turn; // to be set when it is out of the line
+    const std::shared_ptr<async::manual_reset_event> turn; // to be set when it is out of the line
 
 private:
     const std::shared_ptr<pool> owner_;
@@ -196,7 +196,7 @@ asio::awaitable<lease> pool::acquire(const protocol::authority& to, time_point d
         }
     }
     if (waiting) {
-        const std::shared_ptr<async::event> turn = waiting->turn;
+        const std::shared_ptr<async::manual_reset_event> turn = waiting->turn;
         co_await turn->wait(waiting->leaves);
         errc why{};
         const std::optional<place> given = waiting->outcome(why);
@@ -223,7 +223,7 @@ bool pool::fill(place p, const protocol::authority& to) {
 // The place passes on to whoever is next of those who have a chance, and the connection with it if it is the
 // right one. Any other is closed before.
 void pool::release(place p, bool keep, time_point begun, bool given_up) {
-    std::shared_ptr<async::event> turn;
+    std::shared_ptr<async::manual_reset_event> turn;
     const auto now = steady_clock::now();
     {
         const std::lock_guard lock(mutex_);
@@ -256,7 +256,7 @@ void pool::release(place p, bool keep, time_point begun, bool given_up) {
 
 void pool::close() {
     std::vector<std::shared_ptr<connection>> interrupted;
-    std::vector<std::shared_ptr<async::event>> turns;
+    std::vector<std::shared_ptr<async::manual_reset_event>> turns;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;

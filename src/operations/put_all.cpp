@@ -1,6 +1,6 @@
 #include "operations/put_all.hpp"
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "async/stop_signal.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
@@ -140,7 +140,7 @@ public:
             for (; first; first = self->next()) co_await perform(self, std::move(*first));
         } else {
             const asio::any_io_executor executor = co_await asio::this_coro::executor;
-            self->ended_ = std::make_shared<async::event>(executor);
+            self->ended_ = std::make_shared<async::manual_reset_event>(executor);
             self->stops_ = std::vector<async::stop_signal>(workers);
             const auto begin = [&] { self->begin(self, executor, std::move(first)); };
             const auto cancel = [self] { self->cancel(); };
@@ -326,7 +326,7 @@ private:
     operation op_;
     std::string table_;
     std::vector<async::stop_signal> stops_; // of the workers
-    std::shared_ptr<async::event> ended_;   // all workers have
+    std::shared_ptr<async::manual_reset_event> ended_;   // all workers have
     std::recursive_mutex progress_mutex_;   // held while the progress function is called
 
     mutable std::mutex mutex_; // guards what follows

@@ -1,6 +1,6 @@
 #include "operations/query.hpp"
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "async/only_terminal.hpp"
 #include "async/serial_executor.hpp"
 #include "async/stop_signal.hpp"
@@ -100,11 +100,11 @@ private:
     public:
         fetch(std::shared_ptr<reading> of, const asio::any_io_executor& executor)
             : of(std::move(of)), strand(async::serial_executor::on(executor)),
-              ended(std::make_shared<async::event>(executor)) {}
+              ended(std::make_shared<async::manual_reset_event>(executor)) {}
 
         const std::shared_ptr<reading> of;
         const asio::any_io_executor strand;
-        const std::shared_ptr<async::event> ended;
+        const std::shared_ptr<async::manual_reset_event> ended;
         async::stop_signal stop;        // on the strand
         bool taken = false;             // the consumer's
         std::atomic<bool> over = false; // there is nothing left to be cancelled
@@ -147,7 +147,7 @@ private:
         // The store may have been closed since the fetch began: what is there already is not given out.
         operation& op = f->of->op();
         op.require_own_process();
-        const async::gate::pass pass(*op.account().gate);
+        const async::operation_tracker::registration pass(*op.account().tracker);
         if (pass) co_await f->ended->wait(operation::clock::time_point::max());
         f->taken = true;
         if (!pass) f->of->refuse(f->over && !f->failure && f->of->more());

@@ -124,13 +124,13 @@ asio::awaitable<async::outcome<bool>> close(asio::any_io_executor executor, std:
     if (*c->process() != support::process_number())
         throw error(errc::forked, "close: " + std::string(async::fork_advice));
     const std::shared_ptr<const account> a = c->shared_account();
-    const std::shared_ptr<async::gate> gate = a->gate;
-    gate->shut();
-    const bool cut_off_before = gate->has_cut_off();
-    const bool finished = co_await async::gate::empty(gate, executor, steady_clock::now() + limit);
-    gate->clear(); // closes the connections, too
+    const std::shared_ptr<async::operation_tracker> tracker = a->tracker;
+    tracker->stop_accepting();
+    const bool cut_off_before = tracker->has_aborted_any();
+    const bool finished = co_await async::operation_tracker::wait_idle(tracker, executor, steady_clock::now() + limit);
+    tracker->abort_all(); // closes the connections, too
     // Unless nobody runs them they end at once.
-    if (!finished) co_await async::gate::empty(gate, executor, steady_clock::now() + longest_farewell);
+    if (!finished) co_await async::operation_tracker::wait_idle(tracker, executor, steady_clock::now() + longest_farewell);
     note(a->options, log_level::info,
          finished ? "the store was closed" : "the store was closed, and operations were cut off");
     co_return finished && !cut_off_before;

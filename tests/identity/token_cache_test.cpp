@@ -1,6 +1,6 @@
 // Tokens: how long they are kept, who asks for a new one, and who waits for it.
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "identity/tokens/token_cache.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
@@ -49,7 +49,7 @@ public:
         const int n = ++asked;
         last_tenant = request.tenant();
         if (gate) {
-            const std::shared_ptr<async::event> open = gate;
+            const std::shared_ptr<async::manual_reset_event> open = gate;
             try {
                 co_await open->wait(std::chrono::steady_clock::time_point::max());
             } catch (const boost::system::system_error&) {
@@ -61,7 +61,7 @@ public:
         co_return access_token(secret(numbered(n)), *now + lifetime);
     }
 
-    std::shared_ptr<async::event> gate; // null: it does not wait
+    std::shared_ptr<async::manual_reset_event> gate; // null: it does not wait
     std::exception_ptr failure;         // null: it does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
     // The steady clock: goes on with the other one, unless that is set.
@@ -104,7 +104,7 @@ class fixture {
 public:
     fixture() { close(); }
 
-    void close() { source->gate = std::make_shared<async::event>(context.get_executor()); }
+    void close() { source->gate = std::make_shared<async::manual_reset_event>(context.get_executor()); }
 
     void open() { source->gate->set(); }
 
@@ -515,7 +515,7 @@ TEST_CASE("an early request leaves a call time to use the old token") {
 TEST_CASE("a request on an executor that nobody runs any more is begun anew on another") {
     fixture f;
     asio::io_context other;
-    auto theirs = std::make_shared<async::event>(other.get_executor());
+    auto theirs = std::make_shared<async::manual_reset_event>(other.get_executor());
     f.source->gate = theirs;
     const auto far = std::chrono::steady_clock::now() + 1h;
     call& blocking = f.begin_as(token_caller(other.get_executor(), false, far));
@@ -537,7 +537,7 @@ TEST_CASE("a request on an executor that nobody runs any more is begun anew on a
 TEST_CASE("a request goes with its execution context, and those that wait elsewhere begin anew") {
     fixture f;
     auto other = std::make_unique<asio::io_context>();
-    f.source->gate = std::make_shared<async::event>(other->get_executor());
+    f.source->gate = std::make_shared<async::manual_reset_event>(other->get_executor());
     const auto far = std::chrono::steady_clock::now() + 1h;
     f.begin_as(token_caller(other->get_executor(), true, far));
     other->poll();

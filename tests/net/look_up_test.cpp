@@ -39,7 +39,7 @@ http_reply ok(const http_request&) {
 /// A look-up by itself.
 class one_look_up {
 public:
-    explicit one_look_up(std::string host) : over_(std::make_shared<async::event>(context_->get_executor())) {
+    explicit one_look_up(std::string host) : over_(std::make_shared<async::manual_reset_event>(context_->get_executor())) {
         asio::co_spawn(*context_, net::look_up(std::move(host), over_, found_),
                        [this](std::exception_ptr e, error_code ec) {
                            CHECK_FALSE(e);
@@ -75,7 +75,7 @@ private:
     bool ended_ = false;
     error_code error_;
     std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>();
-    std::shared_ptr<async::event> over_;
+    std::shared_ptr<async::manual_reset_event> over_;
 };
 
 store_options impatient() {

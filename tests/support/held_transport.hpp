@@ -1,6 +1,6 @@
 #pragma once
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "net/transport.hpp"
 
 #include <azkv/error.hpp>
@@ -26,7 +26,7 @@ public:
     explicit held_transport(answerer a) : answer_(std::move(a)) {}
 
     net::asio::awaitable<void> run(net::exchange& x) override {
-        const auto gone = std::make_shared<async::event>(co_await net::asio::this_coro::executor);
+        const auto gone = std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
         held_.push_back(gone);
         ++under_way;
         most = std::max(most, under_way);
@@ -70,7 +70,7 @@ public:
 private:
     class counted {
     public:
-        counted(held_transport& owner, std::shared_ptr<async::event> gone, std::size_t bytes)
+        counted(held_transport& owner, std::shared_ptr<async::manual_reset_event> gone, std::size_t bytes)
             : owner_(owner), gone_(std::move(gone)), bytes_(bytes) {}
 
         ~counted() {
@@ -81,12 +81,12 @@ private:
 
     private:
         held_transport& owner_;
-        std::shared_ptr<async::event> gone_;
+        std::shared_ptr<async::manual_reset_event> gone_;
         std::size_t bytes_;
     };
 
     answerer answer_;
-    std::vector<std::shared_ptr<async::event>> held_;
+    std::vector<std::shared_ptr<async::manual_reset_event>> held_;
     bool closed_ = false;
 };
 

@@ -1,6 +1,6 @@
 #include "identity/sources/process.hpp"
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "support/process.hpp"
 #include "support/wipe.hpp"
 
@@ -138,7 +138,7 @@ constexpr std::chrono::milliseconds drain_time{100};
 class child : public std::enable_shared_from_this<child> {
 public:
     child(const asio::any_io_executor& executor, const command& c)
-        : command_(c), done_(std::make_shared<async::event>(executor)), output_(executor, c.max_output),
+        : command_(c), done_(std::make_shared<async::manual_reset_event>(executor)), output_(executor, c.max_output),
           errors_(executor, c.max_errors), exit_(executor), limit_(executor) {}
 
     ~child() {
@@ -359,7 +359,7 @@ private:
     }
 
     const command command_;
-    const std::shared_ptr<async::event> done_;
+    const std::shared_ptr<async::manual_reset_event> done_;
 
     std::mutex mutex_; // guards what follows
     stream output_;

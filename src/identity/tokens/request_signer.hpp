@@ -19,9 +19,9 @@ public:
 };
 
 /// Proves the right to make a request. Safe to share between threads.
-class authorizer {
+class request_signer {
 public:
-    virtual ~authorizer() = default;
+    virtual ~request_signer() = default;
 
     /// To be appended to the query of every request; empty if nothing is.
     virtual std::string_view query() const { return {}; }
@@ -34,7 +34,7 @@ public:
                                 std::chrono::system_clock::time_point now) const = 0;
 
     /// One with the same credentials that shares nothing that changes with this.
-    virtual std::shared_ptr<const authorizer> copy() const = 0;
+    virtual std::shared_ptr<const request_signer> copy() const = 0;
 };
 
 } // namespace azkv::identity

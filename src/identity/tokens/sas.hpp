@@ -8,14 +8,14 @@
 namespace azkv::identity {
 
 /// A shared access signature. It is sent byte for byte as it was given: any change would invalidate it.
-class shared_access_signature final : public authorizer {
+class shared_access_signature final : public request_signer {
 public:
     /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
     explicit shared_access_signature(std::string_view token);
 
     std::string_view query() const override { return token_.text; }
 
-    std::shared_ptr<const authorizer> copy() const override {
+    std::shared_ptr<const request_signer> copy() const override {
         return std::make_shared<shared_access_signature>(token_.text);
     }
 

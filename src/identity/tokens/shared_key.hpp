@@ -46,13 +46,13 @@ private:
 };
 
 /// Shared Key, signed anew for each attempt with the time of that attempt.
-class shared_key final : public authorizer {
+class shared_key final : public request_signer {
 public:
     shared_key(std::string account, std::string_view base64_key);
 
     shared_key(const shared_key& other) : account_(other.account_), mac_(other.mac_) {}
 
-    std::shared_ptr<const authorizer> copy() const override { return std::make_shared<shared_key>(*this); }
+    std::shared_ptr<const request_signer> copy() const override { return std::make_shared<shared_key>(*this); }
 
     void append_headers(std::string& head, const signing_input& request,
                         std::chrono::system_clock::time_point now) const override;

@@ -1,6 +1,6 @@
 #include "identity/tokens/token_cache.hpp"
 
-#include "async/one_shot.hpp"
+#include "async/manual_reset_event.hpp"
 #include "async/serial_executor.hpp"
 #include "async/stop_signal.hpp"
 
@@ -92,7 +92,7 @@ public:
     const steady_time started;
     std::weak_ptr<runway> on; // as long as it has not ended
 
-    std::vector<std::shared_ptr<async::event>> waiting;
+    std::vector<std::shared_ptr<async::manual_reset_event>> waiting;
     bool ended = false; // if there is neither of the two below, it was abandoned
     std::optional<access_token> token;
     std::exception_ptr failure;
@@ -126,7 +126,7 @@ public:
 /// A call's place among those that wait. Leaves when it goes, however that happens.
 class token_cache::seat {
 public:
-    seat(std::shared_ptr<token_cache> owner, std::shared_ptr<flight> f, std::shared_ptr<async::event> e,
+    seat(std::shared_ptr<token_cache> owner, std::shared_ptr<flight> f, std::shared_ptr<async::manual_reset_event> e,
          bool leads)
         : owner_(std::move(owner)), flight_(std::move(f)), event_(std::move(e)), leads_(leads) {}
 
@@ -145,7 +145,7 @@ public:
 private:
     std::shared_ptr<token_cache> owner_;
     std::shared_ptr<flight> flight_;
-    std::shared_ptr<async::event> event_;
+    std::shared_ptr<async::manual_reset_event> event_;
     bool leads_;
 };
 
@@ -154,7 +154,7 @@ class token_cache::boarding {
 public:
     secret token;
     std::shared_ptr<token_cache::flight> flight;
-    std::shared_ptr<async::event> landed;
+    std::shared_ptr<async::manual_reset_event> landed;
     std::shared_ptr<runway> starts_on; // null: it is under way already
 };
 
@@ -205,7 +205,7 @@ token_cache::boarding token_cache::board(const token_request& request, const sec
     const token_state state = refused || without_claims ? token_state::expired : e->state(now_());
     if (state != token_state::expired) b.token = e->token->token();
     if (e->suffices(state, ticks_)) return b;
-    b.landed = std::make_shared<async::event>(caller.executor);
+    b.landed = std::make_shared<async::manual_reset_event>(caller.executor);
     const auto same = std::ranges::find_if(
         e->under_way, [&](const auto& f) { return f->request.claims() == request.claims(); });
     if (same != e->under_way.end()) {
@@ -229,11 +229,11 @@ asio::awaitable<secret> token_cache::token(token_request request, secret rejecte
         const bool leads = b.starts_on != nullptr;
         const seat place(self, b.flight, b.landed, leads);
         if (leads) start(b.flight, std::move(b.starts_on));
-        const async::gate::notice cleared(caller.gate, [landed = b.landed] { landed->set(); });
+        const async::operation_tracker::abort_subscription cleared(caller.tracker, [landed = b.landed] { landed->set(); });
         const auto deadline = b.token.empty() ? caller.deadline : patience(caller.deadline);
         co_await b.landed->wait(deadline);
 
-        const bool closed = caller.gate && caller.gate->is_cleared();
+        const bool closed = caller.tracker && caller.tracker->is_aborted();
         const std::lock_guard lock(mutex_);
         if (b.flight->token) co_return b.flight->token->token();
         if (!b.token.empty()) co_return b.token;
@@ -328,7 +328,7 @@ void token_cache::abandon(flight& f) noexcept {
 // Precondition: locked, so that nobody who waits can go while it is told.
 void token_cache::end(flight& f) noexcept {
     f.ended = true;
-    for (const std::shared_ptr<async::event>& e : std::exchange(f.waiting, {})) e->set();
+    for (const std::shared_ptr<async::manual_reset_event>& e : std::exchange(f.waiting, {})) e->set();
     entry* const of = f.of;
     std::erase_if(of->under_way,
                   [&](const auto& other) { return other.get() == &f; }); // perhaps the last of `f`

@@ -36,14 +36,14 @@ token_state judge(const access_token& t, access_token::time_point received, acce
 class token_caller {
 public:
     token_caller(asio::any_io_executor executor, bool executor_outlives_call,
-                 std::chrono::steady_clock::time_point deadline, std::shared_ptr<async::gate> gate = {})
+                 std::chrono::steady_clock::time_point deadline, std::shared_ptr<async::operation_tracker> tracker = {})
         : executor(std::move(executor)), executor_outlives_call(executor_outlives_call), deadline(deadline),
-          gate(std::move(gate)) {}
+          tracker(std::move(tracker)) {}
 
     asio::any_io_executor executor; // for the work, and for the wait
     bool executor_outlives_call;    // whether somebody runs it when the call is over
     std::chrono::steady_clock::time_point deadline;
-    std::shared_ptr<async::gate> gate; // ends the wait when it is cleared; null: nothing does
+    std::shared_ptr<async::operation_tracker> tracker; // ends the wait when operations are aborted; null: nothing does
 };
 
 /// Keeps the tokens of one source, by scope and tenant, until they expire, and asks for new ones: once,

@@ -4,18 +4,18 @@
 
 namespace azkv::identity {
 
-token_request bearer::request() const {
+token_request token_provider::request() const {
     const std::lock_guard lock(mutex_);
     return request_;
 }
 
-bool bearer::must_discover() const {
+bool token_provider::must_discover() const {
     if (!discover_) return false;
     const std::lock_guard lock(mutex_);
     return request_.tenant().empty();
 }
 
-std::optional<token_request> bearer::answer_to(const protocol::response& r) const {
+std::optional<token_request> token_provider::answer_to(const protocol::response& r) const {
     const auto challenge = parse_bearer_challenge(r.challenge);
     if (!challenge) return std::nullopt;
     token_request next = request();
@@ -31,7 +31,7 @@ std::optional<token_request> bearer::answer_to(const protocol::response& r) cons
     return next;
 }
 
-void bearer::remember(const token_request& r) {
+void token_provider::remember(const token_request& r) {
     const std::lock_guard lock(mutex_);
     request_.tenant(r.tenant()).authority(r.authority());
 }

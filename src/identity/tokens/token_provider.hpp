@@ -13,15 +13,15 @@ namespace azkv::identity {
 
 /// How the requests of one account get their tokens, and what is done when the service does not take one.
 /// Safe to share between threads.
-class bearer {
+class token_provider {
 public:
     /// `discover`: the service is asked for its tenant, by a request without a token.
-    bearer(std::shared_ptr<token_cache> tokens, std::string scope, bool discover)
+    token_provider(std::shared_ptr<token_cache> tokens, std::string scope, bool discover)
         : tokens_(std::move(tokens)), scope_(std::move(scope)), request_(scope_), discover_(discover) {}
 
     /// One that has no token yet, and shares nothing that changes with this but the source.
-    std::shared_ptr<bearer> copy() const {
-        return std::make_shared<bearer>(tokens_->copy(), scope_, discover_);
+    std::shared_ptr<token_provider> copy() const {
+        return std::make_shared<token_provider>(tokens_->copy(), scope_, discover_);
     }
 
     /// What to ask for, unless the service wants something else.
