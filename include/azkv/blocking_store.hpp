@@ -137,21 +137,30 @@ public:
     [[nodiscard]] blocking_query query(std::string filter, std::string collection = default_collection,
                                        projection select = {});
 
-    /// As `store::with_traceparent`. Shares the connections, and may outlive this.
+    // Views, as those of `store`. They share the connections, and may outlive this.
+
+    /// As `store::in_partition`.
+    [[nodiscard]] blocking_store in_partition(std::string_view partition) const;
+
+    /// As `store::with_timeout`.
+    [[nodiscard]] blocking_store with_timeout(std::chrono::milliseconds timeout) const;
+
+    /// As `store::with_max_attempts`.
+    [[nodiscard]] blocking_store with_max_attempts(int attempts) const;
+
+    /// As `store::with_traceparent`.
     [[nodiscard]] blocking_store with_traceparent(std::string_view traceparent,
                                                   std::string_view tracestate = {}) const;
 
-    /// As `store::close`: also for calls on other threads, and for the objects that `with_traceparent` made.
+    /// As `store::close`: also for calls on other threads, and for all views.
     bool close(std::chrono::milliseconds limit = std::chrono::seconds(30));
 
 private:
     friend class blocking_query;
     class implementation;
-    explicit blocking_store(std::shared_ptr<const account>);
-    blocking_store(std::shared_ptr<implementation>, std::string trace);
+    explicit blocking_store(std::shared_ptr<implementation>);
 
     std::shared_ptr<implementation> impl_;
-    std::string trace_; // headers
 };
 
 } // namespace azkv

@@ -9,7 +9,9 @@
 
 namespace azkv {
 
-class account;
+namespace detail {
+class credential_access;
+}
 
 class token_credential;
 
@@ -37,7 +39,7 @@ public:
     static credential token(std::shared_ptr<token_credential> source);
 
 private:
-    friend class account;
+    friend class detail::credential_access;
 
     explicit credential(std::shared_ptr<const identity::request_signer>);
     explicit credential(std::shared_ptr<identity::token_cache>);

@@ -93,8 +93,8 @@ value as_value(json::value v) {
 }
 
 void fail_get_as(const error& e, const std::string& key, const std::string& collection) {
-    const subject about{"get_as", collection, &key};
-    throw about.failure(e.code(), e.what(), e.details());
+    const client::operation_label label{"get_as", collection, &key};
+    throw label.failure(e.code(), e.what(), e.details());
 }
 
 } // namespace detail

@@ -27,6 +27,10 @@ public:
 
     outcome(std::exception_ptr failure) : failure_(std::move(failure)) {}
 
+    bool failed() const { return failure_ != nullptr; }
+
+    const std::exception_ptr& failure() const { return failure_; }
+
     T take() {
         if (failure_) std::rethrow_exception(std::move(failure_));
         return std::move(*result_);
@@ -43,6 +47,8 @@ public:
     outcome() {}
 
     outcome(std::exception_ptr failure) : failure_(std::move(failure)) {}
+
+    bool failed() const { return failure_ != nullptr; }
 
     void take() {
         if (failure_) std::rethrow_exception(std::move(failure_));

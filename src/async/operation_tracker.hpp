@@ -1,4 +1,5 @@
-// Closing: counts the operations in flight, refuses new ones, aborts those that remain, and waits for their end.
+// Closing: counts the operations in flight, refuses new ones, aborts those that remain, and waits for their
+// end.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -1,4 +1,4 @@
-// What clocks have to do with the refusal of credentials, for messages. No I/O; the time is an argument.
+// Whether a wrong clock explains why credentials were refused. No I/O; the time is an argument.
 #pragma once
 
 #include "identity/tokens/request_signer.hpp"
@@ -8,7 +8,7 @@
 #include <chrono>
 #include <string>
 
-namespace azkv {
+namespace azkv::client {
 
 /// `; this machine's clock is 16 minutes behind the service's`, `; the shared access signature expired at
 /// ..`, or nothing, as far as the response's own time tells. `now`: by this machine's clock. `a` may be null.
@@ -31,4 +31,4 @@ inline std::string clock_trouble(const protocol::response& r, const identity::re
     return text;
 }
 
-} // namespace azkv
+} // namespace azkv::client

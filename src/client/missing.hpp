@@ -1,32 +1,32 @@
+// Whether a response says that something does not exist. No I/O.
 #pragma once
 
 #include "protocol/message.hpp"
-#include "protocol/service_error.hpp"
 
 #include <azkv/value.hpp>
 
-#include <string>
+#include <string_view>
 
-namespace azkv {
+namespace azkv::client {
 
-enum class absence { none, entity, table };
+enum class missing { none, entity, table };
 
-// Absence is an answer; a 404 that some proxy made up is not. A table on its way out is gone to all but those
-// who want to make it anew.
-inline absence absence_in(const protocol::response& r) {
-    if (r.status != 404 && r.status != 409) return absence::none;
-    const std::string code = protocol::own_code(r);
-    if (r.status == 409) return code == "TableBeingDeleted" ? absence::table : absence::none;
-    if (code == "TableNotFound") return absence::table;
-    return code == "ResourceNotFound" || code == "EntityNotFound" ? absence::entity : absence::none;
+/// Returns what the service says is missing. A 404 that a proxy made up says nothing. A table that is being
+/// deleted is missing, except to those who want to create it again.
+inline missing what_is_missing(const protocol::response& r) {
+    if (r.status != 404 && r.status != 409) return missing::none;
+    const std::string_view code = r.own_code();
+    if (r.status == 409) return code == "TableBeingDeleted" ? missing::table : missing::none;
+    if (code == "TableNotFound") return missing::table;
+    return code == "ResourceNotFound" || code == "EntityNotFound" ? missing::entity : missing::none;
 }
 
-// Whether a table that was to be listed, or written to, is absent. Neither asks for an entity; but Cosmos DB
-// has one code for all that is absent. Table Storage has another for tables: there the general one means that
-// the account or the path is wrong.
-inline bool no_table(const protocol::response& r, service_mode mode) {
-    const absence a = absence_in(r);
-    return a == absence::table || (a == absence::entity && mode == service_mode::cosmos);
+/// Returns true if the table that was to be listed or written to is missing. Cosmos DB has one code for all
+/// that is missing, and neither request asks for an entity. In Table Storage, which has a code of its own for
+/// tables, the general one means that the account or the path is wrong.
+inline bool is_table_missing(const protocol::response& r, service_mode mode) {
+    const missing m = what_is_missing(r);
+    return m == missing::table || (m == missing::entity && mode == service_mode::cosmos);
 }
 
-} // namespace azkv
+} // namespace azkv::client

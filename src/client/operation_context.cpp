@@ -1,9 +1,10 @@
 #include "client/operation_context.hpp"
 
-#include "net/transport.hpp"
-#include "protocol/service_error.hpp"
+#include "async/fork_watch.hpp"
 #include "client/clock_trouble.hpp"
 #include "client/telemetry.hpp"
+#include "codec/names.hpp"
+#include "net/transport.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -11,11 +12,13 @@
 #include <functional>
 #include <utility>
 
-namespace azkv {
+namespace azkv::client {
 
 namespace {
 
-// Texts of the network, which are shown to people.
+constexpr char maybe_applied_text[] = "; it may have been applied nevertheless";
+
+// Texts from the network, which people will read.
 std::string printable(std::string_view text) {
     constexpr std::size_t longest = 100;
     std::string shown(text.substr(0, longest));
@@ -26,78 +29,81 @@ std::string printable(std::string_view text) {
 
 } // namespace
 
-std::uint32_t operation::seed() {
-    constexpr std::uint32_t apart = 0x9E37'79B9; // wherever the first one lies
+operation_context::operation_context(const call_origin& origin, operation_label label, failure_of calls)
+    : origin_(origin), service_(*origin.sender->service()), process_(*origin.sender->process()),
+      label_(label), id_(origin.sender->new_id()), calls_fail_(calls) {}
+
+std::string operation_context::table() const {
+    return codec::table_name(label_.collection, service_.options.naming());
+}
+
+std::uint32_t operation_context::seed() {
+    constexpr std::uint32_t apart = 0x9E37'79B9; // the golden ratio: seeds of one operation lie far apart
     return static_cast<std::uint32_t>(std::hash<std::string_view>()(id())) + apart * calls_++;
 }
 
-void operation::sent(const protocol::request& r, const net::exchange& x, int attempt, clock::time_point began,
-                     std::optional<std::chrono::milliseconds> next_after, std::string_view reason) {
+void operation_context::report_attempt(const protocol::request& r, const net::exchange& x,
+                                       const call_flow::verdict& v, clock::time_point began) {
     ++attempts_;
     bytes_sent_ += x.bytes_sent;
     bytes_received_ += x.bytes_received;
-    // That a first token is asked for another is no trouble.
-    const bool trouble = next_after && x.response.status != 401;
+    const bool trouble = v.next_after && !v.challenged;
     const log_level level = trouble ? log_level::warning : log_level::debug;
-    if (!is_watched(account_->options, level)) return;
-    const std::string code = x.error || r.success.contains(x.response.status)
-                                 ? std::string()
-                                 : printable(protocol::read_error(x.response).code);
+    if (!is_observed(service_.options, level)) return;
+    const std::string code =
+        x.error || r.success.contains(x.response.status) ? std::string() : printable(x.response.error().code);
     const std::string request_id = printable(x.response.request_id);
     event e;
-    begin(e, event_kind::attempt);
+    set_common(e, event_kind::attempt);
     e.error = x.error;
     e.elapsed = clock::now() - began;
     e.bytes_sent = x.bytes_sent;
     e.bytes_received = x.bytes_received;
-    e.attempt = attempt;
+    e.attempt = v.attempt;
     e.request = r.name;
     e.host = x.to->host;
-    e.secondary = x.to != &account_->endpoint.at;
+    e.secondary = x.to != &service_.endpoint.at;
     e.status = x.error ? 0 : x.response.status;
     e.service_code = code;
     e.request_id = request_id;
     e.connection_reused = x.connection_reused;
     e.paced = x.paced;
     e.waited = x.waited;
-    e.retried = next_after.has_value();
-    e.retry_delay = next_after.value_or(std::chrono::milliseconds(0));
-    e.retry_reason = reason;
-    tell(account_->options, level, e);
-    require_own_process(); // those who watch may have forked
+    e.retried = v.next_after.has_value();
+    e.retry_delay = v.next_after.value_or(std::chrono::milliseconds(0));
+    e.retry_reason = v.reason;
+    emit(level, e);
 }
 
-void operation::tell_pace(const pacing::summary& s) {
+void operation_context::report_pace(const pacing::summary& s) {
     const log_level level = s.rate == 0 ? log_level::info : log_level::warning;
-    if (!is_watched(account_->options, level)) return;
+    if (!is_observed(service_.options, level)) return;
     event e;
-    begin(e, event_kind::pace);
+    set_common(e, event_kind::pace);
     e.collection = s.partition;
     e.rate = s.rate;
     e.waiting = s.waiting;
     e.pause = s.pause;
-    tell(account_->options, level, e);
-    require_own_process(); // those who watch may have forked
+    emit(level, e);
 }
 
-void operation::tell_overload(const net::overload& o) {
-    if (!is_watched(account_->options, log_level::warning)) return;
+void operation_context::report_overload(const net::overload& o) {
+    if (!is_observed(service_.options, log_level::warning)) return;
     event e;
-    begin(e, event_kind::overload);
+    set_common(e, event_kind::overload);
     e.waiting = o.waiting;
     e.connections = o.connections;
     e.lost = o.lost;
     e.refused = o.refused;
-    tell(account_->options, log_level::warning, e);
-    require_own_process(); // those who watch may have forked
+    emit(log_level::warning, e);
 }
 
-void operation::end(boost::system::error_code ec, const diagnostics& details) {
+void operation_context::end(boost::system::error_code ec, const diagnostics& details) {
     const bool failed = ec && ec != boost::asio::error::operation_aborted;
     const log_level level = failed ? log_level::error : log_level::debug;
-    if (!is_watched(account_->options, level)) return;
+    if (!is_observed(service_.options, level)) return;
     event e;
-    begin(e, event_kind::operation);
+    set_common(e, event_kind::operation);
     e.error = ec;
     e.elapsed = clock::now() - began_;
     e.bytes_sent = bytes_sent_;
@@ -108,56 +114,76 @@ void operation::end(boost::system::error_code ec, const diagnostics& details) {
     e.status = static_cast<unsigned>(details.status);
     e.service_code = code;
     e.request_id = request_id;
-    tell(account_->options, level, e);
+    client::emit(service_.options, level, e);
 }
 
-void operation::abort() {
-    if (!in_parts_) end(boost::asio::error::operation_aborted);
+void operation_context::abort() {
+    if (calls_fail_ == failure_of::operation) end(boost::asio::error::operation_aborted);
 }
 
-void operation::fail(boost::system::error_code code, const std::string& why, diagnostics details) {
-    throw failure(about_, code, why, std::move(details));
+void operation_context::fail(boost::system::error_code code, const std::string& why, diagnostics details) {
+    throw failure(label_, code, why, std::move(details));
 }
 
-error operation::failure(const answer& a, const std::string* key) {
-    subject about = about_;
-    if (key) about.key = key;
-    const char* const unknown = a.maybe_applied ? maybe_applied_text : "";
+void operation_context::fail_closed() {
+    fail(errc::closed, make_error_code(errc::closed).message());
+}
+
+void operation_context::fail_forked() {
+    fail(errc::forked, std::string(async::fork_advice));
+}
+
+std::exception_ptr operation_context::failure(const call_result& result, const std::string* key) {
+    operation_label label = label_;
+    if (key) label.key = key;
     diagnostics details;
-    details.outcome_unknown = a.maybe_applied;
-    if (a.error) return failure(about, a.error, a.why + unknown, std::move(details));
+    details.outcome_unknown = result.applied != protocol::applied::no;
+    const char* const unknown = details.outcome_unknown ? maybe_applied_text : "";
+    if (result.error)
+        return std::make_exception_ptr(
+            failure(label, result.error, result.why + unknown, std::move(details)));
 
-    const protocol::response& r = a.response;
-    protocol::service_error said = protocol::read_error(r);
+    const protocol::response& r = result.response;
+    const protocol::service_error& said = r.error();
     const errc code = protocol::classify(r, said);
     details.status = static_cast<int>(r.status);
-    details.service_code = std::move(said.code);
-    details.server_message = std::move(said.message);
+    details.service_code = said.code;
+    details.server_message = said.message;
     details.request_id = r.request_id;
-    const std::string status = "HTTP " + std::to_string(r.status);
-    const bool foreign = details.service_code.empty() || (code == errc::bad_response && !said.own_words);
-    const char* const whose = foreign ? ", not in the words of a table service: perhaps a proxy's" : "";
-    return failure(about, code,
-                   make_error_code(code).message() + " (" + status + whose + ')'
-                       + clock_trouble(r, account_->signer.get(), std::chrono::system_clock::now())
-                       + a.tries + unknown,
-                   std::move(details));
+    const bool foreign = said.code.empty() || (code == errc::bad_response && !said.own_words);
+    std::string why = make_error_code(code).message() + " (HTTP " + std::to_string(r.status);
+    if (foreign) why += ", not an error message of a table service: perhaps a proxy's";
+    why += ')' + clock_trouble(r, service_.signer.get(), std::chrono::system_clock::now()) + result.retries;
+    return std::make_exception_ptr(failure(label, code, why + unknown, std::move(details)));
 }
 
-error operation::failure(const subject& about, boost::system::error_code code, const std::string& why,
-                         diagnostics details) {
-    if (!in_parts_) end(code, details);
-    return about.failure(code, why, std::move(details));
+void operation_context::rethrow(const error& e, protocol::applied outcome) const {
+    diagnostics details = e.details();
+    if (outcome == protocol::applied::no || details.outcome_unknown) throw e;
+    details.outcome_unknown = true;
+    throw error(e.code(), std::string(e.what()) + maybe_applied_text, std::move(details));
 }
 
-// What all its events have in common.
-void operation::begin(event& e, event_kind kind) const {
+error operation_context::failure(const operation_label& label, boost::system::error_code code,
+                                 const std::string& why, diagnostics details) {
+    if (calls_fail_ == failure_of::operation) end(code, details);
+    return label.failure(code, why, std::move(details));
+}
+
+// Sets what all events of an operation have in common.
+void operation_context::set_common(event& e, event_kind kind) const {
     e.kind = kind;
-    e.operation = about_.operation;
-    e.collection = about_.collection;
+    e.operation = label_.operation;
+    e.collection = label_.collection;
     e.client_request_id = id();
-    const auto line = trace_.substr(0, trace_.find('\r')); // `traceparent: ..`, the first of the headers
+    const std::string_view trace = settings().trace;
+    const auto line = trace.substr(0, trace.find('\r')); // `traceparent: ..`, the first of the headers
     e.traceparent = line.substr(std::min(line.find(' ') + 1, line.size()));
 }
 
-} // namespace azkv
+void operation_context::emit(log_level level, const event& e) {
+    client::emit(service_.options, level, e);
+    require_own_process(); // the observer may have forked
+}
+
+} // namespace azkv::client

@@ -1,11 +1,13 @@
+// One operation of a caller while it runs: its id, its deadlines, its telemetry, and how it fails.
 #pragma once
 
-#include "client/service_context.hpp"
-#include "async/fork_watch.hpp"
 #include "async/operation_tracker.hpp"
+#include "client/call_flow.hpp"
+#include "client/call_origin.hpp"
+#include "client/call_result.hpp"
+#include "client/operation_label.hpp"
 #include "client/pacing.hpp"
 #include "protocol/message.hpp"
-#include "client/operation_label.hpp"
 #include "support/process.hpp"
 #include "support/uuid_text.hpp"
 
@@ -16,123 +18,108 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
+#include <exception>
 #include <string>
 #include <string_view>
 
-namespace azkv {
-
-namespace net {
+namespace azkv::net {
 class exchange;
 class overload;
-} // namespace net
+} // namespace azkv::net
 
-inline constexpr char maybe_applied_text[] = "; it may have been applied all the same";
+namespace azkv::client {
 
-/// The answer to a call.
-class answer {
-public:
-    answer() {}
-
-    /// What there was instead of a response: nothing, or a failure of the network, and the text for it.
-    boost::system::error_code error;
-    std::string why;
-
-    protocol::response response; // empty if there was an error
-    bool succeeded = false;      // by the status that its request names
-    /// An earlier attempt of the same call may have been applied without being seen to be.
-    bool maybe_applied_before = false;
-    /// Should it have failed: the request may have been applied all the same.
-    bool maybe_applied = false;
-    std::string tries; // how often it was tried, and why no more, if there is something to tell
-};
-
-/// One operation of a caller: what its requests have in common, and what is told of it to those who watch.
-/// Several threads may make its requests.
-class operation {
+/// An operation in flight. Several threads may send its requests.
+class operation_context {
 public:
     using clock = std::chrono::steady_clock;
 
-    /// `about` refers to texts that live as long as this does; so does `trace`, the headers of the caller's.
-    /// `in_parts`: the failure of one of its calls is not yet its own.
-    /// `process`: which may do its work; must outlive this.
-    operation(std::shared_ptr<const azkv::account> account, const std::atomic<unsigned>& process,
-              subject about, const uuid_text& id, std::string_view trace, bool in_parts = false)
-        : account_(std::move(account)), process_(process), about_(about), id_(id), trace_(trace),
-          in_parts_(in_parts) {}
+    /// Whose failure the failure of a call is.
+    enum class failure_of {
+        operation, ///< the operation fails with it
+        part,      ///< the operation goes on, and reports its own end
+    };
 
-    operation(const operation&) = delete;
-    operation& operator=(const operation&) = delete;
+    /// `origin` must outlive this, and so must what `label` refers to.
+    operation_context(const call_origin& origin, operation_label label,
+                      failure_of calls = failure_of::operation);
 
-    const azkv::account& account() const { return *account_; }
+    operation_context(const operation_context&) = delete;
+    operation_context& operator=(const operation_context&) = delete;
 
-    const subject& about() const { return about_; }
+    const service_context& service() const { return service_; }
+
+    const call_settings& settings() const { return origin_.settings; }
+
+    const operation_label& label() const { return label_; }
 
     /// The client request id.
     std::string_view id() const { return id_.view(); }
 
-    /// What the jitter of its next call comes from.
+    /// The name of the collection's table. Throws `azkv::error` if there can be no such table.
+    std::string table() const;
+
+    /// The seed of the next call's jitter.
     std::uint32_t seed();
 
-    /// Headers, or empty.
-    std::string_view trace() const { return trace_; }
+    /// When the operation must be done, if it is a single call.
+    clock::time_point deadline() const { return began_ + settings().timeout; }
 
-    /// When it must be done, if it is a single call.
-    clock::time_point deadline() const { return began_ + account_->options.timeout(); }
+    /// When a call that begins now must be done.
+    clock::time_point next_deadline() const { return clock::now() + settings().timeout; }
 
-    /// When one of its calls, which begins now, must be done.
-    clock::time_point next_deadline() const { return clock::now() + account_->options.timeout(); }
-
-    /// The pace of its partition has changed.
-    void tell_pace(const pacing::summary& s);
-
-    /// This call and others were not begun.
-    void tell_overload(const net::overload& o);
-
-    /// Before anything is begun on the execution context: fails with errc::forked in a child whose context
-    /// was not told of the fork.
+    /// Must be called before anything is started on the execution context. Fails with errc::forked in a child
+    /// whose context was not told of the fork.
     void require_own_process() {
-        if (process_ != support::process_number()) fail(errc::forked, std::string(async::fork_advice));
+        if (process_ != support::process_number()) fail_forked();
     }
 
-    /// To be held while work is done for it. Fails with errc::closed if the store takes no more, or as
+    /// Held while the operation works. Fails with errc::closed if the store is closed, and as
     /// `require_own_process` does.
-    class turn {
+    class guard {
     public:
-        explicit turn(operation& op) : pass_(*op.account().tracker) {
+        explicit guard(operation_context& op) : registration_(*op.service().tracker) {
             op.require_own_process();
-            if (!pass_) op.fail(errc::closed, make_error_code(errc::closed).message());
+            if (!registration_) op.fail_closed();
         }
 
     private:
-        async::operation_tracker::registration pass_;
+        async::operation_tracker::registration registration_;
     };
 
-    /// A request was sent and judged. `reason`: why another attempt follows, or does not. Fails as
-    /// `require_own_process` does.
-    void sent(const protocol::request& r, const net::exchange& x, int attempt, clock::time_point began,
-              std::optional<std::chrono::milliseconds> next_after, std::string_view reason);
+    // Telemetry. Each fails as `require_own_process` does, because an observer may fork.
 
-    /// It ends with its result.
+    /// An attempt is over.
+    void report_attempt(const protocol::request& r, const net::exchange& x, const call_flow::verdict& v,
+                        clock::time_point began);
+
+    /// The pace of the operation's partition has changed.
+    void report_pace(const pacing::summary& s);
+
+    /// The call and others were not begun.
+    void report_overload(const net::overload& o);
+
+    // The end, which is reported once.
+
     void succeed() { end({}); }
 
-    /// It ends because it was cancelled.
+    /// The operation was cancelled.
     void abort();
 
-    /// It ends with an error, which this throws.
     [[noreturn]] void fail(boost::system::error_code code, const std::string& why, diagnostics details = {});
 
-    /// A call failed, and so it ends with this error, which is still to be thrown. `key`: whose the failure
-    /// is, if the operation has several.
-    error failure(const answer& a, const std::string* key = nullptr);
+    [[noreturn]] void fail_closed();
 
-    [[noreturn]] void fail(const answer& a, const std::string* key = nullptr) { throw failure(a, key); }
+    /// The operation fails because a call did. The error is returned, not thrown: each throw takes
+    /// microseconds. `key`: the one at fault, if the operation has several.
+    std::exception_ptr failure(const call_result& r, const std::string* key = nullptr);
 
-    /// It ends like this.
+    /// Throws the error again, with what is known of the outcome.
+    [[noreturn]] void rethrow(const error& e, protocol::applied outcome) const;
+
     void end(boost::system::error_code ec, const diagnostics& details = {});
 
-    /// Calls `f`; what it throws ends the operation.
+    /// Calls `f`. The operation fails with what it throws.
     template <class F>
     decltype(auto) check(F f) {
         try {
@@ -143,16 +130,18 @@ public:
     }
 
 private:
-    void begin(event& e, event_kind kind) const;
-    error failure(const subject& about, boost::system::error_code code, const std::string& why,
+    void set_common(event& e, event_kind kind) const;
+    void emit(log_level level, const event& e);
+    error failure(const operation_label& label, boost::system::error_code code, const std::string& why,
                   diagnostics details);
+    [[noreturn]] void fail_forked();
 
-    std::shared_ptr<const azkv::account> account_;
+    const call_origin& origin_;
+    const service_context& service_;
     const std::atomic<unsigned>& process_;
-    const subject about_;
+    const operation_label label_;
     const uuid_text id_;
-    const std::string_view trace_;
-    const bool in_parts_;
+    const failure_of calls_fail_;
     const clock::time_point began_ = clock::now();
     std::atomic<std::uint32_t> calls_{0};
     std::atomic<int> attempts_{0};
@@ -160,4 +149,4 @@ private:
     std::atomic<std::size_t> bytes_received_{0};
 };
 
-} // namespace azkv
+} // namespace azkv::client

@@ -4,17 +4,18 @@
 
 #include <utility>
 
-namespace azkv {
+namespace azkv::client {
 
-std::string subject::text() const {
+std::string operation_label::text() const {
     std::string text(operation);
     if (key) text += ' ' + codec::in_quotes(*key);
     return text + " in " + codec::in_quotes(collection);
 }
 
-error subject::failure(boost::system::error_code code, const std::string& why, diagnostics details) const {
+error operation_label::failure(boost::system::error_code code, const std::string& why,
+                               diagnostics details) const {
     if (details.key.empty() && key) details.key = *key;
     return error(code, text() + ": " + why, std::move(details));
 }
 
-} // namespace azkv
+} // namespace azkv::client

@@ -1,3 +1,4 @@
+// The name of an operation and its arguments, for messages.
 #pragma once
 
 #include <azkv/error.hpp>
@@ -5,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-namespace azkv {
+namespace azkv::client {
 
-/// Which operation something belongs to, for messages. It refers to the operation's own arguments.
-class subject {
+/// Which operation something belongs to. It refers to the operation's own arguments.
+class operation_label {
 public:
     std::string_view operation;
     std::string_view collection;
@@ -21,4 +22,4 @@ public:
     error failure(boost::system::error_code code, const std::string& why, diagnostics details = {}) const;
 };
 
-} // namespace azkv
+} // namespace azkv::client

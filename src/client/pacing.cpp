@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace azkv {
+namespace azkv::client {
 
 using std::chrono::steady_clock;
 
@@ -63,7 +63,8 @@ bool pacing::ticket::is_ready(time_point now, time_point& until) {
 }
 
 asio::awaitable<pacing::ticket::result>
-pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::operation_tracker> tracker, time_point deadline) {
+pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::operation_tracker> tracker,
+                     time_point deadline) {
     time_point until;
     std::shared_ptr<async::manual_reset_event> e;
     {
@@ -156,4 +157,4 @@ pacing::summary pacing::ticket::summarize() const {
     return s;
 }
 
-} // namespace azkv
+} // namespace azkv::client

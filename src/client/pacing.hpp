@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace azkv {
+namespace azkv::client {
 
 namespace asio = boost::asio;
 
@@ -81,8 +81,8 @@ public:
     /// Waits until its request may be sent. Late: too little time is left until the deadline.
     /// Overloaded: too many wait already. Closed: the tracker was cleared. Throws `operation_aborted` when
     /// cancelled.
-    asio::awaitable<result> wait(asio::any_io_executor executor, std::shared_ptr<async::operation_tracker> tracker,
-                                 time_point deadline);
+    asio::awaitable<result> wait(asio::any_io_executor executor,
+                                 std::shared_ptr<async::operation_tracker> tracker, time_point deadline);
 
     /// Whether its partition has a pace.
     bool is_paced() const { return pace_ != nullptr; }
@@ -116,10 +116,11 @@ private:
     std::vector<summary> news_;
 
     // Guarded by the owner's mutex.
-    std::shared_ptr<pace> pace_;          // null: its partition has none
-    std::shared_ptr<async::manual_reset_event> event_; // that it may have to look again; null while it does not wait
-    time_point next_look_;                // at the latest, if it waits
-    bool may_go_ = false;                 // its turn came
+    std::shared_ptr<pace> pace_; // null: its partition has none
+    std::shared_ptr<async::manual_reset_event>
+        event_;            // that it may have to look again; null while it does not wait
+    time_point next_look_; // at the latest, if it waits
+    bool may_go_ = false;  // its turn came
 };
 
-} // namespace azkv
+} // namespace azkv::client

@@ -1,11 +1,12 @@
 #include "client/service_context.hpp"
 
+#include "client/credential_access.hpp"
+#include "client/pacing.hpp"
 #include "codec/names.hpp"
-#include "identity/tokens/token_provider.hpp"
 #include "identity/sources/cloud.hpp"
 #include "identity/sources/surroundings.hpp"
+#include "identity/tokens/token_provider.hpp"
 #include "net/tls.hpp"
-#include "client/pacing.hpp"
 #include "protocol/connection_string.hpp"
 
 #include <azkv/error.hpp>
@@ -13,9 +14,17 @@
 
 #include <utility>
 
-namespace azkv {
+namespace azkv::client {
 
 namespace {
+
+const auto& signer_of(const credential& c) {
+    return detail::credential_access::signer(c);
+}
+
+const auto& tokens_of(const credential& c) {
+    return detail::credential_access::tokens(c);
+}
 
 void require_protection(const protocol::endpoint& e, bool tokens, bool allow_plain_http) {
     if (e.at.tls) return;
@@ -23,7 +32,7 @@ void require_protection(const protocol::endpoint& e, bool tokens, bool allow_pla
     if (!here && !allow_plain_http)
         throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + e.at.host
                                                   + "; use https, or the option allow_plain_http");
-    // Who sees a token has it, whoever that is.
+    // Everyone who can read a token can use it.
     if (tokens && !(here && allow_plain_http))
         throw error(errc::insecure_transport,
                     "tokens would go over plain HTTP to " + e.at.host
@@ -32,40 +41,40 @@ void require_protection(const protocol::endpoint& e, bool tokens, bool allow_pla
 
 } // namespace
 
-account::account(std::string_view url, const credential& credential, store_options o,
-                 std::string_view secondary_url)
+service_context::service_context(std::string_view url, const credential& credential, store_options o,
+                                 std::string_view secondary_url)
     : options(std::move(o)),
-      endpoint(protocol::parse_table_endpoint(url, credential.signer_ ? credential.signer_->query()
-                                                                          : std::string_view())),
+      endpoint(protocol::parse_table_endpoint(url, signer_of(credential) ? signer_of(credential)->query()
+                                                                         : std::string_view())),
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
-      signer(credential.signer_),
-      budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
-      paces(std::make_shared<azkv::pacing>(options.max_waiting())), tracker(std::make_shared<async::operation_tracker>()) {
-    require_protection(endpoint, credential.tokens_ != nullptr, options.allow_plain_http());
+      signer(signer_of(credential)), budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
+      paces(std::make_shared<client::pacing>(options.max_waiting())),
+      tracker(std::make_shared<async::operation_tracker>()) {
+    require_protection(endpoint, tokens_of(credential) != nullptr, options.allow_plain_http());
     if (options.secondary_reads()) {
         if (mode == service_mode::cosmos)
             throw error(errc::invalid_argument, "secondary_reads: Cosmos DB has no secondary endpoint");
         secondary = secondary_url.empty() ? protocol::secondary_of(endpoint)
                                           : protocol::parse_table_endpoint(secondary_url);
-        require_protection(*secondary, credential.tokens_ != nullptr, options.allow_plain_http());
+        require_protection(*secondary, tokens_of(credential) != nullptr, options.allow_plain_http());
     }
     const bool speaks_tls = endpoint.at.tls || (secondary && secondary->at.tls);
     if (speaks_tls || net::are_set(options.tls())) tls = std::make_shared<net::tls_client>(options.tls());
-    if (!credential.tokens_) return;
+    if (!tokens_of(credential)) return;
     std::string scope = options.token_scope();
     if (scope.empty()) scope = identity::default_scope(endpoint.at.host, mode);
-    tokens =
-        std::make_shared<identity::token_provider>(credential.tokens_, std::move(scope), options.tenant_discovery());
+    tokens = std::make_shared<identity::token_provider>(tokens_of(credential), std::move(scope),
+                                                        options.tenant_discovery());
 }
 
-std::shared_ptr<const account> account::for_child() const {
-    const std::shared_ptr<account> a(new account(*this));
+std::shared_ptr<const service_context> service_context::for_child() const {
+    const std::shared_ptr<service_context> a(new service_context(*this));
     if (signer) a->signer = signer->copy();
     if (tokens) a->tokens = tokens->copy();
     if (tls) a->tls = tls->for_child();
     a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
-    a->paces = std::make_shared<azkv::pacing>(options.max_waiting());
+    a->paces = std::make_shared<client::pacing>(options.max_waiting());
     a->tracker = std::make_shared<async::operation_tracker>();
     if (tracker->is_stopped()) a->tracker->stop_accepting();
     return a;
@@ -73,37 +82,60 @@ std::shared_ptr<const account> account::for_child() const {
 
 namespace {
 
-// What is wrong with it is the string's fault.
+// An invalid credential is an invalid connection string.
 credential credential_of(protocol::connection_settings& s) {
     const bool key = s.sas.empty();
     try {
         return key ? credential::shared_key(std::move(s.account), std::move(s.key))
                    : credential::sas(std::move(s.sas));
     } catch (const error& e) {
-        throw error(errc::invalid_connection_string, std::string("the connection string has a wrong ")
+        throw error(errc::invalid_connection_string, std::string("the connection string has an invalid ")
                                                          + (key ? "AccountKey" : "SharedAccessSignature")
                                                          + ": " + e.what());
     }
 }
 
+// The URL of an account of the public cloud.
+std::string url_of(const std::string& account, const store_options& options) {
+    if (!protocol::is_host_label(account))
+        throw error(errc::invalid_argument,
+                    "invalid account name: only letters, digits and hyphens are allowed");
+    const bool cosmos = options.mode() == service_mode::cosmos;
+    return "https://" + account + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");
+}
+
 } // namespace
 
-std::shared_ptr<const account> account::from_connection_string(std::string_view text, store_options options) {
+std::shared_ptr<const service_context> service_context::from_connection_string(std::string_view text,
+                                                                               store_options options) {
     protocol::connection_settings s = protocol::parse_connection_string(text);
     const credential c = credential_of(s);
-    return std::make_shared<const account>(s.endpoint, c, std::move(options), s.secondary_endpoint);
+    return std::make_shared<const service_context>(s.endpoint, c, std::move(options), s.secondary_endpoint);
 }
 
-std::shared_ptr<const account> account::from_account_and_key(std::string name, secret key,
-                                                             store_options options) {
+std::shared_ptr<const service_context> service_context::from_account_and_key(std::string name, secret key,
+                                                                             store_options options) {
     const std::string url = url_of(name, options);
     const credential c = credential::shared_key(std::move(name), std::move(key));
-    return std::make_shared<const account>(url, c, std::move(options));
+    return std::make_shared<const service_context>(url, c, std::move(options));
 }
 
-std::shared_ptr<const account> account::from_identity(std::string_view url, store_options options) {
+std::shared_ptr<const service_context> service_context::from_sas_token(std::string_view endpoint, secret sas,
+                                                                       store_options options) {
+    return std::make_shared<const service_context>(endpoint, credential::sas(std::move(sas)),
+                                                   std::move(options));
+}
+
+std::shared_ptr<const service_context> service_context::from_account_and_id(const std::string& name,
+                                                                            store_options options) {
+    const std::string url = url_of(name, options);
+    return from_aad_token(url, std::move(options));
+}
+
+std::shared_ptr<const service_context> service_context::from_aad_token(std::string_view url,
+                                                                       store_options options) {
     const protocol::endpoint e = protocol::parse_endpoint(url);
-    // The certificate that the service knows this side by, and what else is set, is for the service alone.
+    // The client certificate and the hooks of the options are for the table service only.
     tls_options trust;
     trust.ca_file(options.tls().ca_file()).ca_directory(options.tls().ca_directory());
     trust.minimum_version(options.tls().minimum_version());
@@ -112,14 +144,7 @@ std::shared_ptr<const account> account::from_identity(std::string_view url, stor
     const bool elsewhere = identity::process_variable("AZURE_AUTHORITY_HOST").has_value();
     if (!elsewhere) login.authority_host(identity::default_authority(e.at.host));
     const credential c = credential::token(default_credential(login));
-    return std::make_shared<const account>(url, c, std::move(options));
+    return std::make_shared<const service_context>(url, c, std::move(options));
 }
 
-std::string account::url_of(const std::string& name, const store_options& options) {
-    if (!protocol::is_host_label(name))
-        throw error(errc::invalid_argument, "the account name is none: it is of letters, digits and hyphens");
-    const bool cosmos = options.mode() == service_mode::cosmos;
-    return "https://" + name + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");
-}
-
-} // namespace azkv
+} // namespace azkv::client

@@ -1,6 +1,8 @@
+// The service that a store talks to, and what its copies share.
 #pragma once
 
 #include "async/operation_tracker.hpp"
+#include "client/call_settings.hpp"
 #include "identity/tokens/request_signer.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/retry_budget.hpp"
@@ -18,53 +20,58 @@ namespace azkv::net {
 class tls_client;
 }
 
-namespace azkv {
-
-class pacing;
-
-namespace identity {
+namespace azkv::identity {
 class token_provider;
 }
 
-/// All that a store is made from, checked, and what its copies share.
-class account {
+namespace azkv::client {
+
+class pacing;
+
+/// The service that a store talks to: endpoint, credentials and options, checked; and what all stores that
+/// are made from it share.
+class service_context {
 public:
     /// Throws `azkv::error`, also if the credential would go over plain HTTP and the options do not allow it.
-    /// `secondary`: where the second endpoint is, unless its URL follows from the first.
-    account(std::string_view endpoint, const credential& credential, store_options options,
-            std::string_view secondary = {});
+    /// `secondary`: the second endpoint, unless its URL follows from the first.
+    service_context(std::string_view endpoint, const credential& credential, store_options options,
+                    std::string_view secondary = {});
 
-    /// The same account for a forked child: nothing that another thread of the parent may have been about to
-    /// change is looked at.
-    std::shared_ptr<const account> for_child() const;
-
-    static std::shared_ptr<const account> from_connection_string(std::string_view text,
+    // One for each factory of the stores.
+    static std::shared_ptr<const service_context> from_connection_string(std::string_view text,
+                                                                         store_options options);
+    static std::shared_ptr<const service_context> from_account_and_key(std::string name, secret key,
+                                                                       store_options options);
+    static std::shared_ptr<const service_context> from_sas_token(std::string_view endpoint, secret sas,
                                                                  store_options options);
-    static std::shared_ptr<const account> from_account_and_key(std::string name, secret key,
-                                                               store_options options);
+    static std::shared_ptr<const service_context> from_account_and_id(const std::string& name,
+                                                                      store_options options);
+    static std::shared_ptr<const service_context> from_aad_token(std::string_view endpoint,
+                                                                 store_options options);
 
-    /// With the default identity, which takes what the options say of TLS and of a proxy.
-    static std::shared_ptr<const account> from_identity(std::string_view endpoint, store_options options);
+    /// The same service for a forked child. Reads nothing that another thread of the parent may have been
+    /// changing at the fork.
+    std::shared_ptr<const service_context> for_child() const;
 
-    /// The URL of an account of the public cloud. Throws `azkv::error` for a name that is none.
-    static std::string url_of(const std::string& name, const store_options& options);
+    /// The settings of calls that no view has changed.
+    call_settings settings() const { return call_settings(options, partition); }
 
     store_options options;
     protocol::endpoint endpoint;
+    std::optional<protocol::endpoint> secondary; // for reads, if the options allow that
     service_mode mode;
     std::string partition;                                  // as stored
-    std::shared_ptr<const identity::request_signer> signer; // null with a token provider
-    std::shared_ptr<identity::token_provider> tokens;              // null with a signer
-    std::shared_ptr<net::tls_client> tls;                   // null where there is none to be spoken
-    std::optional<protocol::endpoint> secondary;            // for reads, if the options allow that
+    std::shared_ptr<const identity::request_signer> signer; // null if there are tokens
+    std::shared_ptr<identity::token_provider> tokens;       // null if there is a signer
+    std::shared_ptr<net::tls_client> tls;                   // null if no endpoint uses TLS
 
-    // What all stores made from it, and their operations, share. Safe between threads.
+    // Shared by all stores made from it and by their operations. Safe between threads.
     std::shared_ptr<protocol::retry_budget> budget;
-    std::shared_ptr<azkv::pacing> paces;
-    std::shared_ptr<async::operation_tracker> tracker; // those inside are operations under way
+    std::shared_ptr<pacing> paces;
+    std::shared_ptr<async::operation_tracker> tracker; // of the operations in flight
 
 private:
-    account(const account&) = default;
+    service_context(const service_context&) = default;
 };
 
-} // namespace azkv
+} // namespace azkv::client

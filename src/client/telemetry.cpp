@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 
-namespace azkv {
+namespace azkv::client {
 
 namespace {
 
@@ -66,8 +66,8 @@ std::string describe(const event& e) {
     return line;
 }
 
-void tell(const store_options& o, log_level level, const event& e) noexcept {
-    // Nothing that those who watch do may change what becomes of an operation.
+void emit(const store_options& o, log_level level, const event& e) noexcept {
+    // Nothing that the observer or the logger does may change the result of an operation.
     if (o.observer()) {
         try {
             o.observer()(e);
@@ -81,7 +81,7 @@ void tell(const store_options& o, log_level level, const event& e) noexcept {
     }
 }
 
-void note(const store_options& o, log_level level, std::string_view line) noexcept {
+void log(const store_options& o, log_level level, std::string_view line) noexcept {
     if (!is_logged(o, level)) return;
     try {
         o.logger()(level, line);
@@ -89,4 +89,4 @@ void note(const store_options& o, log_level level, std::string_view line) noexce
     }
 }
 
-} // namespace azkv
+} // namespace azkv::client

@@ -1,3 +1,4 @@
+// What the observer and the logger of the options receive.
 #pragma once
 
 #include <azkv/event.hpp>
@@ -6,24 +7,24 @@
 #include <string>
 #include <string_view>
 
-namespace azkv {
+namespace azkv::client {
 
 inline bool is_logged(const store_options& o, log_level level) {
     return o.logger() && level <= o.log_level();
 }
 
-/// Whether there is anybody to be told of what is so important.
-inline bool is_watched(const store_options& o, log_level level) {
+/// Returns true if the observer, or the logger at this level, would receive an event.
+inline bool is_observed(const store_options& o, log_level level) {
     return o.observer() || is_logged(o, level);
 }
 
-/// Tells the observer and the logger that the options name.
-void tell(const store_options& o, log_level level, const event& e) noexcept;
+/// Passes an event to the observer and, as a line, to the logger.
+void emit(const store_options& o, log_level level, const event& e) noexcept;
 
-/// Gives the logger a line, if the options name one and want lines of this level.
-void note(const store_options& o, log_level level, std::string_view line) noexcept;
+/// Passes a line to the logger.
+void log(const store_options& o, log_level level, std::string_view line) noexcept;
 
-/// A line for the log.
+/// The line for an event.
 std::string describe(const event& e);
 
-} // namespace azkv
+} // namespace azkv::client

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "codec/entity_key.hpp"
+
 #include <azkv/entry.hpp>
 #include <azkv/projection.hpp>
 #include <azkv/value.hpp>
@@ -16,12 +18,10 @@ namespace azkv::codec {
 
 /// The entity that stores `v`: one line of ASCII JSON. The keys are as stored (escaped). Throws
 /// `azkv::error` naming the member, the size and the limit if the service could not hold it.
-std::string encode_entity(std::string_view partition_key, std::string_view row_key, const value& v,
-                          service_mode mode);
+std::string encode_entity(const entity_key& key, const value& v, service_mode mode);
 
 /// Appends it to `out`, where an exception may leave a part of it.
-void append_entity(std::string& out, std::string_view partition_key, std::string_view row_key, const value& v,
-                   service_mode mode);
+void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode);
 
 /// Which columns of a row an answer has.
 enum class columns {

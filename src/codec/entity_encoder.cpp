@@ -47,18 +47,17 @@ std::string_view first_part(std::string_view json) {
 /// Writes the properties of one entity and counts what they cost, by the service's own formula.
 class writer {
 public:
-    writer(std::string& out, std::string_view partition_key, std::string_view row_key, const value& v,
-           service_mode mode)
+    writer(std::string& out, const entity_key& key, const value& v, service_mode mode)
         : mode_(mode), out_(out), start_(out.size()) {
         check_count(v.size(), "members");
         std::size_t texts = 0;
         for (const auto& member : v)
             if (const json::string* text = member.value().if_string()) texts += text->size();
-        out_.reserve(start_ + 128 + partition_key.size() + row_key.size() + 64 * v.size() + texts);
+        out_.reserve(start_ + 128 + key.partition.size() + key.row.size() + 64 * v.size() + texts);
         out_.append(R"({"PartitionKey":)");
-        cost_ = 4 + 2 * append_ascii_json(out_, partition_key);
+        cost_ = 4 + 2 * append_ascii_json(out_, key.partition);
         out_.append(R"(,"RowKey":)");
-        cost_ += 2 * append_ascii_json(out_, row_key);
+        cost_ += 2 * append_ascii_json(out_, key.row);
         for (const auto& member : v) {
             const std::size_t before = size();
             write(member.key(), member.value());
@@ -206,16 +205,14 @@ private:
 
 } // namespace
 
-std::string encode_entity(std::string_view partition_key, std::string_view row_key, const value& v,
-                          service_mode mode) {
+std::string encode_entity(const entity_key& key, const value& v, service_mode mode) {
     std::string out;
-    append_entity(out, partition_key, row_key, v, mode);
+    append_entity(out, key, v, mode);
     return out;
 }
 
-void append_entity(std::string& out, std::string_view partition_key, std::string_view row_key, const value& v,
-                   service_mode mode) {
-    writer(out, partition_key, row_key, v, mode);
+void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode) {
+    writer(out, key, v, mode);
 }
 
 namespace {

@@ -1,8 +1,8 @@
 #include "codec/names.hpp"
 
-#include "support/ascii.hpp"
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
+#include "support/ascii.hpp"
 
 #include <azkv/error.hpp>
 

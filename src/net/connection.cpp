@@ -99,7 +99,7 @@ private:
         std::size_t n = 0;
         if (!ec) {
             x.doing = "sending the request to";
-            x.maybe_applied = true;
+            x.applied = protocol::applied::unknown;
             join_request(x);
             const std::array<asio::const_buffer, 2> request{asio::buffer(x.head), asio::buffer(x.body)};
             for (asio::const_buffer left : request) {

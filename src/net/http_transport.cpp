@@ -67,7 +67,6 @@ asio::awaitable<void> http_transport::run(exchange& x) {
             x.error = errc::closed;
             co_return;
         }
-        x.maybe_applied_before = x.maybe_applied;
         x.error = {};
         x.detail.clear();
     }

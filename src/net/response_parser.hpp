@@ -76,6 +76,7 @@ private:
                 refuse("a Transfer-Encoding that nobody asked for", http_error::bad_transfer_encoding, ec);
             break;
         case field::date:
+        case field::etag:
         case field::retry_after:
         case field::www_authenticate: response_.keep_header({name.data(), name.size()}, value); break;
         case field::unknown: // to Beast

@@ -68,13 +68,12 @@ public:
     // What came of it: a complete response, or an error.
     protocol::response& response;
     boost::system::error_code error;
-    bool maybe_applied = false; // the service may have acted on the request, although it failed
-    bool not_begun = false;     // nothing was sent: too many others wait
-    bool answer_begun = false;  // at least one byte of an answer arrived
-    // Set with a complete response: the request was sent twice, and the first time may have been applied.
-    bool maybe_applied_before = false;
-    const char* doing = ""; // what was under way, for messages: "connecting to"
-    std::string detail;     // what else is known of the error: why a certificate was refused
+    // By sendings without a response: the one that failed, or a first one before the request was sent again.
+    protocol::applied applied = protocol::applied::no;
+    bool not_begun = false;    // nothing was sent: too many others wait
+    bool answer_begun = false; // at least one byte of an answer arrived
+    const char* doing = "";    // what was under way, for messages: "connecting to"
+    std::string detail;        // what else is known of the error: why a certificate was refused
     // For those who watch.
     std::chrono::steady_clock::duration paced{0};  // before, as its partition throttles
     std::chrono::steady_clock::duration waited{0}; // for a connection

@@ -1,11 +1,13 @@
-#include "operations/put_all.hpp"
-
 #include "async/manual_reset_event.hpp"
+#include "async/only_terminal.hpp"
 #include "async/stop_signal.hpp"
+#include "client/operation_context.hpp"
 #include "codec/entity.hpp"
 #include "codec/names.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/requests.hpp"
+#include "store/blocking_impl.hpp"
+#include "store/store_impl.hpp"
 
 #include <azkv/error.hpp>
 
@@ -35,12 +37,12 @@ public:
         : key(std::move(key)), path_size(path_size), size(size) {}
 
     std::string key;
-    std::size_t path_size; // of its text: the path, and the entity behind it
+    std::size_t path_size; // of its text: the path, followed by the entity
     std::size_t size;
     enum outcome outcome = outcome::not_written;
 };
 
-/// Many texts in few pieces of memory, which go as the texts are taken: the last one first.
+/// Many texts in few pieces of memory, which are freed as the texts are taken: the last one first.
 class text_stack {
 public:
     void push(std::string_view text) {
@@ -66,9 +68,10 @@ private:
 
 // Checks and encodes the pairs, without those that a later one replaces. Of their texts the first pair's is
 // on top.
-std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs, operation& op,
-                                std::string_view table, text_stack& texts) {
-    const account& account = op.account();
+std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs,
+                                const client::operation_context& op, std::string_view table,
+                                text_stack& texts) {
+    const service_mode mode = op.service().mode;
     std::vector<batched> all;
     all.reserve(pairs.size());
     std::pmr::monotonic_buffer_resource memory;
@@ -77,19 +80,20 @@ std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs
     for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair) {
         std::string& key = pair->first;
         try {
-            const std::string row = codec::escape_key(key, account.mode);
+            const std::string row = codec::escape_key(key, mode);
+            const codec::entity_key stored(op.settings().partition, row);
             text.clear();
-            protocol::append_entity_path(text, table, account.partition, row);
+            protocol::append_entity_path(text, table, stored);
             const std::size_t path_size = text.size();
-            codec::append_entity(text, account.partition, row, pair->second, account.mode);
+            codec::append_entity(text, stored, pair->second, mode);
             if (!seen.contains(key)) {
                 texts.push(text);
                 all.emplace_back(std::move(key), path_size, text.size());
                 seen.insert(all.back().key);
             }
         } catch (const error& e) {
-            const subject about{op.about().operation, op.about().collection, &key};
-            throw about.failure(e.code(), e.what(), e.details());
+            const client::operation_label label{op.label().operation, op.label().collection, &key};
+            throw label.failure(e.code(), e.what(), e.details());
         }
         pair->second = value(); // its memory is not needed twice
     }
@@ -106,33 +110,34 @@ public:
     protocol::request request;
 };
 
-/// A `put_all` under way. Its transactions are made when their turn comes, so that no more of them are in
-/// memory than are under way. Workers, coroutines on the caller's executor, perform them: several at the same
-/// time, perhaps on several threads.
+/// A `put_all` in progress. Workers, which are coroutines on the caller's executor, send its transactions:
+/// several at the same time, perhaps on several threads. A transaction is built when a worker takes it, so
+/// that only those in flight are in memory.
 class job {
 public:
-    job(std::shared_ptr<const traced_client> c, std::string collection, std::size_t batch_size,
+    job(std::shared_ptr<const client::call_origin> origin, std::string collection, std::size_t batch_size,
         put_all_progress progress)
-        : origin_(std::move(c)), collection_(std::move(collection)), batch_size_(batch_size),
-          progress_(std::move(progress)), op_(origin_->begin({"put_all", collection_, nullptr}, true)) {}
+        : origin_(std::move(origin)), collection_(std::move(collection)), batch_size_(batch_size),
+          progress_(std::move(progress)),
+          op_(*origin_, {"put_all", collection_, nullptr}, client::operation_context::failure_of::part) {}
 
-    operation& op() { return op_; }
+    client::operation_context& op() { return op_; }
 
-    /// Whatever is wrong with an argument is found before anything is sent.
+    /// Checks all arguments, before anything is sent.
     void prepare(std::vector<std::pair<std::string, value>> pairs) {
         if (batch_size_ < 1 || batch_size_ > protocol::max_batch_operations)
             op_.fail(errc::invalid_argument, "batch_size is " + std::to_string(batch_size_)
                                                  + "; it must be from 1 to "
                                                  + std::to_string(protocol::max_batch_operations));
-        table_ = op_.check([&] { return codec::table_name(collection_, op_.account().options.naming()); });
+        table_ = op_.check([&] { return op_.table(); });
         all_ = encode_all(std::move(pairs), op_, table_, texts_);
     }
 
-    /// Ends when all that it has begun has ended, and throws what there is to be thrown.
+    /// Ends when all workers have ended. Throws if the operation failed.
     static asio::awaitable<void> run(std::shared_ptr<job> self) {
         std::optional<transaction> first = self->next();
-        const store_options& options = self->op_.account().options;
-        // It does not refuse itself.
+        const store_options& options = self->op_.service().options;
+        // No more than may wait, or the operation would refuse its own transactions.
         const std::size_t most = std::min({options.max_transactions(), options.max_connections(),
                                            std::max<std::size_t>(options.max_waiting(), 1)});
         const std::size_t workers = std::min(most, 1 + self->left());
@@ -233,15 +238,15 @@ private:
 
     // Precondition: some are left.
     transaction take() {
-        const account& account = op_.account();
-        protocol::batch_builder batch(account.endpoint, std::string(origin_->client->new_id().view()));
+        const client::service_context& service = op_.service();
+        protocol::batch_builder batch(service.endpoint, std::string(origin_->sender->new_id().view()));
         const std::size_t first = next_;
         const std::size_t most = std::min(batch_size_, all_.size() - first);
         std::size_t size = batch.size();
         std::size_t last = first;
         for (; last - first < most; ++last) {
             const std::size_t more = batch.size_of(all_[last].size);
-            if (last != first && size + more > protocol::max_batch_bytes(account.mode)) break;
+            if (last != first && size + more > protocol::max_batch_bytes(service.mode)) break;
             size += more;
         }
         batch.reserve(size);
@@ -251,15 +256,17 @@ private:
             batch.add(text.substr(0, b.path_size), text.substr(b.path_size));
             texts_.pop(b.size);
         }
-        return transaction(first, batch.release());
+        protocol::request r = batch.release();
+        r.table = table_;
+        r.idempotency = protocol::idempotency::idempotent; // upserts
+        return transaction(first, std::move(r));
     }
 
     static asio::awaitable<void> perform(std::shared_ptr<job> self, transaction t) {
         try {
-            answer a;
-            co_await self->origin_->client->write(self->op_, t.request, self->table_,
-                                                  self->op_.next_deadline(), a);
-            if (!a.succeeded) self->fail(t, a);
+            client::call_result result;
+            co_await self->origin_->sender->call(self->op_, t.request, self->op_.next_deadline(), result);
+            if (!result.succeeded) self->fail(t, result);
         } catch (const error& e) {
             self->note_failure(t, e);
             co_return;
@@ -267,18 +274,18 @@ private:
         self->note_success(t);
     }
 
-    // A transaction fails as a whole, but the service may tell which of its operations is the reason.
-    [[noreturn]] void fail(const transaction& t, const answer& a) {
-        const std::size_t failed = a.response.failed_operation.value_or(0);
-        const bool known = a.response.failed_operation.has_value() || t.request.batch_size == 1;
-        op_.fail(a, known ? &all_[t.first + failed].key : nullptr);
+    // A transaction fails as a whole, but the service may say which of its operations is the reason.
+    [[noreturn]] void fail(const transaction& t, const client::call_result& result) {
+        const std::size_t failed = result.response.failed_operation.value_or(0);
+        const bool known = result.response.failed_operation.has_value() || t.request.batch_size == 1;
+        std::rethrow_exception(op_.failure(result, known ? &all_[t.first + failed].key : nullptr));
     }
 
     void note_failure(const transaction& t, const error& e) {
         const std::lock_guard lock(mutex_);
         note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
         if (!first_failure_) first_failure_ = e;
-        // The others would fare no better.
+        // The others would fail in the same way.
         const bool is_for_all =
             e.code() == condition::unauthorized || e.code() == errc::closed || e.code() == errc::overloaded;
         if (is_for_all) stopped_ = true;
@@ -299,10 +306,10 @@ private:
         for (std::size_t i = 0; i < t.request.batch_size; ++i) all_[t.first + i].outcome = outcome;
     }
 
-    // Nobody else is at work any more.
+    // Precondition: all workers have ended.
     void finish() {
         if (broken_) std::rethrow_exception(broken_);
-        // It may come when those under way have just succeeded.
+        // The cancellation may have come when the last transactions had just succeeded.
         const bool cut_short = cancelled_ && next_ < all_.size();
         if (cut_short) throw boost::system::system_error(asio::error::operation_aborted);
         if (!first_failure_) return;
@@ -319,15 +326,15 @@ private:
         throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
     }
 
-    const std::shared_ptr<const traced_client> origin_;
+    const std::shared_ptr<const client::call_origin> origin_;
     const std::string collection_;
     const std::size_t batch_size_;
     const put_all_progress progress_;
-    operation op_;
+    client::operation_context op_;
     std::string table_;
-    std::vector<async::stop_signal> stops_; // of the workers
-    std::shared_ptr<async::manual_reset_event> ended_;   // all workers have
-    std::recursive_mutex progress_mutex_;   // held while the progress function is called
+    std::vector<async::stop_signal> stops_;            // of the workers
+    std::shared_ptr<async::manual_reset_event> ended_; // all workers have
+    std::recursive_mutex progress_mutex_;              // held while the progress function is called
 
     mutable std::mutex mutex_; // guards what follows
     std::vector<batched> all_;
@@ -338,20 +345,18 @@ private:
     std::optional<error> first_failure_;
     bool stopped_ = false; // no further transaction begins
     bool cancelled_ = false;
-    std::exception_ptr broken_; // what ended it: a cancellation, or something of the progress function's
+    std::exception_ptr broken_; // what ended it: a cancellation, or what the progress function threw
 };
 
-} // namespace
-
-asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const traced_client> c,
+asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const client::call_origin> origin,
                                               std::vector<std::pair<std::string, value>> pairs,
                                               std::string collection, std::size_t batch_size,
                                               put_all_progress progress) {
     const auto j =
-        std::make_shared<job>(std::move(c), std::move(collection), batch_size, std::move(progress));
-    std::optional<operation::turn> turn; // until the end was told
+        std::make_shared<job>(std::move(origin), std::move(collection), batch_size, std::move(progress));
+    std::optional<client::operation_context::guard> guard; // until the end was reported
     try {
-        turn.emplace(j->op());
+        guard.emplace(j->op());
         j->prepare(std::move(pairs));
         co_await job::run(j);
     } catch (const boost::system::system_error& e) {
@@ -364,6 +369,21 @@ asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const traced_clien
     }
     j->op().end({});
     co_return async::outcome<void>();
+}
+
+} // namespace
+
+asio::awaitable<void> store::put_all(std::vector<std::pair<std::string, value>> pairs, std::string collection,
+                                     std::size_t batch_size, put_all_progress progress) {
+    return async::only_terminal(
+        azkv::put_all(impl_, std::move(pairs), std::move(collection), batch_size, std::move(progress)));
+}
+
+void blocking_store::put_all(std::vector<std::pair<std::string, value>> pairs, std::string collection,
+                             std::size_t batch_size, put_all_progress progress) {
+    impl_->run([&](store& s) {
+        return s.put_all(std::move(pairs), std::move(collection), batch_size, std::move(progress));
+    });
 }
 
 } // namespace azkv

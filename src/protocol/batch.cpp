@@ -1,7 +1,6 @@
 #include "protocol/batch.hpp"
 
 #include "protocol/lines.hpp"
-#include "protocol/service_error.hpp"
 
 #include <azkv/error.hpp>
 
@@ -72,8 +71,8 @@ std::optional<part> take_part(std::string_view& text) {
 
 // The number before the first colon of the service's message: the index of the failing operation.
 std::optional<std::size_t> index_in_message(const response& r) {
-    const std::string message = read_error(r).message;
-    const auto digits = std::string_view(message).substr(0, message.find(':'));
+    const std::string_view message = r.error().message;
+    const auto digits = message.substr(0, message.find(':'));
     const char* const end = digits.data() + digits.size();
     std::size_t index = 0;
     const auto result = std::from_chars(digits.data(), end, index);
@@ -122,7 +121,7 @@ request batch_builder::release() {
     r.path = "/$batch";
     r.content_type = "multipart/mixed; boundary=batch_" + id_;
     r.success = success_statuses(202);
-    r.changes_entities = true;
+    r.effect = effect::changes_entities;
     r.batch_size = operations_;
     body_.append("--changeset_").append(id_).append("--\r\n--batch_").append(id_).append("--\r\n");
     r.body = std::move(body_);

@@ -25,13 +25,13 @@ std::optional<long long> whole_number(const std::string& text) {
     return std::min<long long>(n, longest_hint.count());
 }
 
-// Whether what was asked for may have been done. Requests that were refused were not carried out. Those that
-// the service, or somebody on the way to it, failed at may have been all the same, and so may those whose
-// success the caller does not understand.
+// Requests that were refused were not carried out. Those at which the service, or an intermediary, failed may
+// have been carried out nevertheless, and so may those whose success is not the one that was asked for.
 // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
-bool may_be_applied(unsigned status) {
-    const bool failed_at = status == 408 || (status >= 500 && status != 501);
-    return status < 400 || failed_at;
+applied applied_by(const response& r, const retry_policy& p) {
+    if (p.success.contains(r.status)) return applied::yes;
+    const bool failed_at = r.status == 408 || (r.status >= 500 && r.status != 501);
+    return r.status < 400 || failed_at ? applied::unknown : applied::no;
 }
 
 } // namespace
@@ -51,7 +51,7 @@ std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
 // A status alone may be the trouble of somebody on the way; but nobody says 429 for any other reason.
 // https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
 bool is_throttled(const response& r) {
-    return r.status == 429 || (r.status == 503 && own_code(r) == "ServerBusy");
+    return r.status == 429 || (r.status == 503 && r.own_code() == "ServerBusy");
 }
 
 std::optional<retry> retry_policy::common_rule(const response& r, const retry_policy& p) {
@@ -67,15 +67,15 @@ std::optional<retry> retry_policy::common_rule(const response& r, const retry_po
 }
 
 std::optional<retry> retry_policy::write_rule(const response& r, const retry_policy& p) {
-    if (r.status != 409 || own_code(r) != "TableBeingDeleted") return common_rule(r, p);
+    if (r.status != 409 || r.own_code() != "TableBeingDeleted") return common_rule(r, p);
     // https://learn.microsoft.com/rest/api/storageservices/delete-table
     retry slow(std::chrono::seconds(1), "the table is being deleted");
     slow.until_deadline = true;
     return slow;
 }
 
-call_state::action call_state::on_response(const response& r, bool maybe_applied, const clocks& now) {
-    remember(maybe_applied || may_be_applied(r.status));
+call_state::action call_state::on_response(const response& r, protocol::applied earlier, const clocks& now) {
+    remember(either(earlier, applied_by(r, policy_)));
     const auto why = policy_.judge(r, policy_);
     if (!why) {
         // What the secondary has not got, or does not allow, the primary may.
@@ -88,8 +88,8 @@ call_state::action call_state::on_response(const response& r, bool maybe_applied
     return again(*why, retry_hint(r, now), action::done, now);
 }
 
-call_state::action call_state::on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now) {
-    remember(maybe_applied);
+call_state::action call_state::on_error(boost::system::error_code ec, protocol::applied sent, const clocks& now) {
+    remember(sent);
     if (ec != condition::transient) {
         if (at_secondary_ && ec != errc::closed) return back_to_primary();
         reason_ = "";
@@ -100,30 +100,44 @@ call_state::action call_state::on_error(boost::system::error_code ec, bool maybe
                  action::fail, now);
 }
 
-call_state::action call_state::on_throttled(const response& r, bool maybe_applied) {
-    remember(maybe_applied || may_be_applied(r.status));
+call_state::action call_state::on_throttled(const response& r, protocol::applied earlier) {
+    remember(either(earlier, applied_by(r, policy_)));
     if (policy_.max_attempts == 1) {
         reason_ = no_attempt_left;
         return action::done;
     }
+    if (!may_repeat()) return action::done;
     reason_ = "throttled, when its turn comes";
     delay_ = milliseconds(0);
-    ++uncounted_;
-    ++throttled_;
     ++attempt_;
     return action::wait;
 }
 
+// A sending whose outcome is unknown is in the way of all but idempotent requests.
+bool call_state::may_repeat() {
+    if (policy_.idempotency == idempotency::idempotent || applied_ == applied::no) return true;
+    reason_ = outcome_is_unknown;
+    return false;
+}
+
+void call_state::next_request(const success_statuses& success, protocol::idempotency i) {
+    policy_.success = success;
+    policy_.idempotency = i;
+    attempt_ = 1;
+    applied_ = applied::no;
+    reason_ = "";
+}
+
 call_state::action call_state::again(const retry& why, std::optional<milliseconds> hint, action otherwise,
                                      const clocks& now) {
-    const int counted = attempt_ - uncounted_;
-    const bool is_last = why.until_deadline ? policy_.max_attempts == 1 : counted >= policy_.max_attempts;
+    const bool is_last = why.until_deadline ? policy_.max_attempts == 1 : counted_ >= policy_.max_attempts;
     if (is_last) {
         reason_ = no_attempt_left;
         return otherwise;
     }
+    if (!may_repeat()) return otherwise;
     milliseconds ceiling = why.first_pause;
-    for (int i = 1; i < attempt_ - throttled_ && ceiling < policy_.longest; ++i) ceiling *= 2;
+    for (int i = 1; i < backoffs_ && ceiling < policy_.longest; ++i) ceiling *= 2;
     ceiling = std::min(ceiling, policy_.longest);
     const auto by_chance = [this](milliseconds least, milliseconds most) {
         return milliseconds(
@@ -142,7 +156,8 @@ call_state::action call_state::again(const retry& why, std::optional<millisecond
         return otherwise;
     }
     reason_ = why.reason;
-    if (why.until_deadline) ++uncounted_;
+    if (!why.until_deadline) ++counted_;
+    ++backoffs_;
     at_secondary_ = policy_.secondary && !at_secondary_;
     ++attempt_;
     return action::wait;
@@ -154,7 +169,7 @@ call_state::action call_state::back_to_primary() {
     at_secondary_ = false;
     reason_ = "the secondary has no answer";
     delay_ = milliseconds(0);
-    ++uncounted_;
+    ++backoffs_;
     ++attempt_;
     return action::wait;
 }

@@ -1,3 +1,4 @@
+// Retries: which responses, when, how often. No I/O.
 #pragma once
 
 #include "protocol/message.hpp"
@@ -56,6 +57,7 @@ public:
     std::chrono::milliseconds longest{10'000};
     bool secondary = false; // every other attempt may go to the secondary endpoint
     success_statuses success{200};
+    protocol::idempotency idempotency = idempotency::idempotent;
 
     /// Whether an answer is worth another attempt.
     using rule = std::optional<retry> (*)(const response&, const retry_policy&);
@@ -82,29 +84,33 @@ public:
                retry_budget* budget = nullptr)
         : policy_(policy), deadline_(deadline), random_(seed), budget_(budget) {}
 
-    /// A response arrived. `maybe_applied`: a first sending in the same attempt may have been applied.
-    action on_response(const response& r, bool maybe_applied, const clocks& now);
+    /// A response arrived. `earlier`: what an earlier sending in the same attempt may have done.
+    action on_response(const response& r, protocol::applied earlier, const clocks& now);
 
-    /// The exchange failed. `maybe_applied`: the service may have acted on the request.
-    action on_error(boost::system::error_code ec, bool maybe_applied, const clocks& now);
+    /// The exchange failed. `sent`: what its sendings may have done.
+    action on_error(boost::system::error_code ec, protocol::applied sent, const clocks& now);
 
-    /// The service refused it for nothing but its pace: see `is_throttled`. That is no failed attempt: it
-    /// costs nothing, and is sent again when its turn comes, however often it takes.
-    action on_throttled(const response& r, bool maybe_applied);
+    /// The service refused the request only because requests come too fast: see `is_throttled`. That does not
+    /// count as a failed attempt; the request is sent again when its turn comes, however often that takes.
+    action on_throttled(const response& r, protocol::applied earlier);
 
-    /// The attempt that was to follow is not begun, as too many others wait, or as its turn came too late.
+    /// The attempt that was to follow is not made, because too many others wait, or its turn came too late.
     void withdraw(bool late) {
         reason_ = late && attempt_ > 1 ? no_time_left : "";
         if (attempt_ > 1) --attempt_;
     }
 
-    /// A sending whose answer is not judged may have been applied.
-    void remember(bool maybe_applied) { maybe_applied_ = maybe_applied_ || maybe_applied; }
+    /// The call goes on with another request. Failed attempts stay counted; `attempt()` begins anew.
+    void next_request(const success_statuses& success, protocol::idempotency i);
+
+    /// What a sending whose response is not judged may have done.
+    void remember(protocol::applied a) { applied_ = either(applied_, a); }
 
     std::chrono::milliseconds delay() const { return delay_; }
 
     static constexpr std::string_view no_attempt_left = "no attempt is left";
     static constexpr std::string_view no_time_left = "no time is left for another attempt";
+    static constexpr std::string_view outcome_is_unknown = "repeating it might do it twice";
 
     /// Why there is another attempt, or why there is none although it was worth one; empty for other answers.
     std::string_view reason() const { return reason_; }
@@ -115,23 +121,24 @@ public:
     /// Where the next request goes.
     bool at_secondary() const { return at_secondary_; }
 
-    /// An earlier attempt, or the one that was judged last, may have been applied.
-    bool maybe_applied() const { return maybe_applied_; }
+    /// What the attempts so far did.
+    protocol::applied applied() const { return applied_; }
 
 private:
     action again(const retry& why, std::optional<std::chrono::milliseconds> hint, action otherwise,
                  const clocks& now);
     action back_to_primary();
+    bool may_repeat();
 
     retry_policy policy_;
     std::chrono::steady_clock::time_point deadline_;
     std::minstd_rand random_;
     retry_budget* budget_;
-    int attempt_ = 1;
-    int uncounted_ = 0; // attempts that the policy does not limit
-    int throttled_ = 0; // of those
+    int attempt_ = 1;  // of the request
+    int counted_ = 1;  // attempts that the policy limits
+    int backoffs_ = 1; // attempts that make pauses longer
     bool at_secondary_ = false;
-    bool maybe_applied_ = false;
+    protocol::applied applied_ = applied::no;
     std::chrono::milliseconds delay_{0};
     std::string_view reason_;
 };

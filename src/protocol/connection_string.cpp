@@ -1,7 +1,7 @@
 #include "protocol/connection_string.hpp"
 
-#include "support/ascii.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/ascii.hpp"
 
 #include <azkv/error.hpp>
 

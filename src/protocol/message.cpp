@@ -8,6 +8,8 @@ void response::keep_header(std::string_view name, std::string_view text) {
     const auto is = [&](std::string_view other) { return ascii::is_equal(name, other); };
     if (is("x-ms-request-id"))
         request_id = text;
+    else if (is("ETag"))
+        etag.assign(text);
     else if (is("x-ms-error-code"))
         error_code = text;
     else if (is("x-ms-continuation-NextPartitionKey"))

@@ -1,4 +1,9 @@
+// Requests to the table service, and its responses, as values.
 #pragma once
+
+#include "protocol/applied.hpp"
+#include "protocol/service_error.hpp"
+#include "support/short_text.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -7,8 +12,8 @@
 
 namespace azkv::protocol {
 
-/// The statuses with which the service says that it did what was asked for. Every other one is a failure, or
-/// the answer of somebody else: a proxy, a portal, a cache.
+/// The statuses with which the service confirms a request. Any other status is a failure, or the response of
+/// a proxy, a portal or a cache.
 class success_statuses {
 public:
     constexpr success_statuses() {}
@@ -26,45 +31,70 @@ private:
     unsigned other_ = 0;
 };
 
-/// A request to the table service, without what changes from attempt to attempt (date, signature) and from
-/// account to account (host, base path).
+/// What a request is for.
+enum class effect {
+    reads,
+    changes_tables,
+    changes_entities,
+};
+
+/// A request to the table service, without what differs between attempts (date, signature) and between
+/// accounts (host, base path).
 class request {
 public:
     request() {}
 
-    std::string_view name;     // a literal, for those who watch: "put entity"
-    std::string_view method;   // a literal
-    std::string path;          // behind the base path, percent-encoded: `/T(PartitionKey='p',RowKey='r')`
-    std::string query;         // percent-encoded, without the `?`
-    std::string content_type;  // empty: no body
-    std::string_view if_match; // a literal; empty: none
-    std::string_view prefer;   // a literal; empty: none
+    std::string_view name;    // a literal, for the observer: "put entity"
+    std::string_view method;  // a literal
+    std::string path;         // after the base path, percent-encoded: `/T(PartitionKey='p',RowKey='r')`
+    std::string query;        // percent-encoded, without the `?`
+    std::string content_type; // empty: no body
+    std::string if_match;     // empty: no such header
+    std::string_view prefer;  // a literal; empty: no such header
     std::string body;
     success_statuses success;
-    bool changes_entities = false;
-    bool continues = false;     // a listing
+    protocol::effect effect = effect::reads;
+    protocol::idempotency idempotency = idempotency::idempotent;
+    std::string table;          // of a write that needs it: created if it is missing. Empty: it is not needed
+    bool continues = false;     // a listing, after its first page
     std::size_t batch_size = 0; // operations in a `$batch`; 0 for every other request
 };
 
-/// A response, with those headers that somebody reads.
+/// A response, with the headers that azkv reads.
 class response {
 public:
     response() {}
 
     unsigned status = 0;
     std::string request_id;
+    support::short_text etag;
     std::string error_code; // x-ms-error-code
     std::optional<std::string> next_partition_key;
     std::optional<std::string> next_row_key;
     std::string retry_after_ms;                  // either of the two headers in milliseconds
     std::string retry_after;                     // seconds, or a date
-    std::string date;                            // of what is, or may hide, a failure
+    std::string date;                            // only of what is, or may contain, a failure
     std::string challenge;                       // WWW-Authenticate; several are joined by commas
     std::optional<std::size_t> failed_operation; // of a batch: its index, if it is known
     std::string body;
 
-    /// Takes a header, if it is one of those above. The status must be known.
+    /// The error that a failed response reports. Read from the body when it is first asked for, once.
+    const service_error& error() const {
+        if (!error_) error_ = read_error(*this);
+        return *error_;
+    }
+
+    /// The error's code if the body is in the service's own form, else empty. A status alone, a header alone
+    /// or the page of a proxy proves nothing.
+    std::string_view own_code() const {
+        return error().own_words ? std::string_view(error().code) : std::string_view();
+    }
+
+    /// Keeps a header if it is one of those above. Precondition: the status is set.
     void keep_header(std::string_view name, std::string_view text);
+
+private:
+    mutable std::optional<service_error> error_;
 };
 
 } // namespace azkv::protocol

@@ -1,7 +1,7 @@
 #include "protocol/proxy.hpp"
 
-#include "support/ascii.hpp"
 #include "protocol/percent_encoding.hpp"
+#include "support/ascii.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/config.hpp>

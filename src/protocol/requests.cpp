@@ -29,25 +29,24 @@ void add_parameter(std::string& query, std::string_view name, std::string_view t
 }
 
 request entity_request(std::string_view name, std::string_view method, std::string_view table,
-                       std::string_view partition_key, std::string_view row_key) {
+                       const codec::entity_key& key) {
     request r;
     r.name = name;
     r.method = method;
-    append_entity_path(r.path, table, partition_key, row_key);
-    r.changes_entities = method != "GET";
+    append_entity_path(r.path, table, key);
+    r.effect = method == "GET" ? effect::reads : effect::changes_entities;
     return r;
 }
 
 } // namespace
 
-void append_entity_path(std::string& path, std::string_view table, std::string_view partition_key,
-                        std::string_view row_key) {
-    path.reserve(path.size() + sizeof "/(PartitionKey='',RowKey='')" + table.size() + partition_key.size()
-                 + row_key.size());
+void append_entity_path(std::string& path, std::string_view table, const codec::entity_key& key) {
+    path.reserve(path.size() + sizeof "/(PartitionKey='',RowKey='')" + table.size() + key.partition.size()
+                 + key.row.size());
     path.append("/").append(table).append("(PartitionKey='");
-    append_key(path, partition_key);
+    append_key(path, key.partition);
     path.append("',RowKey='");
-    append_key(path, row_key);
+    append_key(path, key.row);
     path.append("')");
 }
 
@@ -60,6 +59,7 @@ request create_table(std::string_view table) {
     r.name = "create table";
     r.method = "POST";
     r.path = "/Tables";
+    r.effect = effect::changes_tables;
     r.prefer = "return-no-content";
     r.content_type = json_type;
     r.body = R"({"TableName":")" + std::string(table) + R"("})"; // letters and digits only
@@ -67,25 +67,23 @@ request create_table(std::string_view table) {
     return r;
 }
 
-request upsert_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
-                      std::string body) {
-    request r = entity_request("put entity", "PUT", table, partition_key, row_key);
+request upsert_entity(std::string_view table, const codec::entity_key& key, std::string body) {
+    request r = entity_request("put entity", "PUT", table, key);
     r.content_type = json_type;
     r.body = std::move(body);
     r.success = success_statuses(204);
     return r;
 }
 
-request get_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
-                   std::string_view select) {
-    request r = entity_request("get entity", "GET", table, partition_key, row_key);
+request get_entity(std::string_view table, const codec::entity_key& key, std::string_view select) {
+    request r = entity_request("get entity", "GET", table, key);
     r.success = success_statuses(200);
     if (!select.empty()) add_parameter(r.query, "$select", select);
     return r;
 }
 
-request delete_entity(std::string_view table, std::string_view partition_key, std::string_view row_key) {
-    request r = entity_request("delete entity", "DELETE", table, partition_key, row_key);
+request delete_entity(std::string_view table, const codec::entity_key& key) {
+    request r = entity_request("delete entity", "DELETE", table, key);
     r.if_match = "*"; // the service insists on the header
     r.success = success_statuses(204);
     return r;

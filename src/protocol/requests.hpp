@@ -1,5 +1,7 @@
+// The requests that the store sends, one function each. No I/O.
 #pragma once
 
+#include "codec/entity_key.hpp"
 #include "protocol/message.hpp"
 
 #include <azkv/value.hpp>
@@ -15,18 +17,15 @@ namespace azkv::protocol {
 // (https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api)
 
 /// Appends `/T(PartitionKey='p',RowKey='r')`.
-void append_entity_path(std::string& path, std::string_view table, std::string_view partition_key,
-                        std::string_view row_key);
+void append_entity_path(std::string& path, std::string_view table, const codec::entity_key& key);
 
 /// A literal of a filter: quotes around it, those inside doubled.
 std::string string_literal(std::string_view text);
 
 request create_table(std::string_view table);
-request upsert_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
-                      std::string body);
-request get_entity(std::string_view table, std::string_view partition_key, std::string_view row_key,
-                   std::string_view select);
-request delete_entity(std::string_view table, std::string_view partition_key, std::string_view row_key);
+request upsert_entity(std::string_view table, const codec::entity_key& key, std::string body);
+request get_entity(std::string_view table, const codec::entity_key& key, std::string_view select);
+request delete_entity(std::string_view table, const codec::entity_key& key);
 
 /// Where a listing goes on. The service may send one of the two without the other.
 class continuation {

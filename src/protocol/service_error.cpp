@@ -1,5 +1,6 @@
 #include "protocol/service_error.hpp"
 
+#include "protocol/message.hpp"
 #include "support/ascii.hpp"
 
 #include <boost/algorithm/string/replace.hpp>
@@ -87,11 +88,6 @@ service_error read_error(const response& r) {
     if (e.code.empty()) e.code = r.error_code;
     e.message = std::string(ascii::trim(e.message));
     return e;
-}
-
-std::string own_code(const response& r) {
-    service_error e = read_error(r);
-    return e.own_words ? std::move(e.code) : std::string();
 }
 
 errc classify(const response& r, const service_error& e) {

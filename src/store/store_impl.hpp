@@ -1,40 +1,35 @@
+// What a store consists of, and the ways to create one that are not for everyone.
 #pragma once
 
-#include "client/request_sender.hpp"
+#include "client/call_origin.hpp"
 
 #include <azkv/store.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
-#include <string>
-#include <utility>
 
 namespace azkv {
 
-class [[gnu::visibility("hidden")]] store::implementation {
+class [[gnu::visibility("hidden")]] store::implementation : public client::call_origin {
 public:
-    implementation(asio::any_io_executor executor, std::shared_ptr<const azkv::client> client,
-                   std::string trace = {})
-        : executor(std::move(executor)),
-          origin(std::make_shared<const traced_client>(std::move(client), std::move(trace))) {}
-
-    asio::any_io_executor executor;
-    std::shared_ptr<const traced_client> origin; // shared with the operations under way
+    using client::call_origin::call_origin;
 };
 
-/// The ways to make a store that are not for everyone.
 class [[gnu::visibility("hidden")]] detail::store_access {
 public:
-    static store make(asio::any_io_executor executor, std::shared_ptr<const account> account,
+    /// `executor_outlives_calls`: the executor runs also when no call is in flight.
+    static store make(asio::any_io_executor executor, std::shared_ptr<const client::service_context> service,
                       bool executor_outlives_calls = true);
 
     /// Over a transport of the caller's.
-    static store make(asio::any_io_executor executor, std::shared_ptr<const account> account,
+    static store make(asio::any_io_executor executor, std::shared_ptr<const client::service_context> service,
                       std::shared_ptr<net::transport> transport, bool executor_outlives_calls = true);
 
-    /// As `store::with_traceparent`, with the headers.
-    static store traced(const store& s, std::string trace);
+    /// The same store with other settings.
+    static store view(const store& s, client::call_settings settings);
+
+    static const client::call_settings& settings(const store& s) { return s.impl_->settings; }
 };
 
 } // namespace azkv

@@ -220,7 +220,7 @@ public:
         double bytes = 0;
         for (int i = 0; i < n; ++i)
             bytes += static_cast<double>(
-                codec::encode_entity("default", key(i), make_document(i), service_mode::storage).size());
+                codec::encode_entity(codec::entity_key("default", key(i)), make_document(i), service_mode::storage).size());
         entity_bytes = bytes / n;
         const auto memory_before = static_cast<double>(process.resident_bytes());
         const auto cpu_before = process.cpu_time();

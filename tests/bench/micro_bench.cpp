@@ -122,7 +122,7 @@ std::string as_answered(std::string entity) {
 using maker = value (*)(int);
 
 std::string encode(const value& v) {
-    return codec::encode_entity("default", "key", v, service_mode::storage);
+    return codec::encode_entity(codec::entity_key("default", "key"), v, service_mode::storage);
 }
 
 std::string make_entity(maker make, int i) {
@@ -266,7 +266,7 @@ private:
     boost::asio::io_context context_{1};
     store db_ = detail::store_access::make(
         context_.get_executor(),
-        std::make_shared<const account>("http://127.0.0.1:10002/acct",
+        std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
                                         credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
                                         store_options()),
         std::make_shared<canned_transport>(make_entity(make_texts, 7)));

@@ -20,7 +20,7 @@ namespace json = boost::json;
 namespace {
 
 std::string encode(const value& v, service_mode mode = service_mode::storage) {
-    return encode_entity("p", "k", v, mode);
+    return encode_entity(entity_key("p", "k"), v, mode);
 }
 
 // The properties of the entity that a value is stored as.

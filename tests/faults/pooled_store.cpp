@@ -1,32 +1,18 @@
 #include "faults/pooled_store.hpp"
 
 #include "client/service_context.hpp"
-#include "net/proxy_access.hpp"
 #include "store/store_impl.hpp"
+#include "store/transport_settings.hpp"
 
 #include <mutex>
 #include <utility>
 
 namespace azkv::test {
 
-namespace {
-
-net::connector::settings settings_of(const account& a) {
-    net::connector::settings s;
-    s.connect_timeout = a.options.connect_timeout();
-    s.idle_timeout = a.options.idle_timeout();
-    s.max_response_size = a.options.max_response_size();
-    s.tls = a.tls;
-    s.proxy = net::proxy_access::settings(a.options.proxy());
-    return s;
-}
-
-} // namespace
-
 class pooled_store::measured_transport final : public net::transport {
 public:
-    measured_transport(const asio::any_io_executor& executor, const account& a)
-        : over(executor, net::pool::limits(a.options.max_connections()), settings_of(a)) {}
+    measured_transport(const asio::any_io_executor& executor, const client::service_context& a)
+        : over(executor, pool_limits(a), connector_settings(a)) {}
 
     asio::awaitable<void> run(net::exchange& x) override {
         x.write_head();
@@ -54,17 +40,20 @@ private:
     std::vector<std::size_t> sizes_;
 };
 
-pooled_store::pooled_store(const asio::any_io_executor& executor, std::shared_ptr<const account> a)
+pooled_store::pooled_store(const asio::any_io_executor& executor,
+                           std::shared_ptr<const client::service_context> a)
     : transport_(std::make_shared<measured_transport>(executor, *a)),
       db(detail::store_access::make(executor, std::move(a), transport_)) {}
 
 pooled_store::pooled_store(asio::any_io_executor executor, std::string_view connection_string,
                            store_options options)
-    : pooled_store(executor, account::from_connection_string(connection_string, std::move(options))) {}
+    : pooled_store(executor,
+                   client::service_context::from_connection_string(connection_string, std::move(options))) {}
 
 pooled_store::pooled_store(asio::any_io_executor executor, std::string_view endpoint, const credential& c,
                            store_options options)
-    : pooled_store(executor, std::make_shared<const account>(endpoint, c, std::move(options))) {}
+    : pooled_store(executor,
+                   std::make_shared<const client::service_context>(endpoint, c, std::move(options))) {}
 
 std::size_t pooled_store::in_use() const {
     return transport_->over.connections().in_use();

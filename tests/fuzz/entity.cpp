@@ -30,7 +30,7 @@ bool fuzz::check(std::string_view bare) {
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
         boost::system::error_code why;
         const auto text =
-            unless_refused([&] { return codec::encode_entity("p", "r", *decoded, mode); }, &why);
+            unless_refused([&] { return codec::encode_entity(codec::entity_key("p", "r"), *decoded, mode); }, &why);
         require(text || why == errc::too_large || decoded->contains(""), "what can be read can be written");
         if (!text) continue;
         const auto again =

@@ -24,9 +24,10 @@ void check_page(const std::vector<entry>& entries) {
         e.timestamp();
         const auto text = fuzz::unless_refused([&] {
             constexpr auto mode = service_mode::storage;
-            return codec::encode_entity(
-                codec::escape_key(e.partition_key(), mode, codec::key_kind::partition),
-                codec::escape_key(e.key(), mode), e.value(), mode);
+            const std::string partition =
+                codec::escape_key(e.partition_key(), mode, codec::key_kind::partition);
+            const std::string row = codec::escape_key(e.key(), mode);
+            return codec::encode_entity(codec::entity_key(partition, row), e.value(), mode);
         });
         if (!text) continue; // more than the service holds
         if (!written.empty()) page += ',';

@@ -53,7 +53,7 @@ public:
         net::response_reader reader(limits_);
         reader.start(x.response, x.id);
         x.doing = "reading the answer of";
-        x.maybe_applied = true;
+        x.applied = protocol::applied::unknown;
         if (feed(reader, answer) == net::response_reader::progress::failed) {
             x.error = reader.error();
             x.detail = reader.detail();
@@ -100,7 +100,7 @@ public:
     bench()
         : db_(detail::store_access::make(
             context_.get_executor(),
-            std::make_shared<const account>("http://127.0.0.1:10002/acct",
+            std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
                                             credential::shared_key("acct", "c2VjcmV0"),
                                             store_options().max_attempts(1)),
             wire_)) {}

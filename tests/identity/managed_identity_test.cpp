@@ -582,7 +582,7 @@ TEST_CASE("70 seconds pass, whatever the jitter, within the usual deadline") {
         const auto begin = now.steady;
         protocol::call_state state(identity::metadata_retries(), begin + identity::surroundings().timeout,
                                    seed);
-        while (state.on_response(gone, false, now) == protocol::call_state::action::wait)
+        while (state.on_response(gone, protocol::applied::no, now) == protocol::call_state::action::wait)
             now.steady += state.delay();
         const bool long_enough = now.steady - begin >= 70s;
         REQUIRE(long_enough);

@@ -29,7 +29,7 @@ value parse(const char* text) {
 
 bool table_exists(const std::string& name) {
     asio::io_context context;
-    const auto account = account::from_connection_string(connection_string(), {});
+    const auto account = client::service_context::from_connection_string(connection_string(), {});
     const auto transport = std::make_shared<net::http_transport>(context.get_executor(), net::pool::limits(1),
                                                                  net::connector::settings());
     const client c(context.get_executor(), true, account, transport);

@@ -226,7 +226,7 @@ TEST_CASE("a request whose connection died under it is repeated in its place") {
     for (int i = 0; i < many; ++i) {
         const net::exchange& x = all[static_cast<std::size_t>(i)]->x;
         CHECK_FALSE(x.error);
-        CHECK(x.maybe_applied_before == (i % 2 == 1));
+        CHECK((x.applied == protocol::applied::unknown) == (i % 2 == 1));
         CHECK(x.connection_reused == (i % 2 == 0 && i > 0));
     }
     check_at_rest(*t, 1);
@@ -322,7 +322,7 @@ TEST_CASE("a deadline that passes in line is the end of it, and moves up the oth
     for (int i = 0; i < 1000; ++i) {
         const net::exchange& x = all[static_cast<std::size_t>(i)]->x;
         CHECK(x.error == (i % 2 == 1 ? make_error_code(errc::timed_out) : error_code()));
-        CHECK(x.maybe_applied == (i % 2 == 0));
+        CHECK((x.applied == protocol::applied::unknown) == (i % 2 == 0));
     }
     CHECK(order.size() == 500);
     CHECK(std::ranges::is_sorted(order));
@@ -349,7 +349,7 @@ TEST_CASE("an attempt's time begins when it has its connection") {
         CHECK(all[static_cast<std::size_t>(i)]->x.error
               == (i == 2 ? make_error_code(errc::timed_out) : error_code()));
     CHECK(all[2]->x.waited >= 60ms); // it was sent all the same
-    CHECK(all[2]->x.maybe_applied);
+    CHECK(all[2]->x.applied == protocol::applied::unknown);
     CHECK(server.requests() == 5);
     check_at_rest(*t, 1);
 }

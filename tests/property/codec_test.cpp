@@ -169,7 +169,7 @@ std::string objection(const std::string& entity, service_mode mode) {
 // What is wrong with what comes back; empty if nothing is.
 std::string difference(const value& v, service_mode mode, std::uint64_t seed) {
     try {
-        const std::string entity = encode_entity("p", "k", v, mode);
+        const std::string entity = encode_entity(entity_key("p", "k"), v, mode);
         if (std::string why = objection(entity, mode); !why.empty())
             return "the service would not take it: " + why;
         std::mt19937_64 random(seed);

@@ -41,9 +41,9 @@ response answer(unsigned status) {
 
 TEST_CASE("answers are done, transient ones are tried again") {
     for (const unsigned status : {200u, 202u, 204u, 400u, 403u, 404u, 409u, 412u, 501u})
-        CHECK(fresh().on_response(answer(status), false, moment()) == action::done);
+        CHECK(fresh().on_response(answer(status), applied::no, moment()) == action::done);
     for (const unsigned status : {408u, 429u, 500u, 502u, 503u, 504u})
-        CHECK(fresh().on_response(answer(status), false, moment()) == action::wait);
+        CHECK(fresh().on_response(answer(status), applied::no, moment()) == action::wait);
 }
 
 TEST_CASE("lost connections are tried again, other failures are not") {
@@ -52,10 +52,10 @@ TEST_CASE("lost connections are tried again, other failures are not") {
           boost::system::error_code(asio::error::connection_reset),
           boost::system::error_code(asio::error::eof),
           boost::system::error_code(asio::ssl::error::stream_truncated)})
-        CHECK(fresh().on_error(ec, true, moment()) == action::wait);
+        CHECK(fresh().on_error(ec, applied::unknown, moment()) == action::wait);
     for (const boost::system::error_code ec :
          {make_error_code(errc::bad_response), boost::system::error_code(asio::error::host_not_found)})
-        CHECK(fresh().on_error(ec, true, moment()) == action::fail);
+        CHECK(fresh().on_error(ec, applied::unknown, moment()) == action::fail);
 }
 
 TEST_CASE("pauses grow, vary, stay below the longest, and end") {
@@ -66,13 +66,14 @@ TEST_CASE("pauses grow, vary, stay below the longest, and end") {
     call_state state = fresh(policy);
     for (const auto& [least, most] :
          {std::pair{50ms, 100ms}, {100ms, 200ms}, {150ms, 300ms}, {150ms, 300ms}, {150ms, 300ms}}) {
-        CHECK(state.on_response(answer(500), false, moment()) == action::wait);
+        CHECK(state.on_response(answer(500), applied::no, moment()) == action::wait);
         CHECK(state.delay() >= least);
         CHECK(state.delay() <= most);
     }
     CHECK(state.attempt() == 6);
-    CHECK(state.on_response(answer(500), false, moment()) == action::done); // the last answer is the answer
-    CHECK(state.on_error(asio::error::eof, true, moment()) == action::fail);
+    CHECK(state.on_response(answer(500), applied::no, moment())
+          == action::done); // the last answer is the answer
+    CHECK(state.on_error(asio::error::eof, applied::unknown, moment()) == action::fail);
 }
 
 TEST_CASE("what the service asks for is done") {
@@ -80,7 +81,7 @@ TEST_CASE("what the service asks for is done") {
         response r = answer(503);
         set(r);
         call_state state = fresh();
-        REQUIRE(state.on_response(r, false, moment()) == action::wait);
+        REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
         return state.delay();
     };
     // No earlier, and a little later by chance.
@@ -93,7 +94,7 @@ TEST_CASE("what the service asks for is done") {
     CHECK(delay([](response& r) { r.retry_after_ms = "5", r.retry_after = "7"; }) <= 100ms);
     response far = answer(503);
     far.retry_after = "Fri, 31 Dec 9999 23:59:59 GMT";
-    CHECK(fresh().on_response(far, false, moment()) == action::done); // not a date in the past
+    CHECK(fresh().on_response(far, applied::no, moment()) == action::done); // not a date in the past
     CHECK(delay([](response& r) { r.retry_after = "soon"; }) <= 100ms);
     CHECK(delay([](response& r) { r.retry_after = "-5"; }) <= 100ms);
 }
@@ -111,11 +112,11 @@ TEST_CASE("no pause is shorter than the own one, whatever the service asks for")
                 call_state state(retry_policy(), moment().steady + 120s, seed * 100'000'007);
                 response r = answer(status);
                 set(r);
-                REQUIRE(state.on_response(r, false, moment()) == action::wait);
+                REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
                 CHECK(state.delay() >= 50ms);
                 CHECK(state.delay() <= 100ms);
                 first.insert(state.delay());
-                REQUIRE(state.on_response(r, false, moment()) == action::wait);
+                REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
                 CHECK(state.delay() >= 100ms); // and it grows
             }
             CHECK(first.size() > 5); // by chance, too
@@ -129,7 +130,7 @@ TEST_CASE("a date is one of the clock that wrote it") {
         r.date = http_date(moment().wall + off);
         r.retry_after = http_date(moment().wall + off + 2s);
         call_state state = fresh();
-        REQUIRE(state.on_response(r, false, moment()) == action::wait);
+        REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
         CHECK(state.delay() >= 2s);
         CHECK(state.delay() <= 2200ms);
     }
@@ -137,7 +138,7 @@ TEST_CASE("a date is one of the clock that wrote it") {
     without.date = "yesterday";
     without.retry_after = http_date(moment().wall + 2s);
     call_state state = fresh();
-    REQUIRE(state.on_response(without, false, moment()) == action::wait);
+    REQUIRE(state.on_response(without, applied::no, moment()) == action::wait);
     CHECK(state.delay() >= 2s);
 }
 
@@ -145,28 +146,28 @@ TEST_CASE("no pause goes beyond the deadline") {
     response r = answer(429);
     r.retry_after = "60";
     call_state state = fresh({}, 30s);
-    CHECK(state.on_response(r, false, moment()) == action::done);
+    CHECK(state.on_response(r, applied::no, moment()) == action::done);
     CHECK(state.attempt() == 1);
     r.retry_after = "99999999999999999999";
-    CHECK(fresh().on_response(r, false, moment()) == action::wait); // no number: the usual pause
+    CHECK(fresh().on_response(r, applied::no, moment()) == action::wait); // no number: the usual pause
     r.retry_after = "999999999999";
-    CHECK(fresh().on_response(r, false, moment()) == action::done);
+    CHECK(fresh().on_response(r, applied::no, moment()) == action::done);
 }
 
 TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
     call_state state = fresh();
-    CHECK(state.on_error(asio::error::connection_refused, false, moment()) == action::wait);
-    CHECK_FALSE(state.maybe_applied());
-    CHECK(state.on_response(answer(429), false, moment()) == action::wait);
-    CHECK_FALSE(state.maybe_applied());
-    CHECK(state.on_response(answer(503), false, moment()) == action::wait);
-    CHECK(state.maybe_applied());
+    CHECK(state.on_error(asio::error::connection_refused, applied::no, moment()) == action::wait);
+    CHECK(state.applied() == applied::no);
+    CHECK(state.on_response(answer(429), applied::no, moment()) == action::wait);
+    CHECK(state.applied() == applied::no);
+    CHECK(state.on_response(answer(503), applied::no, moment()) == action::wait);
+    CHECK(state.applied() == applied::unknown);
     call_state twice = fresh(); // sent twice within one attempt, and refused the second time
-    CHECK(twice.on_response(answer(429), true, moment()) == action::wait);
-    CHECK(twice.maybe_applied());
+    CHECK(twice.on_response(answer(429), applied::unknown, moment()) == action::wait);
+    CHECK(twice.applied() == applied::unknown);
     call_state lost = fresh();
-    CHECK(lost.on_error(asio::error::eof, true, moment()) == action::wait);
-    CHECK(lost.maybe_applied());
+    CHECK(lost.on_error(asio::error::eof, applied::unknown, moment()) == action::wait);
+    CHECK(lost.applied() == applied::unknown);
 }
 
 TEST_CASE("throttling costs nothing, and one attempt is one all the same") {
@@ -185,24 +186,24 @@ TEST_CASE("throttling costs nothing, and one attempt is one all the same") {
     call_state state(policy, moment().steady + 120s, 1, &none);
     for (int i = 1; i < 100; ++i) {
         CHECK(state.attempt() == i);
-        REQUIRE(state.on_throttled(answer(429), false) == action::wait);
+        REQUIRE(state.on_throttled(answer(429), applied::no) == action::wait);
         CHECK(state.delay() == 0ms);
         CHECK(state.reason() == "throttled, when its turn comes");
     }
-    CHECK_FALSE(state.maybe_applied());
-    CHECK(state.on_response(answer(500), false, moment()) == action::done);
+    CHECK(state.applied() == applied::no);
+    CHECK(state.on_response(answer(500), applied::no, moment()) == action::done);
     CHECK(state.reason() == "the retry budget is used up");
 
     call_state patient(policy, moment().steady + 120s, 1);
-    for (int i = 0; i < 100; ++i) REQUIRE(patient.on_throttled(answer(503), false) == action::wait);
-    CHECK(patient.maybe_applied());
-    REQUIRE(patient.on_response(answer(500), false, moment()) == action::wait);
+    for (int i = 0; i < 100; ++i) REQUIRE(patient.on_throttled(answer(503), applied::no) == action::wait);
+    CHECK(patient.applied() == applied::unknown);
+    REQUIRE(patient.on_response(answer(500), applied::no, moment()) == action::wait);
     CHECK(patient.delay() <= 100ms); // as after a first failure
-    CHECK(patient.on_response(answer(500), false, moment()) == action::done);
+    CHECK(patient.on_response(answer(500), applied::no, moment()) == action::done);
 
     policy.max_attempts = 1;
     call_state once = fresh(policy);
-    CHECK(once.on_throttled(answer(429), false) == action::done);
+    CHECK(once.on_throttled(answer(429), applied::no) == action::done);
     CHECK(once.reason() == call_state::no_attempt_left);
 }
 
@@ -212,7 +213,7 @@ TEST_CASE("those who were asked to wait do not come back at the same moment") {
         call_state state(retry_policy(), moment().steady + 120s, seed * 100'000'007);
         response r = answer(429);
         r.retry_after = "10";
-        REQUIRE(state.on_response(r, false, moment()) == action::wait);
+        REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
         delays.insert(state.delay());
     }
     CHECK(delays.size() > 10);
@@ -229,37 +230,37 @@ TEST_CASE("a table on its way out is waited for by writes, as long as there is t
     }
     call_state state(policy, moment().steady + 60s, 1, &none);
     for (int i = 0; i < 20; ++i) {
-        REQUIRE(state.on_response(r, false, moment()) == action::wait);
+        REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
         CHECK(state.delay() >= 500ms);
         CHECK(state.delay() <= 10s);
         CHECK(std::string(state.reason()) == "the table is being deleted");
     }
-    CHECK_FALSE(state.maybe_applied()); // each was refused
+    CHECK(state.applied() == applied::no); // each was refused
     clocks late = moment();
     late.steady += 60s;
-    CHECK(state.on_response(r, false, late) == action::done);
+    CHECK(state.on_response(r, applied::no, late) == action::done);
     CHECK(std::string(state.reason()) == "no time is left for another attempt");
-    CHECK(fresh().on_response(r, false, moment()) == action::done);                 // a read does not wait
-    CHECK(fresh(policy).on_response(answer(409), false, moment()) == action::done); // another conflict
+    CHECK(fresh().on_response(r, applied::no, moment()) == action::done); // a read does not wait
+    CHECK(fresh(policy).on_response(answer(409), applied::no, moment()) == action::done); // another conflict
     // What failed otherwise has its attempts still.
     call_state busy(policy, moment().steady + 60s, 1);
-    CHECK(busy.on_response(r, false, moment()) == action::wait);
-    CHECK(busy.on_response(answer(500), false, moment()) == action::wait);
-    CHECK(busy.on_response(answer(500), false, moment()) == action::done);
+    CHECK(busy.on_response(r, applied::no, moment()) == action::wait);
+    CHECK(busy.on_response(answer(500), applied::no, moment()) == action::wait);
+    CHECK(busy.on_response(answer(500), applied::no, moment()) == action::done);
 }
 
 TEST_CASE("without budget there is no retry, and it is told why") {
     retry_budget budget(0);
     const auto try_again = [&] {
         call_state state({}, moment().steady + 120s, 1, &budget);
-        const action a = state.on_response(answer(500), false, moment());
+        const action a = state.on_response(answer(500), applied::no, moment());
         return std::pair(a, std::string(state.reason()));
     };
     for (int i = 0; i < 40; ++i) REQUIRE(try_again().first == action::wait);
     CHECK(try_again() == std::pair(action::done, std::string("the retry budget is used up")));
     call_state lost({}, moment().steady + 120s, 1, &budget);
-    CHECK(lost.on_error(asio::error::eof, true, moment()) == action::fail);
-    CHECK(lost.maybe_applied());
+    CHECK(lost.on_error(asio::error::eof, applied::unknown, moment()) == action::fail);
+    CHECK(lost.applied() == applied::unknown);
 }
 
 TEST_CASE("reads go to the secondary every other time") {
@@ -269,10 +270,11 @@ TEST_CASE("reads go to the secondary every other time") {
     call_state state = fresh(policy);
     for (const bool there : {false, true, false, true}) {
         CHECK(state.at_secondary() == there);
-        REQUIRE(state.on_response(answer(503), false, moment()) == action::wait);
+        REQUIRE(state.on_response(answer(503), applied::no, moment()) == action::wait);
     }
     CHECK_FALSE(state.at_secondary());
-    CHECK(state.on_response(answer(404), false, moment()) == action::done); // it is the primary that says so
+    CHECK(state.on_response(answer(404), applied::no, moment())
+          == action::done); // it is the primary that says so
 }
 
 TEST_CASE("what the secondary has not got the primary is asked for, at once and for good") {
@@ -281,32 +283,32 @@ TEST_CASE("what the secondary has not got the primary is asked for, at once and 
     policy.max_attempts = 2;
     for (const unsigned status : {404u, 412u, 403u, 400u, 302u}) {
         call_state state = fresh(policy);
-        REQUIRE(state.on_response(answer(500), false, moment()) == action::wait);
+        REQUIRE(state.on_response(answer(500), applied::no, moment()) == action::wait);
         REQUIRE(state.at_secondary());
-        REQUIRE(state.on_response(answer(status), false, moment()) == action::wait);
+        REQUIRE(state.on_response(answer(status), applied::no, moment()) == action::wait);
         CHECK_FALSE(state.at_secondary());
         CHECK(state.delay() == 0ms);
-        CHECK(state.on_response(answer(500), false, moment())
+        CHECK(state.on_response(answer(500), applied::no, moment())
               == action::done); // the last one: no attempt left
     }
     call_state unknown = fresh(policy); // a name that there is none of: no such account
-    REQUIRE(unknown.on_error(asio::error::eof, false, moment()) == action::wait);
-    REQUIRE(unknown.on_error(asio::error::host_not_found, false, moment()) == action::wait);
+    REQUIRE(unknown.on_error(asio::error::eof, applied::no, moment()) == action::wait);
+    REQUIRE(unknown.on_error(asio::error::host_not_found, applied::no, moment()) == action::wait);
     CHECK_FALSE(unknown.at_secondary());
-    CHECK(unknown.on_response(answer(200), false, moment()) == action::done);
+    CHECK(unknown.on_response(answer(200), applied::no, moment()) == action::done);
     call_state good = fresh(policy);
-    REQUIRE(good.on_response(answer(500), false, moment()) == action::wait);
-    CHECK(good.on_response(answer(200), false, moment()) == action::done);
+    REQUIRE(good.on_response(answer(500), applied::no, moment()) == action::wait);
+    CHECK(good.on_response(answer(200), applied::no, moment()) == action::done);
 }
 
 TEST_CASE("a closed store tries nothing again") {
     retry_policy policy;
     policy.secondary = true;
     call_state state = fresh(policy);
-    CHECK(state.on_error(errc::closed, false, moment()) == action::fail);
+    CHECK(state.on_error(errc::closed, applied::no, moment()) == action::fail);
     call_state second = fresh(policy);
-    REQUIRE(second.on_response(answer(500), false, moment()) == action::wait);
-    CHECK(second.on_error(errc::closed, false, moment()) == action::fail);
+    REQUIRE(second.on_response(answer(500), applied::no, moment()) == action::wait);
+    CHECK(second.on_error(errc::closed, applied::no, moment()) == action::fail);
 }
 
 TEST_CASE("a table on its way out is not asked for in a loop, whatever the service says") {
@@ -316,27 +318,27 @@ TEST_CASE("a table on its way out is not asked for in a loop, whatever the servi
     r.body = R"({"odata.error":{"code":"TableBeingDeleted","message":{"lang":"en-US","value":"x"}}})";
     r.retry_after = "0";
     call_state state = fresh(policy);
-    REQUIRE(state.on_response(r, false, moment()) == action::wait);
+    REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
     CHECK(state.delay() >= 500ms);
     r.retry_after = "20";
-    REQUIRE(state.on_response(r, false, moment()) == action::wait);
+    REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
     CHECK(state.delay() >= 20s);
     policy.max_attempts = 1; // never means never
-    CHECK(fresh(policy).on_response(r, false, moment()) == action::done);
+    CHECK(fresh(policy).on_response(r, applied::no, moment()) == action::done);
 }
 
 TEST_CASE("what failed on the way may have been carried out") {
     for (const unsigned status : {500u, 502u, 520u, 524u, 408u, 200u, 201u, 302u, 304u}) {
         CAPTURE(status);
         call_state state = fresh();
-        state.on_response(answer(status), false, moment());
-        CHECK(state.maybe_applied());
+        state.on_response(answer(status), applied::no, moment());
+        CHECK(state.applied() == applied::unknown);
     }
     for (const unsigned status : {400u, 403u, 404u, 409u, 412u, 429u, 501u}) {
         CAPTURE(status);
         call_state state = fresh();
-        state.on_response(answer(status), false, moment());
-        CHECK_FALSE(state.maybe_applied());
+        state.on_response(answer(status), applied::no, moment());
+        CHECK(state.applied() == applied::no);
     }
 }
 
@@ -344,9 +346,9 @@ TEST_CASE("a listing of several pages is not begun at the secondary") {
     retry_policy policy;
     policy.secondary = true;
     call_state state = fresh(policy);
-    REQUIRE(state.on_response(answer(500), false, moment()) == action::wait);
+    REQUIRE(state.on_response(answer(500), applied::no, moment()) == action::wait);
     response page = answer(200);
     page.next_row_key = "k";
-    REQUIRE(state.on_response(page, false, moment()) == action::wait);
+    REQUIRE(state.on_response(page, applied::no, moment()) == action::wait);
     CHECK_FALSE(state.at_secondary());
 }

@@ -219,7 +219,7 @@ TEST_CASE("each operation believes its own statuses only") {
                 const error e = failure_of([&] { o.run(s); });
                 CHECK(e.code() == errc::bad_response);
                 CHECK(e.outcome_unknown() == o.writes);
-                CHECK(contains(e.what(), "it may have been applied all the same") == o.writes);
+                CHECK(contains(e.what(), "it may have been applied nevertheless") == o.writes);
                 CHECK(s.net->sent.size() == o.requests); // once: it is for the caller to say what now
                 if (!successful) CHECK(e.status() == static_cast<int>(status));
                 CHECK_FALSE(contains(e.what(), "support ID")); // untrusted text

@@ -128,7 +128,7 @@ std::vector<std::string> outcomes() {
     told.collection = "data";
     told.elapsed = std::chrono::microseconds(1'234'567);
     told.bytes_sent = 1'234'567;
-    all.push_back(describe(told));
+    all.push_back(client::describe(told));
     return all;
 }
 

@@ -34,7 +34,7 @@ public:
         : net(std::make_shared<held_transport>([this](net::exchange& x) { answer(x.response); })),
           db(detail::store_access::make(
               context.get_executor(),
-              std::make_shared<const account>("http://127.0.0.1:10002/acct",
+              std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
                                               credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
                                               std::move(o.observer([this](const event& e) { watch(e); }))),
               net)) {}

@@ -100,10 +100,10 @@ TEST_CASE("absence is an answer") {
     const error e = failure_of([&] { s.run(s.db.get("k")); });
     CHECK(e.code() == errc::bad_response);
     CHECK(e.status() == 404);
-    CHECK(contains(e.what(), "(HTTP 404, not in the words of a table service: perhaps a proxy's)"));
+    CHECK(contains(e.what(), "(HTTP 404, not an error message of a table service: perhaps a proxy's)"));
     s.net->answer(404,
                   "<Error><Code>ResourceNotFound</Code></Error>"); // Azurite's, of an account that it has not
-    CHECK(contains(failure_of([&] { s.run(s.db.get("k")); }).what(), "not in the words of a table service"));
+    CHECK(contains(failure_of([&] { s.run(s.db.get("k")); }).what(), "not an error message of a table service"));
 }
 
 TEST_CASE("a write makes the table only when it is told that there is none") {
@@ -337,7 +337,7 @@ TEST_CASE("a shared access signature is appended to every request") {
     const auto net = std::make_shared<scripted_transport>();
     store db = detail::store_access::make(
         context.get_executor(),
-        std::make_shared<const account>("https://acct.table.core.windows.net",
+        std::make_shared<const client::service_context>("https://acct.table.core.windows.net",
                                         credential::sas("?sv=1&sig=a%2Bb"), store_options()),
         net);
     net->answer(404, error_body("ResourceNotFound"));

@@ -100,17 +100,19 @@ TEST_CASE("writes go to the primary only, and so do reads unless it is allowed")
 TEST_CASE("a connection string may name the secondary") {
     const std::string string = "AccountName=acct;AccountKey=c2VjcmV0LXNlY3JldA==;"
                                "TableEndpoint=https://tables.example;TableSecondaryEndpoint=";
-    const auto a = account::from_connection_string(string + "https://other.example", reading());
+    const auto a =
+        client::service_context::from_connection_string(string + "https://other.example", reading());
     REQUIRE(a->secondary);
     CHECK(a->secondary->at.host == "other.example");
-    CHECK_FALSE(account::from_connection_string(string + "https://other.example", {})->secondary);
+    CHECK_FALSE(
+        client::service_context::from_connection_string(string + "https://other.example", {})->secondary);
     CHECK(failure_of([&] {
-              account::from_connection_string(string + "http://other.example", reading());
+              client::service_context::from_connection_string(string + "http://other.example", reading());
           }).code()
           == errc::insecure_transport);
     CHECK(failure_of([&] {
-              account("https://acct.table.cosmos.azure.com", credential::shared_key("acct", "c2VjcmV0"),
-                      reading());
+              client::service_context("https://acct.table.cosmos.azure.com",
+                                      credential::shared_key("acct", "c2VjcmV0"), reading());
           }).code()
           == errc::invalid_argument);
 }

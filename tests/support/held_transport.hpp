@@ -43,7 +43,7 @@ public:
             x.error = errc::timed_out;
         else
             answer_(x);
-        x.maybe_applied = x.error.failed();
+        if (x.error) x.applied = protocol::applied::unknown;
     }
 
     void close() override {

@@ -20,7 +20,7 @@ public:
                             const credential& c = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="))
         : db(detail::store_access::make(
             context.get_executor(),
-            std::make_shared<const account>(
+            std::make_shared<const client::service_context>(
                 url, c, std::move(o.backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(1)))),
             net)) {}
 

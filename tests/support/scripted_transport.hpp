@@ -55,8 +55,7 @@ public:
         x.doing = "waiting for the answer of";
         if (!s.error) x.response = std::move(s.response);
         x.error = s.error;
-        x.maybe_applied = s.maybe_applied;
-        x.maybe_applied_before = s.repeated;
+        if (s.maybe_applied || s.repeated) x.applied = protocol::applied::unknown;
     }
 
     bool finished() const { return steps_.empty(); }

@@ -101,8 +101,8 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
         if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
 
         const protocol::clocks now = protocol::clocks::now();
-        const action next =
-            x.error ? state.on_error(x.error, true, now) : state.on_response(x.response, false, now);
+        const action next = x.error ? state.on_error(x.error, protocol::applied::unknown, now)
+                                    : state.on_response(x.response, protocol::applied::no, now);
         if (next == action::done) co_return response;
         if (next == action::fail) {
             std::string why = net::describe(x, request.at.host_header);

@@ -7,7 +7,7 @@ using namespace azkv::protocol;
 TEST_CASE("keys in paths") {
     const auto entity_path = [](std::string_view table, std::string_view partition, std::string_view row) {
         std::string path = "https://h";
-        append_entity_path(path, table, partition, row);
+        append_entity_path(path, table, azkv::codec::entity_key(partition, row));
         return path.substr(sizeof "https://h" - 1);
     };
     CHECK(entity_path("T", "p", "r") == "/T(PartitionKey='p',RowKey='r')");
@@ -24,19 +24,19 @@ TEST_CASE("requests") {
     CHECK(create.body == R"({"TableName":"T"})");
     CHECK(create.prefer == "return-no-content");
 
-    const request put = upsert_entity("T", "p", "r", "{}");
+    const request put = upsert_entity("T", azkv::codec::entity_key("p", "r"), "{}");
     CHECK(put.method == "PUT");
     CHECK(put.content_type == "application/json");
     CHECK(put.if_match.empty()); // with one it would be an update
     CHECK(put.body == "{}");
 
-    const request get = get_entity("T", "p", "r", "a,b");
+    const request get = get_entity("T", azkv::codec::entity_key("p", "r"), "a,b");
     CHECK(get.method == "GET");
     CHECK(get.query == "$select=a%2Cb");
     CHECK(get.body.empty());
-    CHECK(get_entity("T", "p", "r", "").query == "");
+    CHECK(get_entity("T", azkv::codec::entity_key("p", "r"), "").query == "");
 
-    const request erase = delete_entity("T", "p", "r");
+    const request erase = delete_entity("T", azkv::codec::entity_key("p", "r"));
     CHECK(erase.method == "DELETE");
     CHECK(erase.if_match == "*");
 }

@@ -1,0 +1,205 @@
+#include "client/call_flow.hpp"
+
+#include "client/missing.hpp"
+#include "client/service_context.hpp"
+#include "identity/tokens/token_provider.hpp"
+#include "net/transport.hpp"
+#include "protocol/batch.hpp"
+#include "protocol/requests.hpp"
+#include "support/counted.hpp"
+
+#include <azkv/error.hpp>
+
+#include <cmath>
+#include <utility>
+
+namespace azkv::client {
+
+namespace {
+
+bool may_use_secondary(const service_context& service, const protocol::request& r) {
+    return service.secondary && r.effect == protocol::effect::reads && !r.continues;
+}
+
+protocol::retry_policy policy_for(const service_context& service, const call_settings& settings,
+                                  const protocol::request& r) {
+    protocol::retry_policy p;
+    p.max_attempts = settings.max_attempts;
+    p.first = service.options.first_backoff();
+    p.longest = service.options.longest_backoff();
+    p.secondary = may_use_secondary(service, r);
+    p.success = r.success;
+    p.idempotency = r.idempotency;
+    if (!r.table.empty()) p.judge = &protocol::retry_policy::write_rule;
+    return p;
+}
+
+// `waiting for its turn at example.com: timed out (paced: 12 calls wait, 1993 entities a second)`
+std::string describe_pace(errc why, const pacing::summary& pace, const protocol::endpoint& at) {
+    return "waiting for its turn at " + at.host_header + ": " + make_error_code(why).message()
+           + " (paced: " + support::calls_that_wait(pace.waiting) + ", "
+           + std::to_string(std::lround(pace.rate)) + " entities a second)";
+}
+
+} // namespace
+
+call_flow::call_flow(const service_context& service, const call_settings& settings,
+                     const protocol::request& r, std::chrono::steady_clock::time_point deadline,
+                     std::uint32_t seed, call_result& into)
+    : service_(service), request_(r), result_(into), may_use_secondary_(may_use_secondary(service, r)),
+      state_(policy_for(service, settings, r), deadline, seed, service.budget.get()) {
+    service.budget->earn();
+}
+
+const protocol::endpoint& call_flow::target() const {
+    return state_.at_secondary() ? *service_.secondary : service_.endpoint;
+}
+
+protocol::applied call_flow::applied() const {
+    const bool counts = request().effect == protocol::effect::changes_entities;
+    return counts ? either(applied_, state_.applied()) : applied_;
+}
+
+call_flow::step call_flow::next_sending() {
+    const auto& tokens = service_.tokens;
+    if (tokens && !challenge_ && !tokens->must_discover()) {
+        token_ = tokens->at_hand();
+        if (token_.empty()) {
+            wanted_ = tokens->request();
+            return step::get_token;
+        }
+    }
+    return keeps_pace() ? step::wait_turn : step::send;
+}
+
+call_flow::step call_flow::token_ready(secret token) {
+    token_ = std::move(token);
+    return keeps_pace() ? step::wait_turn : step::send;
+}
+
+call_flow::step call_flow::turn_missed(bool late, const pacing::summary& pace) {
+    state_.withdraw(late);
+    if (verdict_.throttled) return step::done; // with the service's own refusal
+    const errc why = late ? errc::timed_out : errc::overloaded;
+    return fail(why, describe_pace(why, pace, target()));
+}
+
+call_flow::step call_flow::exchanged(net::exchange& x, const protocol::clocks& now) {
+    verdict_ = verdict();
+    verdict_.attempt = state_.attempt();
+    if (is_challenged(x)) {
+        state_.remember(x.applied);
+        verdict_.challenged = true;
+        verdict_.next_after = std::chrono::milliseconds(0);
+        verdict_.reason = "another token is wanted";
+        return step::get_token;
+    }
+    return unwrap(x) ? judge(x, now) : step::done;
+}
+
+// Whether another token may help.
+bool call_flow::is_challenged(const net::exchange& x) {
+    const auto& tokens = service_.tokens;
+    if (!tokens || challenge_ || x.error || x.response.status != 401 || state_.at_secondary()) return false;
+    challenge_ = wanted_ = tokens->answer_to(x.response);
+    if (!challenge_) tokens->distrust(token_);
+    return challenge_.has_value();
+}
+
+// Replaces the response to a batch by that to the operation in it that failed. False: it cannot be
+// understood.
+bool call_flow::unwrap(net::exchange& x) {
+    if (x.error || request().batch_size == 0) return true;
+    try {
+        x.response = protocol::unwrap_batch(std::move(x.response), request().batch_size);
+        return true;
+    } catch (const error& e) {
+        state_.remember(protocol::applied::unknown);
+        verdict_.reason = "the answer was not understood";
+        fail(e.code(), e.what());
+        result_.why = e.what();
+        return false;
+    }
+}
+
+call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) {
+    using action = protocol::call_state::action;
+    const protocol::response& r = x.response;
+    result_.succeeded = !x.error && request().success.contains(r.status);
+    verdict_.throttled = !result_.succeeded && !x.error && protocol::is_throttled(r);
+    action next;
+    if (x.not_begun) {
+        state_.withdraw(false);
+        next = action::fail;
+    } else if (x.error) {
+        next = state_.on_error(x.error, x.applied, now);
+    } else {
+        // Of sendings before this one, of which this response says nothing.
+        result_.earlier = either(applied_, either(state_.applied(), x.applied));
+        next = verdict_.throttled && keeps_pace() ? state_.on_throttled(r, x.applied)
+                                                  : state_.on_response(r, x.applied, now);
+    }
+    verdict_.reason = state_.reason();
+    if (next == action::wait) {
+        verdict_.next_after = state_.delay();
+        return step::pause;
+    }
+    if (next == action::fail) return fail(x.error, net::describe(x, target().host_header));
+    return finish_request();
+}
+
+call_flow::step call_flow::finish_request() {
+    if (!creating_ && misses_table()) {
+        creation_ = protocol::create_table(request_.table);
+        created_ = true;
+        return switch_to(true);
+    }
+    if (!creating_) return step::done;
+    // Another caller, or an attempt whose response was lost, may have been faster.
+    const protocol::response& r = result_.response;
+    const bool exists = result_.succeeded || (r.status == 409 && r.own_code() == "TableAlreadyExists");
+    return exists ? switch_to(false) : step::done;
+}
+
+// (A table that is being deleted has another status, and has been waited for.)
+bool call_flow::misses_table() const {
+    return !request_.table.empty() && !created_ && result_.response.status == 404
+           && is_table_missing(result_.response, service_.mode);
+}
+
+call_flow::step call_flow::switch_to(bool creating) {
+    applied_ = applied(); // an attempt that was given up for lost may arrive late, when there is a table
+    creating_ = creating;
+    verdict_.throttled = false;
+    service_.budget->earn();
+    state_.next_request(request().success, request().idempotency);
+    return next_sending();
+}
+
+call_flow::step call_flow::fail(boost::system::error_code why, std::string text) {
+    // Without the place in Asio's sources that the code may carry.
+    result_.error = boost::system::error_code(why.value(), why.category());
+    result_.why = std::move(text) + retries();
+    result_.succeeded = false;
+    return step::done;
+}
+
+void call_flow::settle() {
+    if (result_.error) result_.response = protocol::response();
+    result_.retries = result_.succeeded || result_.error ? std::string() : retries();
+    result_.applied = applied();
+    if (challenge_ && !result_.error && result_.response.status != 401)
+        service_.tokens->remember(*challenge_);
+}
+
+// `, after 3 attempts; the retry budget is used up`
+std::string call_flow::retries() const {
+    std::string text;
+    if (state_.attempt() > 1) text.append(", after " + std::to_string(state_.attempt()) + " attempts");
+    const std::string_view reason = state_.reason();
+    const bool tells_more = !reason.empty() && reason != protocol::call_state::no_attempt_left;
+    if (tells_more) text.append("; ").append(reason);
+    return text;
+}
+
+} // namespace azkv::client

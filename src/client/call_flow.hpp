@@ -1,0 +1,122 @@
+// One call: what to send next, with which token, and what to make of the responses. No I/O, no clock.
+#pragma once
+
+#include "client/call_result.hpp"
+#include "client/call_settings.hpp"
+#include "client/pacing.hpp"
+#include "protocol/call_state.hpp"
+
+#include <azkv/secret.hpp>
+#include <azkv/token_credential.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace azkv::net {
+class exchange;
+} // namespace azkv::net
+
+namespace azkv::protocol {
+class endpoint;
+} // namespace azkv::protocol
+
+namespace azkv::client {
+
+class service_context;
+
+/// A call as a state machine. It says what to do next; its driver, `request_sender::call`, does it and
+/// reports back. A write whose table is missing is three requests: itself, the creation of the table, itself
+/// again. The attempts and the deadline are those of the whole call.
+class call_flow {
+public:
+    enum class step {
+        get_token, ///< ask for `wanted_token()`, then `token_ready`
+        wait_turn, ///< wait until the partition may be asked, then send or report `turn_missed`
+        send,      ///< send `request()` to `target()` with `token()`, then `exchanged`
+        pause,     ///< wait for `delay()`, then `pause_over`
+        done,      ///< the result is complete
+    };
+
+    /// All that it is given must outlive it. `into`: where the result, and each response, goes.
+    call_flow(const service_context& service, const call_settings& settings, const protocol::request& r,
+              std::chrono::steady_clock::time_point deadline, std::uint32_t seed, call_result& into);
+
+    step begin() { return next_sending(); }
+
+    step token_ready(secret token);
+
+    /// The request's turn would come too late, or too many others wait. `pace`: of its partition.
+    step turn_missed(bool late, const pacing::summary& pace);
+
+    /// The exchange is over. `x.response` is that of the result.
+    step exchanged(net::exchange& x, const protocol::clocks& now);
+
+    step pause_over() { return next_sending(); }
+
+    const protocol::request& request() const { return creating_ ? creation_ : request_; }
+
+    const protocol::endpoint& target() const;
+
+    const secret& token() const { return token_; }
+
+    /// The token to be asked for.
+    const token_request& wanted_token() const { return *wanted_; }
+
+    std::chrono::milliseconds delay() const { return state_.delay(); }
+
+    /// The number of the attempt, from 1 for each request.
+    int attempt() const { return state_.attempt(); }
+
+    /// Whether the request waits for its turn where its partition is throttled. A read that may go to the
+    /// secondary endpoint does not.
+    bool keeps_pace() const { return !may_use_secondary_; }
+
+    /// About the attempt that `exchanged` was told of last: its number, whether the service throttled it, and
+    /// why and when another follows, or why none does.
+    class verdict {
+    public:
+        int attempt = 0;
+        bool challenged = false; // the service wants another token
+        bool throttled = false;
+        std::optional<std::chrono::milliseconds> next_after; // nullopt: it was the last for this request
+        std::string_view reason;                             // a literal
+    };
+
+    const verdict& last() const { return verdict_; }
+
+    /// What the call did so far.
+    protocol::applied applied() const;
+
+    /// Completes the result. To be called when done.
+    void settle();
+
+private:
+    step next_sending();
+    step judge(net::exchange& x, const protocol::clocks& now);
+    step finish_request();
+    step fail(boost::system::error_code why, std::string text);
+    step switch_to(bool creating);
+    bool is_challenged(const net::exchange& x);
+    bool unwrap(net::exchange& x);
+    bool misses_table() const;
+    std::string retries() const;
+
+    const service_context& service_;
+    const protocol::request& request_;
+    call_result& result_;
+    const bool may_use_secondary_;
+    protocol::call_state state_;
+    protocol::request creation_; // of the table
+    bool creating_ = false;
+    bool created_ = false;                              // once is enough
+    protocol::applied applied_ = protocol::applied::no; // by requests before this one
+    secret token_;
+    std::optional<token_request> wanted_;
+    std::optional<token_request> challenge_; // what was asked for after the service refused the first token
+    verdict verdict_;
+};
+
+} // namespace azkv::client

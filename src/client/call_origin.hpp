@@ -1,0 +1,27 @@
+// Where calls come from: a store, or a view of it.
+#pragma once
+
+#include "client/call_settings.hpp"
+#include "client/request_sender.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace azkv::client {
+
+/// What a store consists of. Its operations share it, so that the store may be destroyed while they run.
+/// Views differ in the settings only.
+class call_origin {
+public:
+    call_origin(asio::any_io_executor executor, std::shared_ptr<const request_sender> sender,
+                call_settings settings)
+        : executor(std::move(executor)), sender(std::move(sender)), settings(std::move(settings)) {}
+
+    const asio::any_io_executor executor;
+    const std::shared_ptr<const request_sender> sender;
+    const call_settings settings;
+};
+
+} // namespace azkv::client

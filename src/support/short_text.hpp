@@ -1,0 +1,39 @@
+// Short texts that every response has, kept without allocating.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace azkv::support {
+
+/// A text that is nearly always at most 63 bytes long, such as an ETag. Only longer ones are allocated.
+class short_text {
+public:
+    short_text() {}
+
+    explicit short_text(std::string_view text) { assign(text); }
+
+    void assign(std::string_view text) {
+        size_ = text.size();
+        if (size_ > short_.size())
+            long_ = text;
+        else
+            std::ranges::copy(text, short_.begin());
+    }
+
+    std::string_view view() const {
+        return size_ > short_.size() ? std::string_view(long_) : std::string_view(short_.data(), size_);
+    }
+
+    bool empty() const { return size_ == 0; }
+
+private:
+    std::size_t size_ = 0;
+    std::array<char, 63> short_;
+    std::string long_;
+};
+
+} // namespace azkv::support
