@@ -1,3 +1,4 @@
+// Error responses of the service: parsing and classification.
 #pragma once
 
 #include "protocol/message.hpp"
@@ -8,23 +9,23 @@
 
 namespace azkv::protocol {
 
-/// The error that a response tells of, in whichever of its forms: JSON, XML, a header, or the status alone.
+/// The error in a response: from JSON, XML, a header, or the status alone.
 class service_error {
 public:
     service_error() {}
 
     std::string code;       // may be empty
     std::string message;    // may be empty
-    bool own_words = false; // the code stands in a body of the service's own form
+    bool own_words = false; // the code comes from a body in the service's own format
 };
 
 service_error read_error(const response& r);
 
-/// The code, if the service's own words have one; else empty. A status alone, a header alone or the page of a
-/// proxy proves nothing.
+/// Returns the code if it comes from a body in the service's own format; otherwise empty. A status, a header
+/// or the page of a proxy proves nothing.
 std::string own_code(const response& r);
 
-/// What a failed response means to the caller.
+/// Returns what a failed response means for the caller.
 errc classify(const response& r, const service_error& e);
 
 } // namespace azkv::protocol
