@@ -1,7 +1,7 @@
 #include "client/request_sender.hpp"
 
-#include "client/missing.hpp"
 #include "async/cancellation.hpp"
+#include "client/missing.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/call_state.hpp"
 #include "protocol/requests.hpp"
@@ -192,7 +192,7 @@ void note_pace(operation& op, pacing::ticket& ticket, const net::exchange& x, bo
                const protocol::clocks& now) {
     const unsigned status = x.response.status;
     if (x.error)
-        ticket.lost(x.error == errc::timed_out && !x.not_begun);
+        ticket.lost(x.error == errc::timed_out && !x.overloaded);
     else if (throttled)
         ticket.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
     else if (status >= 500 || status == 408)
@@ -291,7 +291,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             if (ticket.is_paced()) x.paced = turned - began;
             co_await transport_->run(x);
             if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
-            if (x.unserved) op.tell_overload(*x.unserved);
+            if (x.overload_report) op.tell_overload(*x.overload_report);
 
             if (tokens && !x.error && a.response.status == 401 && !answered && !at_secondary) {
                 answered = tokens->answer_to(a.response);
@@ -312,7 +312,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             throttled = !a.succeeded && !x.error && protocol::is_throttled(a.response);
             if (keeps_pace) note_pace(op, ticket, x, throttled, now);
             action next;
-            if (x.not_begun) {
+            if (x.overloaded) {
                 state.withdraw(false);
                 next = action::fail;
             } else if (x.error) {
@@ -324,7 +324,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                                                : state.on_response(a.response, x.maybe_applied_before, now);
             }
             const bool again = next == action::wait;
-            if (!x.not_begun)
+            if (!x.overloaded)
                 op.sent(r, x, attempt, began, again ? std::optional(state.delay()) : std::nullopt,
                         state.reason());
             if (next == action::done) break;

@@ -1,51 +1,51 @@
-#include "net/deadlines.hpp"
+#include "net/timer_queue.hpp"
 
 #include <algorithm>
 
 namespace azkv::net {
 
-void deadlines::add(watched& w, time_point deadline) {
+void timer_queue::add(entry& e, time_point deadline) {
     const std::lock_guard lock(mutex_);
-    w.deadline_ = deadline;
+    e.deadline_ = deadline;
     if (deadline < set_for_) set_timer(deadline);
-    watched_.push_back(w); // nothing can fail any more
+    entries_.push_back(e); // last: nothing after it can fail
 }
 
-void deadlines::move(watched& w, time_point deadline) {
+void timer_queue::reschedule(entry& e, time_point deadline) {
     const std::lock_guard lock(mutex_);
-    w.deadline_ = deadline;
+    e.deadline_ = deadline;
     if (deadline < set_for_) set_timer(deadline);
 }
 
-void deadlines::remove(watched& w) {
+void timer_queue::remove(entry& e) {
     const std::lock_guard lock(mutex_);
-    watched_.erase(watched_.iterator_to(w));
-    if (!watched_.empty() || set_for_ == time_point::max()) return;
+    entries_.erase(entries_.iterator_to(e));
+    if (!entries_.empty() || set_for_ == time_point::max()) return;
     set_for_ = time_point::max();
     timer_.cancel();
 }
 
 // Precondition: locked.
-void deadlines::set_timer(time_point at) {
-    set_for_ = time_point::max(); // should it fail
+void timer_queue::set_timer(time_point at) {
+    set_for_ = time_point::max(); // in case setting it fails
     timer_.expires_at(at);
-    timer_.async_wait([self = shared_from_this(), set = ++sets_](boost::system::error_code ec) {
-        if (!ec) self->look(set);
+    timer_.async_wait([self = shared_from_this(), set = ++times_set_](boost::system::error_code ec) {
+        if (!ec) self->expire_due(set);
     });
     set_for_ = at;
 }
 
-void deadlines::look(unsigned long set) {
+void timer_queue::expire_due(unsigned long set) {
     const std::lock_guard lock(mutex_);
-    if (set != sets_) return; // it was set for another time meanwhile
+    if (set != times_set_) return; // the timer was set again meanwhile
     const auto now = std::chrono::steady_clock::now();
     time_point next = time_point::max();
-    for (watched& w : watched_) {
-        if (w.deadline_ > now) {
-            next = std::min(next, w.deadline_);
+    for (entry& e : entries_) {
+        if (e.deadline_ > now) {
+            next = std::min(next, e.deadline_);
         } else {
-            w.deadline_ = time_point::max(); // once is enough
-            w.time_out();
+            e.deadline_ = time_point::max(); // notify once
+            e.time_out();
         }
     }
     set_for_ = time_point::max();

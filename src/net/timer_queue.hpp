@@ -1,3 +1,4 @@
+// Deadlines: one timer for all operations in flight.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -7,67 +8,69 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// Tells what is under way that its time is over. One timer, set for the earliest deadline or before, serves
-/// all that is under way at the same time. It runs only while there is something to watch, so that it keeps
-/// no context running. Safe to share between threads.
-class deadlines : public std::enable_shared_from_this<deadlines> {
+/// Notifies each entry when its deadline has passed. All entries share one timer, set for the earliest
+/// deadline or before. The timer runs only while there are entries, so an idle queue keeps no context
+/// running. Safe to share between threads.
+class timer_queue : public std::enable_shared_from_this<timer_queue> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    explicit deadlines(const asio::any_io_executor& executor) : timer_(executor) {}
+    explicit timer_queue(const asio::any_io_executor& executor) : timer_(executor) {}
 
-    /// What can be told. No two watches at the same time.
-    class watched : public boost::intrusive::list_base_hook<> {
+    /// What has a deadline. It is registered at most once at a time.
+    class entry : public boost::intrusive::list_base_hook<> {
     protected:
-        ~watched() = default;
+        ~entry() = default;
 
     private:
-        friend class deadlines;
+        friend class timer_queue;
 
-        /// Called by any thread, not after the watch has gone; must be quick, and leave the deadlines alone.
+        /// Called by any thread, but only while the registration lives. Must be quick and must not use the
+        /// queue.
         virtual void time_out() = 0;
 
         time_point deadline_;
     };
 
-    /// Watches as long as it lives.
-    class watch {
+    /// Keeps an entry in the queue.
+    class registration {
     public:
-        watch(std::shared_ptr<deadlines> owner, watched& w, time_point deadline)
-            : owner_(std::move(owner)), watched_(w) {
-            owner_->add(watched_, deadline);
+        registration(std::shared_ptr<timer_queue> owner, entry& e, time_point deadline)
+            : owner_(std::move(owner)), entry_(e) {
+            owner_->add(entry_, deadline);
         }
 
-        watch(const watch&) = delete;
-        watch& operator=(const watch&) = delete;
+        registration(const registration&) = delete;
+        registration& operator=(const registration&) = delete;
 
-        ~watch() { owner_->remove(watched_); }
+        ~registration() { owner_->remove(entry_); }
 
-        /// Another deadline from now on.
-        void move_to(time_point deadline) { owner_->move(watched_, deadline); }
+        /// Replaces the deadline.
+        void reschedule(time_point deadline) { owner_->reschedule(entry_, deadline); }
 
     private:
-        const std::shared_ptr<deadlines> owner_;
-        watched& watched_;
+        const std::shared_ptr<timer_queue> owner_;
+        entry& entry_;
     };
 
 private:
-    void add(watched&, time_point);
-    void move(watched&, time_point);
-    void remove(watched&);
+    void add(entry&, time_point);
+    void reschedule(entry&, time_point);
+    void remove(entry&);
     void set_timer(time_point);
-    void look(unsigned long set);
+    void expire_due(unsigned long set);
 
     std::mutex mutex_; // guards what follows
     asio::steady_timer timer_;
-    unsigned long sets_ = 0; // of the timer
+    unsigned long times_set_ = 0; // how often the timer was set
     time_point set_for_ = time_point::max();
-    boost::intrusive::list<watched, boost::intrusive::constant_time_size<false>> watched_;
+    boost::intrusive::list<entry, boost::intrusive::constant_time_size<false>> entries_;
 };
 
 } // namespace azkv::net

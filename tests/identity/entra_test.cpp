@@ -1,7 +1,7 @@
-#include "support/base64.hpp"
 #include "identity/sources/client_assertion.hpp"
 #include "identity/sources/entra.hpp"
 #include "identity/sources/workload_identity.hpp"
+#include "support/base64.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
 #include "support/recorded_surroundings.hpp"
@@ -480,7 +480,7 @@ TEST_CASE("an authority that cannot prove who it is gets nothing") {
     applications a;
     a.settings.authority_host = "https://127.0.0.1:" + a.server.host().substr(a.server.host().find(':') + 1);
     const error e = a.failure();
-    CHECK(contains(e.what(), "agreeing on TLS with 127.0.0.1"));
+    CHECK(contains(e.what(), "TLS handshake with 127.0.0.1"));
     CHECK(e.code() != condition::transient);
     CHECK(a.server.requests().empty());
     CHECK(a.around.pauses().empty());

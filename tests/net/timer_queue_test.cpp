@@ -1,4 +1,4 @@
-#include "net/deadlines.hpp"
+#include "net/timer_queue.hpp"
 #include "support/run.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -15,45 +15,46 @@ using std::chrono::steady_clock;
 
 namespace {
 
-/// Writes its name down when its time is over.
-class named final : public net::deadlines::watched {
+/// Appends its name to `expired` when its deadline has passed.
+class named final : public net::timer_queue::entry {
 public:
-    named(std::string name, std::string& told) : name_(std::move(name)), told_(told) {}
+    named(std::string name, std::string& expired) : name_(std::move(name)), expired_(expired) {}
 
 private:
-    void time_out() override { told_ += name_; }
+    void time_out() override { expired_ += name_; }
 
     std::string name_;
-    std::string& told_;
+    std::string& expired_;
 };
 
 } // namespace
 
-TEST_CASE("deadlines: each is told once, when its own time is over") {
+TEST_CASE("timer queue: each entry expires once, at its own deadline") {
     boost::asio::io_context context;
-    const auto d = std::make_shared<net::deadlines>(context.get_executor());
-    std::string told;
-    named late("late ", told), early("early ", told), moved("moved ", told), gone("gone ", told);
+    const auto d = std::make_shared<net::timer_queue>(context.get_executor());
+    std::string expired;
+    named late("late ", expired), early("early ", expired), rescheduled("rescheduled ", expired),
+        removed("removed ", expired);
     const auto now = steady_clock::now();
-    net::deadlines::watch first(d, early, now + 30ms);
-    net::deadlines::watch second(d, moved, now + 1h);
-    net::deadlines::watch third(d, late, now + 40ms);
-    second.move_to(now + 10ms); // the timer is set for an earlier time
-    second.move_to(now + 35ms);
-    { const net::deadlines::watch fourth(d, gone, now + 15ms); }
-    azkv::test::run_until(context, [&] { return told == "early moved late "; });
+    net::timer_queue::registration first(d, early, now + 30ms);
+    net::timer_queue::registration second(d, rescheduled, now + 1h);
+    net::timer_queue::registration third(d, late, now + 40ms);
+    second.reschedule(now + 10ms); // the timer is already set for an earlier time
+    second.reschedule(now + 35ms);
+    { const net::timer_queue::registration fourth(d, removed, now + 15ms); }
+    azkv::test::run_until(context, [&] { return expired == "early rescheduled late "; });
     CHECK(steady_clock::now() >= now + 40ms);
     context.run_for(20ms);
-    CHECK(told == "early moved late ");
+    CHECK(expired == "early rescheduled late ");
 }
 
-TEST_CASE("deadlines: a context has nothing to do when nothing is watched") {
+TEST_CASE("timer queue: an empty queue keeps no context running") {
     boost::asio::io_context context;
-    const auto d = std::make_shared<net::deadlines>(context.get_executor());
-    std::string told;
-    named n("n", told);
+    const auto d = std::make_shared<net::timer_queue>(context.get_executor());
+    std::string expired;
+    named n("n", expired);
     for (int i = 0; i < 3; ++i) {
-        std::optional<net::deadlines::watch> w;
+        std::optional<net::timer_queue::registration> w;
         w.emplace(d, n, steady_clock::now() + 1h);
         context.restart();
         CHECK(context.poll() == 0);
@@ -62,5 +63,5 @@ TEST_CASE("deadlines: a context has nothing to do when nothing is watched") {
         context.restart();
         context.run(); // ends
     }
-    CHECK(told.empty());
+    CHECK(expired.empty());
 }

@@ -26,7 +26,8 @@ public:
     explicit held_transport(answerer a) : answer_(std::move(a)) {}
 
     net::asio::awaitable<void> run(net::exchange& x) override {
-        const auto gone = std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
+        const auto gone =
+            std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
         held_.push_back(gone);
         ++under_way;
         most = std::max(most, under_way);
@@ -36,7 +37,7 @@ public:
         ++begun;
         if (!holds || closed_) gone->set();
         const bool let_go = co_await gone->wait(x.deadline);
-        x.doing = "waiting for the answer of";
+        x.phase = "waiting for a response from";
         if (closed_)
             x.error = errc::closed;
         else if (!let_go)
