@@ -6,6 +6,7 @@
 #include "net/address.hpp"
 #include "net/address_order.hpp"
 #include "net/connect_first.hpp"
+#include "net/keep_alive.hpp"
 #include "net/look_up.hpp"
 #include "net/response_reader.hpp"
 #include "net/timer_queue.hpp"
@@ -23,7 +24,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/socket_base.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <array>
@@ -31,12 +31,6 @@
 #include <tuple>
 #include <utility>
 #include <vector>
-
-#if defined(__linux__)
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#endif
 
 namespace azkv::net {
 
@@ -50,24 +44,8 @@ namespace {
 // Returns the error code instead of throwing. Unlike `use_awaitable` it needs no coroutine frame.
 constexpr auto as_result = asio::as_tuple(asio::deferred);
 
-// Makes the system detect a peer whose host or network has vanished while nothing is being sent: after 10 s
-// of silence it sends probes, and gives up after 25 s. That is before an attempt times out, and applies to
-// idle connections, too. For data that is not acknowledged the attempt's deadline applies.
-void enable_keep_alive(tcp::socket& s) {
-    error_code ignored; // the connection works without it
-    s.set_option(asio::socket_base::keep_alive(true), ignored);
-#if defined(__linux__)
-    const auto set = [&s](int option, int n) {
-        ::setsockopt(s.native_handle(), IPPROTO_TCP, option, &n, sizeof n);
-    };
-    set(TCP_KEEPIDLE, 10);
-    set(TCP_KEEPINTVL, 5);
-    set(TCP_KEEPCNT, 3);
-#endif
-}
-
 // Which error to report of an exchange. `sending` and `receiving` are the errors of the two halves, if any.
-error_code exchange_error(error_code sending, error_code receiving, int status) {
+error_code exchange_error(error_code sending, error_code receiving, unsigned status) {
     if (!sending) return receiving;
     if (receiving) {
         const bool is_alert = receiving.category() == asio::error::get_ssl_category();

@@ -1,7 +1,7 @@
+#include "support/base64.hpp"
 #include "identity/sources/client_assertion.hpp"
 #include "identity/sources/entra.hpp"
 #include "identity/sources/workload_identity.hpp"
-#include "support/base64.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
 #include "support/recorded_surroundings.hpp"

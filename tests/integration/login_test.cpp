@@ -1,9 +1,9 @@
 // Every way to prove a right, over TLS: to Azurite, which is started with tokens of Entra ID, and to azkv's
 // emulator. One body serves both.
 
+#include "support/base64.hpp"
 #include "integration/service.hpp"
 #include "protocol/connection_string.hpp"
-#include "support/base64.hpp"
 #include "support/certificates.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"

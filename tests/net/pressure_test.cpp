@@ -1,9 +1,9 @@
 // More operations than connections, against a real server on loopback; and closing, wherever they stand.
 
 #include "net/http_transport.hpp"
+#include "net/keep_alive.hpp"
 #include "net/proxy_access.hpp"
 #include "net/tls.hpp"
-#include "net/vanished_peer.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 
@@ -558,7 +558,7 @@ TEST_CASE("the system watches over the peer's host") {
     asio::io_context context;
     tcp::socket s(context);
     s.connect(tcp::endpoint(asio::ip::address_v4::loopback(), peer.port()));
-    net::notice_vanished_peer(s);
+    net::enable_keep_alive(s);
     asio::socket_base::keep_alive probes;
     s.get_option(probes);
     CHECK(probes.value());
