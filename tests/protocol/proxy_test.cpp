@@ -161,7 +161,7 @@ TEST_CASE("what a proxy answers") {
         CHECK(contains(judge(status).second, "proxy"));
     }
     std::string detail;
-    CHECK(proxy_settings("http://u@p").judge(407, detail) == errc::proxy_failed);
+    CHECK(proxy_settings("http://u@p").tunnel_error(407, detail) == errc::proxy_failed);
     CHECK(detail == "HTTP 407: the proxy rejected the credentials");
     CHECK(judge(407).first != condition::transient);
 }
