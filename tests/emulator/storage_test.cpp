@@ -404,7 +404,7 @@ TEST_CASE("emulator, storage: what is no database of the emulator is refused, an
     SUBCASE("a later version's") {
         storage(d.path()).create_table("t", true);
         sqlite::database(d.database()).execute("PRAGMA user_version = 2");
-        CHECK(contains(failure_of_opening(d.path()), "of the version 2"));
+        CHECK(contains(failure_of_opening(d.path()), "has version 2"));
     }
     SUBCASE("no directory") {
         std::ofstream(d.path() + "/file") << "x";
