@@ -10,7 +10,7 @@ namespace azkv::async {
 
 namespace {
 
-// Here, so that no library exports the functions of Asio that find it.
+// In a source file, so that the library does not export Asio's functions for it.
 class fork_watch final : public asio::execution_context::service {
 public:
     static asio::execution_context::id id;

@@ -1,4 +1,4 @@
-// Operations that heed no cancellation but terminal, whatever their caller's coroutine lets pass.
+// Operations that honour only terminal cancellation, whatever filter their caller's coroutine has.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -12,12 +12,12 @@ namespace azkv::async {
 
 namespace asio = boost::asio;
 
-// Total and partial cancellation promise that nothing, or nothing unknown, has happened. That cannot be said
-// of a write that was sent; so it goes on to its end. Asio would throw at the next `co_await` of a coroutine
-// that was cancelled in any way; the operations look themselves whether the way is terminal.
+// Total and partial cancellation promise no side effects, or known ones. A write that was sent cannot keep
+// that promise, so it runs to its end. By default Asio throws at the next `co_await` after any kind of
+// cancellation; here that is off, and the operations check for the terminal kind themselves.
 
-/// What an operation comes to: what it returns, or an exception that was not thrown yet. (To throw one takes
-/// microseconds in each coroutine that it passes.)
+/// The result of an operation: a value, or an exception that has not been thrown yet. (Throwing costs
+/// microseconds in each coroutine that the exception passes.)
 template <class T>
 class outcome {
 public:
@@ -58,7 +58,7 @@ private:
     std::exception_ptr failure_;
 };
 
-/// `op`, which is ended by terminal cancellation only.
+/// Runs `op` so that only terminal cancellation ends it.
 template <class T>
 asio::awaitable<T> only_terminal(asio::awaitable<outcome<T>> op) {
     const bool throws = co_await asio::this_coro::throw_if_cancelled();

@@ -1,4 +1,4 @@
-// Memory for an asynchronous operation, so that beginning one cannot fail.
+// Memory for an asynchronous operation, so that starting it cannot fail.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +6,9 @@
 
 namespace azkv::async {
 
-/// Memory for one operation of Asio at a time; for a second one there is the heap. When a coroutine awaits an
-/// operation, Asio begins it after the coroutine was suspended: a `bad_alloc` there would leave through the
-/// execution context, and the coroutine would be lost. Must outlive the operation.
+/// Memory for one Asio operation at a time; a second one uses the heap. Asio starts an awaited operation
+/// after it has suspended the coroutine: a `bad_alloc` at that point would leave through the execution
+/// context, and the coroutine would never resume. Must outlive the operation.
 class operation_memory {
 public:
     operation_memory() {}

@@ -1,4 +1,4 @@
-// Handlers that are called within a scope, for what must hold while a library runs and not while others do.
+// Handlers that run inside a scope, such as a lock held only while a library's code runs.
 #pragma once
 
 #include <boost/asio/associator.hpp>
@@ -7,8 +7,7 @@
 
 namespace azkv::async {
 
-/// A handler that is called within a scope: a `Scope` is made before. It has what is associated with the
-/// handler, such as an executor.
+/// Constructs a `Scope`, then calls the handler. Forwards the handler's associations, such as its executor.
 template <class Scope, class Handler>
 class scoped_handler {
 public:

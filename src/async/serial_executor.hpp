@@ -1,5 +1,4 @@
-// Runs the steps of one coroutine, and what cancels it, one at a time on an executor of any number of
-// threads.
+// Serializes the steps of one coroutine and its cancellation on an executor of any number of threads.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,12 +14,12 @@ namespace azkv::async {
 
 namespace asio = boost::asio;
 
-/// A strand for few steps, which seldom meet: one that meets another waits for it. Unlike a
-/// `strand<any_io_executor>` it is copied without memory, which Asio's executors must be (in Boost 1.81 a
-/// copy that fails ends the process). A step may begin another in itself.
+/// A strand for steps that rarely coincide: a step that meets another blocks until that has ended. Unlike a
+/// `strand<any_io_executor>`, it is copied without allocating. Asio requires that: in Boost 1.81 a copy that
+/// throws terminates the process. A step may run another step inside itself.
 class serial_executor {
 public:
-    // No constructor: one from a type that can hold this would be asked whether it can hold itself.
+    // Not a constructor: converting from `any_io_executor`, which can hold this class, would be circular.
     static asio::any_io_executor on(const asio::any_io_executor& inner) {
         return serial_executor(std::make_shared<state>(inner), false);
     }
@@ -63,36 +62,37 @@ private:
 
         const asio::any_io_executor inner;
         const asio::any_io_executor posting;
-        std::mutex mutex; // held by the step that runs
+        std::mutex mutex; // held by the running step
     };
 
-    // Not a recursive mutex: in a forked child this thread has another number, and would wait for itself.
+    // Not a recursive mutex: in a forked child this thread has another id and would deadlock with itself.
     class step {
     public:
-        explicit step(state& s) : state_(s), is_inner_(runs(s)), around_(std::exchange(innermost, this)) {
-            if (!is_inner_) s.mutex.lock();
+        explicit step(state& s)
+            : state_(s), is_nested_(is_running(s)), outer_(std::exchange(innermost, this)) {
+            if (!is_nested_) s.mutex.lock();
         }
 
         step(const step&) = delete;
         step& operator=(const step&) = delete;
 
         ~step() {
-            if (!is_inner_) state_.mutex.unlock();
-            innermost = around_;
+            if (!is_nested_) state_.mutex.unlock();
+            innermost = outer_;
         }
 
     private:
-        static bool runs(const state& s) noexcept {
+        static bool is_running(const state& s) noexcept {
             const step* at = innermost;
-            while (at && &at->state_ != &s) at = at->around_;
+            while (at && &at->state_ != &s) at = at->outer_;
             return at != nullptr;
         }
 
         static inline thread_local step* innermost = nullptr; // of this thread
 
         state& state_;
-        const bool is_inner_;
-        step* const around_;
+        const bool is_nested_;
+        step* const outer_;
     };
 
     serial_executor(std::shared_ptr<state> s, bool posts) noexcept : state_(std::move(s)), posts_(posts) {}

@@ -1,4 +1,4 @@
-// What ends a coroutine from outside.
+// Cancels a coroutine from outside, at any time.
 #pragma once
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -10,9 +10,9 @@ namespace azkv::async {
 
 namespace asio = boost::asio;
 
-/// Cancels a coroutine that was begun with `co_spawn` and this signal's slot, whether it has had its first
-/// step or not. (Asio's own signal must not come before that: then the exception that tells of it leaves
-/// through the execution context; Boost 1.81, `co_spawn_entry_point`.) Used where the coroutine runs.
+/// Cancels a coroutine that was spawned with this signal's slot, even before its first step. (Asio's own
+/// signal must not be emitted before that: the exception would leave through the execution context;
+/// Boost 1.81, `co_spawn_entry_point`.) Not thread-safe: use it on the coroutine's executor.
 class stop_signal {
 public:
     asio::cancellation_slot slot() { return signal_.slot(); }
@@ -22,7 +22,7 @@ public:
         if (begun_) signal_.emit(asio::cancellation_type::terminal);
     }
 
-    /// The first thing that the coroutine does. Throws `operation_aborted` if it was ended before.
+    /// The coroutine calls this first. Throws `operation_aborted` if the signal was emitted already.
     void begin() {
         begun_ = true;
         if (emitted_) throw boost::system::system_error(asio::error::operation_aborted);

@@ -128,7 +128,7 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
     result_.succeeded = !x.error && request().success.contains(r.status);
     verdict_.throttled = !result_.succeeded && !x.error && protocol::is_throttled(r);
     action next;
-    if (x.not_begun) {
+    if (x.overloaded) {
         state_.withdraw(false);
         next = action::fail;
     } else if (x.error) {

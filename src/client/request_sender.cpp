@@ -28,7 +28,7 @@ void update_pace(operation_context& op, pacing::ticket& ticket, const net::excha
                  const call_flow::verdict& v, const protocol::clocks& now) {
     const unsigned status = x.response.status;
     if (x.error)
-        ticket.lost(x.error == errc::timed_out && !x.not_begun);
+        ticket.lost(x.error == errc::timed_out && !x.overloaded);
     else if (v.throttled)
         ticket.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
     else if (v.challenged || status >= 500 || status == 408)
@@ -99,11 +99,11 @@ asio::awaitable<void> request_sender::call(operation_context& op, const protocol
                 x.paced = turned - began;
                 co_await transport_->run(x);
                 if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
-                if (x.unserved) op.report_overload(*x.unserved);
+                if (x.overload_report) op.report_overload(*x.overload_report);
                 const protocol::clocks now = judging_time(x, sent);
                 next = flow.exchanged(x, now);
                 if (flow.keeps_pace()) update_pace(op, ticket, x, flow.last(), now);
-                if (!x.not_begun) op.report_attempt(sent, x, flow.last(), began);
+                if (!x.overloaded) op.report_attempt(sent, x, flow.last(), began);
             }
         }
         flow.settle();

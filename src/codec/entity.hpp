@@ -1,3 +1,4 @@
+// Entities: from a value to the JSON that the service stores, and back.
 #pragma once
 
 #include "codec/entity_key.hpp"
@@ -16,20 +17,20 @@
 
 namespace azkv::codec {
 
-/// The entity that stores `v`: one line of ASCII JSON. The keys are as stored (escaped). Throws
-/// `azkv::error` naming the member, the size and the limit if the service could not hold it.
+/// Returns the entity that stores `v`, as one line of ASCII JSON. Throws `azkv::error`, which names the member,
+/// the size and the limit, if the service cannot hold the value.
 std::string encode_entity(const entity_key& key, const value& v, service_mode mode);
 
-/// Appends it to `out`, where an exception may leave a part of it.
+/// Appends that entity to `out`. An exception may leave a part of it there.
 void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode);
 
-/// Which columns of a row an answer has.
+/// Which columns of a row a response has.
 enum class columns {
     all,
     selected, ///< those of a `select_list`
 };
 
-/// The keys, as stored, that an answer must be for. It refers to them.
+/// The keys, as stored, that a response must have. Refers to the caller's strings.
 class expected_keys {
 public:
     expected_keys() {}
@@ -42,25 +43,25 @@ public:
     std::optional<std::string_view> row;
 };
 
-/// The value in the entity that `json` holds: its members, of which `select` may choose some. Throws
-/// `azkv::error`: errc::bad_response if that is no entity, has not both keys, or has others than `keys`;
+/// Returns the value in an entity, with the members that `select` names, or all. Throws `azkv::error`:
+/// errc::bad_response if `json` is not an entity, lacks a key, or has other keys than `keys`;
 /// errc::invalid_argument if a member has more parts than were selected.
 value decode_entity(std::string_view json, const expected_keys& keys, const projection& select = {},
                     columns which = columns::all);
 
-/// The entries of a page: the members of `value` in a query's answer. Throws as `decode_entity` does, for
-/// each.
+/// Returns the entries of a page: the elements of `value` in the response to a query. Throws like
+/// `decode_entity`.
 std::vector<entry> decode_page(std::string_view json, const expected_keys& keys = {},
                                const projection& select = {}, columns which = columns::all);
 
-/// The EDM type of the property that a member is stored as, or (the first) of its parts.
+/// Returns the EDM type of the property that stores a member, or of its parts.
 std::string_view natural_type(const boost::json::value& v);
 
-/// How many parts of a member a projection asks for: those that fit into a row of Table Storage.
+/// How many parts of a member a projection selects: as many as fit into a row of Table Storage.
 inline constexpr std::size_t max_selected_parts = 16;
 
-/// The `$select` list for the keys, the members of `p` and their parts, not yet percent-encoded; empty for
-/// all columns. `for_entries` adds what else an `entry` is made of.
+/// Returns the `$select` list for the keys, the members of `p` and their parts, not yet percent-encoded;
+/// empty for all columns. `for_entries` adds the other columns that an `entry` needs.
 std::string select_list(const projection& p, service_mode mode, bool for_entries);
 
 } // namespace azkv::codec

@@ -24,7 +24,7 @@ using boost::system::error_code;
 
 namespace {
 
-// The service sends at most 1,000 rows, and 255 members with two annotations each; others may send more.
+// The service sends at most 1,000 rows, and 255 members with two annotations each. Other peers may send more.
 constexpr std::size_t max_rows = 10'000;
 constexpr std::size_t max_members = 2'048;
 
@@ -33,11 +33,11 @@ constexpr std::size_t max_members = 2'048;
 }
 
 [[noreturn]] void refuse_more_than(std::size_t limit, const char* what) {
-    throw error(errc::bad_response, "the answer has more than " + std::to_string(limit) + ' ' + what);
+    throw error(errc::bad_response, "the response has more than " + std::to_string(limit) + ' ' + what);
 }
 
-// What an annotation says that JSON does not. Types that JSON has none for stay the text that the service
-// sends.
+// Applies the type in an annotation that JSON cannot express. Values of types without a JSON equivalent
+// remain the text that the service sends.
 void apply_type(json::value& v, std::string_view edm_type) {
     if (edm_type == "Edm.Double") {
         if (const auto* i = v.if_int64()) {
@@ -62,10 +62,10 @@ void apply_type(json::value& v, std::string_view edm_type) {
     }
 }
 
-/// The members that a read asks for.
-class wanted {
+/// The members that a read selects.
+class selection {
 public:
-    wanted(const projection& select, columns which)
+    selection(const projection& select, columns which)
         : which_(which), names_(select.names().begin(), select.names().end()) {
         std::ranges::sort(names_);
     }
@@ -81,19 +81,19 @@ private:
     std::vector<std::string_view> names_; // of the projection
 };
 
-/// Members with the EDM types that their values do not tell, sorted.
+/// Members with EDM types that do not follow from their values, sorted.
 using edm_types = std::vector<std::pair<std::string, std::string>>;
 
 bool has_type(const edm_types& types, std::string_view name) {
     return std::ranges::binary_search(types, name, {}, &edm_types::value_type::first);
 }
 
-/// Properties whose names tell more than the name of a member: parts to join, escapes to undo.
+/// Properties whose names are not plain member names: joins parts and undoes escapes.
 class named_properties {
 public:
-    /// Takes them over; the `types` are renamed with them.
-    named_properties(value&& stored, edm_types& types, const wanted& w, value_quota& quota)
-        : types_(types), wanted_(w), quota_(quota) {
+    /// Takes over the properties. Renames the `types` with them.
+    named_properties(value&& stored, edm_types& types, const selection& s, value_quota& quota)
+        : types_(types), selected_(s), quota_(quota) {
         for (auto& p : stored) all_.emplace_back(p.key(), std::move(p.value()));
         join_parts();
         unescape_names();
@@ -103,9 +103,10 @@ public:
         value v;
         v.reserve(all_.size());
         for (property& p : all_)
-            if (wanted_.has(p.member)) v.emplace(p.member, p.parts == 0 ? single_value(p) : joined_value(p));
+            if (selected_.has(p.member))
+                v.emplace(p.member, p.parts == 0 ? single_value(p) : joined_value(p));
         std::erase_if(types_, [&](const auto& t) { return !v.contains(t.first); });
-        for (const property& p : all_) { // parts are texts, whatever they tell
+        for (const property& p : all_) { // parts are strings, whatever their content
             const json::value* const joined = p.parts != 0 ? v.if_contains(p.member) : nullptr;
             if (joined && natural_type(*joined) != "Edm.String") types_.emplace_back(p.member, "Edm.String");
         }
@@ -117,7 +118,7 @@ private:
     public:
         property(std::string_view stored, json::value&& raw) : member(stored), raw(std::move(raw)) {}
 
-        std::string member; // as stored, until it is unescaped
+        std::string member; // as stored until unescaped
         json::value raw;
         std::size_t parts = 0; // that it was joined from
     };
@@ -130,8 +131,8 @@ private:
 
     using part_iterator = std::vector<part>::iterator;
 
-    // Of parts `1 .. N` of a name that no other property has, the first becomes the whole. All others stay
-    // what they are: properties of their own.
+    // Joins parts `1 .. N` into the first one, unless another property has the name of the whole. Incomplete
+    // sequences remain separate properties.
     void join_parts() {
         std::vector<part> parts;
         std::vector<std::string> names;
@@ -167,7 +168,7 @@ private:
         whole.member.resize(first->name.base.size());
     }
 
-    // Two names that others wrote may be one when they are unescaped: then all stay as they are.
+    // Two names from another program may be equal after unescaping. In that case no name is changed.
     void unescape_names() {
         std::vector<std::string> members;
         for (const property& p : all_) members.push_back(unescape_property(p.member));
@@ -187,28 +188,27 @@ private:
 
     json::value joined_value(property& p) const {
         if (auto v = parse_member(p.raw.get_string(), &quota_)) return std::move(*v);
-        if (wanted_.which() == columns::selected && p.parts == max_selected_parts)
+        if (selected_.which() == columns::selected && p.parts == max_selected_parts)
             throw error(errc::invalid_argument,
                         "member " + in_quotes(p.member)
-                            + " may have more parts than a projection asks for; read the "
-                              "value without one");
+                            + " may have more parts than a projection selects; read the "
+                              "value without a projection");
         return std::move(p.raw);
     }
 
     std::vector<property> all_;
     edm_types& types_;
-    const wanted& wanted_;
+    const selection& selected_;
     value_quota& quota_;
 };
 
-/// One entity while its members arrive, in any order: an annotation may stand before or behind its property.
-///
-/// Properties go straight into the value that they will be. With most entities little is left to do then.
+/// Builds one entity from its members, which arrive in any order: an annotation may come before or after its
+/// property. Properties go straight into the final value, so that most entities need little work at the end.
 class entity_builder {
 public:
-    /// `with_columns`: entries are to be made, which tell what else the service keeps of a row.
+    /// `with_columns` keeps the system columns of a row, for entries.
     entity_builder(const expected_keys& keys, const projection& select, columns which, bool with_columns)
-        : keys_(keys), wanted_(select, which), with_columns_(with_columns) {}
+        : keys_(keys), selected_(select, which), with_columns_(with_columns) {}
 
     void add(std::string_view name, std::string_view text) {
         count();
@@ -253,7 +253,7 @@ private:
         quota_.take();
     }
 
-    // Returns whether it is one more member.
+    // Returns whether this adds a member.
     template <class Raw>
     bool add_property(std::string_view name, const Raw& raw) {
         if (name.starts_with("odata.")) return false;
@@ -271,24 +271,24 @@ private:
     }
 
     static void check_key(std::string_view got, const std::optional<std::string_view>& expected, bool& has) {
-        if (expected && got != *expected) refuse("the answer is for another key");
+        if (expected && got != *expected) refuse("the response is for another key");
         has = true;
     }
 
     void finish() {
-        if (!has_partition_key_ || !has_key_) refuse("the answer has an entity without its keys");
+        if (!has_partition_key_ || !has_key_) refuse("the response contains an entity without its keys");
         has_partition_key_ = has_key_ = false;
-        // Of the types those stay that the value does not tell.
+        // Keeps only the types that do not follow from the value.
         std::erase_if(types_, [&](const auto& t) {
             json::value* const v = value_.if_contains(t.first);
             if (v) apply_type(*v, t.second);
             return !v || natural_type(*v) == t.second;
         });
         std::ranges::sort(types_);
-        if (plain_names_ && wanted_.all())
+        if (plain_names_ && selected_.all())
             parse_texts();
         else
-            value_ = named_properties(std::move(value_), types_, wanted_, quota_).release();
+            value_ = named_properties(std::move(value_), types_, selected_, quota_).release();
         json_texts_.clear();
         members_ = 0;
         plain_names_ = true;
@@ -303,22 +303,22 @@ private:
     }
 
     const expected_keys keys_;
-    wanted wanted_;
+    selection selected_;
     bool with_columns_;
-    value value_;                         // under the stored names
-    edm_types types_;                     // all that are annotated, until the entity is complete
-    std::vector<std::size_t> json_texts_; // which members may be the text of a value
+    value value_;                         // with the stored names
+    edm_types types_;                     // all annotations until the entity is complete
+    std::vector<std::size_t> json_texts_; // indexes of members whose text may be JSON
     bool plain_names_ = true;
-    std::size_t expected_ = 8; // members: later, as many as the entity before
-    std::size_t members_ = 0;  // that arrived, with annotations
+    std::size_t expected_ = 8; // number of members; later that of the previous entity
+    std::size_t members_ = 0;  // so far, including annotations
     value_quota quota_;
     bool has_partition_key_ = false;
     bool has_key_ = false;
     std::string partition_key_, key_, etag_, timestamp_;
 };
 
-/// Takes the entities out of a JSON text: the text itself (`entity_level` 1), or the members of the array
-/// `value` in it (`entity_level` 3). What else is there is passed over.
+/// Extracts the entities from a JSON text: the text itself (`entity_level` 1), or the elements of its array
+/// `value` (`entity_level` 3). Ignores everything else.
 class entity_handler {
 public:
     static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
@@ -331,7 +331,7 @@ public:
         : builder(keys, select, which, entity_level == 3), entity_level_(entity_level),
           among_entities_(entity_level == 1) {}
 
-    bool found = false; // the place where entities stand
+    bool found = false; // the entity, or the array of entities
     entity_builder builder;
     std::vector<entry> entries;
 
@@ -407,7 +407,7 @@ public:
         text_.append(s.data(), s.size());
         const auto d = finite_double(text_);
         text_.clear();
-        if (!d) { // the service writes the infinities as words
+        if (!d) { // the service writes infinities as words
             ec = json::error::not_exact;
             return false;
         }
@@ -416,7 +416,7 @@ public:
 
     bool on_bool(bool b, error_code& ec) { return add(b, ec); }
 
-    bool on_null(error_code& ec) { return !in_page() || refuse_row(ec); } // no property
+    bool on_null(error_code& ec) { return !in_page() || refuse_row(ec); } // null is not a property
 
     bool on_comment_part(json::string_view, error_code&) { return true; }
 
@@ -425,7 +425,7 @@ public:
 private:
     bool in_entity() const { return among_entities_ && level_ == entity_level_; }
 
-    // Where only objects may stand.
+    // Where only objects are allowed.
     bool in_page() const { return among_entities_ && entity_level_ == 3 && level_ == 2; }
 
     static bool refuse_row(error_code& ec) {
@@ -444,15 +444,15 @@ private:
     std::size_t level_ = 0;
     bool among_entities_;
     std::string key_;
-    std::string text_; // the parts of a string or number that came in several
+    std::string text_; // of a string or number that arrives in parts
 };
 
-// Parses `text`, and calls `use` with the handler that saw all of it. False if it is not what was expected.
+// Parses `text` and calls `use` with the handler. Returns false if the text is not as expected.
 template <class Use>
 bool try_parse(std::string_view text, std::size_t entity_level, const expected_keys& keys,
                const projection& select, columns which, Use use) {
     json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, keys, select, which);
-    // A page has a thousand rows at most, but for large pages of Cosmos DB.
+    // A page has at most a thousand rows, except large pages of Cosmos DB.
     if (entity_level == 3) parser.handler().entries.reserve(std::min<std::size_t>(1000, text.size() / 128));
     error_code ec;
     const std::size_t n = parser.write_some(false, text.data(), text.size(), ec);
@@ -465,9 +465,9 @@ template <class Use>
 void parse(std::string_view text, std::size_t entity_level, const expected_keys& keys,
            const projection& select, columns which, Use use) {
     if (try_parse(text, entity_level, keys, select, which, use)) return;
-    // One text cut within an emoji, as JavaScript does, must not make a whole page unreadable.
+    // A text cut within a surrogate pair, as JavaScript may do, must not make a whole page unreadable.
     if (try_parse(without_lone_surrogates(text), entity_level, keys, select, which, use)) return;
-    throw error(errc::bad_response, "the answer is not the JSON of an entity");
+    throw error(errc::bad_response, "the response is not an entity in JSON");
 }
 
 } // namespace

@@ -25,14 +25,15 @@ constexpr std::size_t max_properties = 252; // 255 with PartitionKey, RowKey and
 constexpr std::size_t max_text_units = 32'768;
 constexpr std::size_t max_storage_entity = std::size_t{1} << 20;
 // https://learn.microsoft.com/azure/cosmos-db/table/faq
-// As sent, less the envelope of a batch, which may hold 2 MB in all: what `put` takes `put_all` takes too.
+// As sent, less the envelope of a batch, which may have 2 MB in all: `put_all` accepts what `put` accepts.
 constexpr std::size_t max_cosmos_entity = 2'000'000 - 16'384;
 
 [[noreturn]] void refuse(errc code, std::string_view member, const std::string& why) {
     throw error(code, "member " + in_quotes(member) + ' ' + why);
 }
 
-// The longest beginning of a JSON text that a property can hold, not cut within an escape or a character.
+// Returns the longest prefix of a JSON text that a property can hold, not cut within an escape or a
+// character.
 std::string_view first_part(std::string_view json) {
     std::size_t end = 0;
     for (std::size_t units = 0; end < json.size();) {
@@ -44,7 +45,7 @@ std::string_view first_part(std::string_view json) {
     return json.substr(0, end);
 }
 
-/// Writes the properties of one entity and counts what they cost, by the service's own formula.
+/// Writes the properties of one entity and computes its size by the service's own formula.
 class writer {
 public:
     writer(std::string& out, const entity_key& key, const value& v, service_mode mode)
@@ -66,7 +67,7 @@ public:
             largest_ = member.key();
         }
         out_.push_back('}');
-        check_count(properties_, "members, with the parts of the long ones");
+        check_count(properties_, "properties, including the parts of long members");
         const std::size_t limit = mode == service_mode::storage ? max_storage_entity : max_cosmos_entity;
         if (size() > limit)
             throw error(errc::too_large, "the value takes " + std::to_string(size()) + " bytes, "
@@ -76,7 +77,7 @@ public:
     }
 
 private:
-    // In bytes, as the service counts them.
+    // In bytes, as the service counts.
     std::size_t size() const { return mode_ == service_mode::storage ? cost_ : out_.size() - start_; }
 
     static void check_count(std::size_t count, const char* of) {
@@ -98,7 +99,7 @@ private:
         case json::kind::int64: write_integer(name, v.get_int64()); break;
         case json::kind::uint64:
             if (v.get_uint64() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-                write_parts(member, name, std::to_string(v.get_uint64())); // a part is read as JSON
+                write_parts(member, name, std::to_string(v.get_uint64())); // parts are read as JSON
             else
                 write_integer(name, static_cast<std::int64_t>(v.get_uint64()));
             break;
@@ -148,7 +149,8 @@ private:
     }
 
     void write_string(std::string_view member, std::string_view name, std::string_view text) {
-        // What a reader would take for JSON is stored as JSON, and so comes back as the string it is.
+        // A string that a reader would parse as JSON is stored as a JSON string, so that it is read back
+        // unchanged.
         const bool as_json = may_be_json(text) && value_in_text(text);
         if (!as_json && write_text(member, name, text)) return;
         json_.clear();
@@ -174,7 +176,7 @@ private:
         begin(name);
         const std::size_t units = append_ascii_json(out_, text);
         if (units == std::string_view::npos)
-            refuse(errc::invalid_argument, member, "holds text that is not UTF-8");
+            refuse(errc::invalid_argument, member, "contains text that is not UTF-8");
         cost_ += 2 * units + 4;
         if (mode_ == service_mode::cosmos || units <= max_text_units) return true;
         out_.resize(size_before);
@@ -196,7 +198,7 @@ private:
     service_mode mode_;
     std::string& out_;
     std::size_t start_; // of the entity
-    std::string json_;  // of the member that is being written
+    std::string json_;  // of the current member
     std::size_t cost_ = 0;
     std::string_view largest_; // member
     std::size_t largest_size_ = 0;
@@ -217,15 +219,14 @@ void append_entity(std::string& out, const entity_key& key, const value& v, serv
 
 namespace {
 
-// Whether a column of that name, which azkv would not use itself, may be asked for: another program may have
-// made it.
+// Returns whether another program may have written a column of that name, which azkv would escape.
 bool may_be_foreign(std::string_view name) {
     return !read_part_name(name) && std::ranges::all_of(name, [](char c) {
         return c == '_' || static_cast<unsigned char>(c) >= 0x80 || boost::urls::grammar::alnum_chars(c);
     });
 }
 
-// In a URL, where commas and what is not ASCII take three bytes.
+// In a URL, commas and characters beyond ASCII take three bytes.
 std::size_t length_in_url(std::string_view list) {
     const auto plain = [](char c) { return c == '_' || boost::urls::grammar::alnum_chars(c); };
     return 3 * list.size() - 2 * static_cast<std::size_t>(std::ranges::count_if(list, plain));
@@ -234,8 +235,8 @@ std::size_t length_in_url(std::string_view list) {
 } // namespace
 
 std::string select_list(const projection& p, service_mode mode, bool for_entries) {
-    // No more columns than a row can have, in a URL that servers and proxies take. What asks for more gets
-    // all.
+    // At most as many columns as a row can have, in a URL that servers and proxies accept. Beyond that, the
+    // request is for all columns.
     constexpr std::size_t max_columns = max_properties;
     constexpr std::size_t max_length = 6000;
     std::size_t columns = 0;

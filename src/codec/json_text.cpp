@@ -27,8 +27,8 @@ using boost::system::error_code;
 
 namespace {
 
-// The words that Python writes for doubles without a number. Boost.JSON's parser (as of 1.81) takes none of
-// them: numbers beyond every double stand in for them there.
+// The words that Python writes for NaN and infinities. Boost.JSON's parser (as of 1.81) does not accept them,
+// so they are replaced by numbers beyond the range of doubles.
 constexpr std::string_view nan_word = "NaN", nan_stand_in = "1e9999999";
 constexpr std::string_view infinity_word = "Infinity", infinity_stand_in = "2e9999999";
 constexpr std::string_view stand_in_exponent = "e9999999";
@@ -46,7 +46,7 @@ std::optional<double> word_or_number(std::string_view text) {
     return number(text);
 }
 
-// The JSON text with the words replaced by their stand-ins; nullopt if there are none.
+// Replaces the words by their stand-ins. Returns nullopt if there are none.
 std::optional<std::string> replace_words(std::string_view text) {
     if (text.find(nan_word) == text.npos && text.find(infinity_word) == text.npos) return std::nullopt;
     std::string out;
@@ -56,7 +56,8 @@ std::optional<std::string> replace_words(std::string_view text) {
     while (!text.empty()) {
         const bool nan = !in_string && text.starts_with(nan_word);
         const bool infinite = !in_string && text.starts_with(infinity_word);
-        if (!in_string && text.starts_with(stand_in_exponent)) return std::nullopt; // not to be mistaken
+        if (!in_string && text.starts_with(stand_in_exponent))
+            return std::nullopt; // it would be mistaken for a stand-in
         if (nan || infinite) {
             out.append(nan ? nan_stand_in : infinity_stand_in);
             text.remove_prefix(nan ? nan_word.size() : infinity_word.size());
@@ -71,7 +72,7 @@ std::optional<std::string> replace_words(std::string_view text) {
     return replaced ? std::optional(std::move(out)) : std::nullopt;
 }
 
-/// Builds a value as Boost.JSON's own parser does, but with exact doubles.
+/// Builds a value like Boost.JSON's own parser, but with exact doubles.
 class dom_handler {
 public:
     static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
@@ -175,7 +176,7 @@ private:
 
     bool words_;
     value_quota* quota_;
-    alignas(json::value) unsigned char buffer_[1024]; // enough for the stack of most texts
+    alignas(json::value) unsigned char buffer_[1024]; // large enough for most texts
     json::value_stack stack_{json::storage_ptr(), buffer_, sizeof buffer_};
     std::string number_;
 };
@@ -202,12 +203,12 @@ double exact_double(std::string_view text) {
     double d = 0;
     const auto result = std::from_chars(text.data(), text.data() + text.size(), d);
     if (result.ec == std::errc::result_out_of_range) {
-        // Beyond the range of doubles: infinity or zero, by the power of ten of the first digit that counts.
+        // Beyond the range of doubles: infinity or zero, by the power of ten of the first significant digit.
         const auto end = std::min(text.find_first_of("eE"), text.size());
         const auto mantissa = text.substr(0, end);
         const auto point = static_cast<double>(std::min(mantissa.find('.'), end));
         const auto digit = static_cast<double>(std::min(mantissa.find_first_of("123456789"), end));
-        double exponent = 0; // a double, as it may have any number of digits itself
+        double exponent = 0; // a double, because it may have any number of digits itself
         const std::string_view written = text.substr(std::min(end + 1, text.size()));
         for (const char c : written)
             if (c >= '0' && c <= '9') exponent = exponent * 10 + (c - '0');
@@ -221,7 +222,7 @@ double exact_double(std::string_view text) {
 std::optional<double> finite_double(std::string_view text) {
     const double d = exact_double(text);
     if (!std::isfinite(d)) return std::nullopt;
-    if (d == 0) { // any other has no such exponent, or a mantissa as long
+    if (d == 0) { // other numbers have no such exponent, or a mantissa of that length
         std::string_view exponent = text.substr(std::min(text.find_first_of("eE") + 1, text.size()));
         if (exponent.starts_with('-') || exponent.starts_with('+')) exponent.remove_prefix(1);
         int e = 0;
@@ -247,7 +248,7 @@ std::optional<json::value> parse(std::string_view text, std::size_t levels, bool
 } // namespace
 
 void value_quota::refuse() {
-    throw error(errc::bad_response, "the answer holds more than " + std::to_string(whole) + " values");
+    throw error(errc::bad_response, "the response contains more than " + std::to_string(whole) + " values");
 }
 
 std::optional<json::value> parse_json(std::string_view text, std::size_t levels, error_code& ec) {
@@ -269,16 +270,16 @@ std::optional<json::value> value_in_text(std::string_view text, value_quota* quo
 }
 
 std::size_t depth(const json::value& root) {
-    // Not recursive: what it is asked about may be too deep for that.
+    // Not recursive: the value may be nested too deeply for that.
     std::size_t deepest = 0;
     boost::container::small_vector<std::pair<const json::value*, std::size_t>, 16> open{{&root, 0}};
     while (!open.empty()) {
-        const auto [v, above] = open.back();
+        const auto [v, outer] = open.back();
         open.pop_back();
         if (!v->is_structured()) continue;
-        deepest = std::max(deepest, above + 1);
+        deepest = std::max(deepest, outer + 1);
         for_each_child(*v, [&](const json::value& child) {
-            if (child.is_structured()) open.emplace_back(&child, above + 1);
+            if (child.is_structured()) open.emplace_back(&child, outer + 1);
         });
     }
     return deepest;
@@ -413,7 +414,7 @@ std::size_t json_character(std::string_view json) {
 }
 
 std::string without_lone_surrogates(std::string_view json) {
-    // The unit of the escape that a text begins with, or 0.
+    // Returns the code unit of the escape at the beginning of a text, or 0.
     const auto unit_of = [](std::string_view text) {
         unsigned unit = 0;
         if (text.starts_with("\\u") && text.size() >= 6)

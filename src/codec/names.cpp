@@ -16,7 +16,7 @@ namespace azkv::codec {
 bool is_system_name(std::string_view name, service_mode mode) {
     if (name == "PartitionKey" || name == "RowKey" || name == "Timestamp") return true;
     if (mode == service_mode::storage) return false;
-    // The last six belong to the document that Cosmos DB keeps an entity as.
+    // The last six belong to the document in which Cosmos DB stores an entity.
     return std::ranges::any_of(std::array{"id", "ID", "rid", "etag", "ResourceId", "_ts", "_etag", "_rid",
                                           "_self", "_attachments", "_ttl"},
                                [&](std::string_view own) { return name == own; });
@@ -33,9 +33,9 @@ constexpr std::size_t max_property_name_units = 255;
 
 constexpr std::string_view part_delimiter = "_part_"; // LlamaIndex's
 
-// Whether no member may be stored under that name. (Old rows may have some that are no system's: they are
-// read.) Cosmos DB drops `Etag`, and which spellings of the others it drops or refuses is not known; a member
-// `ttl` would make its document expire.
+// Returns whether no member may be stored under that name. Cosmos DB drops `Etag`; which spellings of the
+// others it drops or rejects is not known. A member `ttl` would make its document expire. (Reading still
+// accepts those that are not system names, because old rows may have them.)
 bool is_taken(std::string_view name, service_mode mode) {
     return is_system_name(name, mode)
            || (mode == service_mode::cosmos
@@ -59,8 +59,8 @@ constexpr auto identifier = [] {
     return table;
 }();
 
-// Property names are C# identifiers. Of the letters beyond ASCII those stay that every version of Unicode has
-// as letters; the list is part of the format and never changes, whatever letters Unicode still gets.
+// Property names are C# identifiers. Of the letters beyond ASCII, those in every version of Unicode are
+// stored unchanged. The list is part of the storage format and never changes, even if Unicode gains letters.
 bool is_letter(char32_t c) {
     if (c < 0x80) return is_ascii_letter(c);
     constexpr std::pair<char32_t, char32_t> letters[] = {
@@ -77,14 +77,14 @@ bool is_digit(char32_t c) {
     return c >= '0' && c <= '9';
 }
 
-// Whether `text` begins with an escape, but for its last character.
+// Returns whether `text` begins with an escape, ignoring its last character.
 bool begins_like_escape(std::string_view text) {
     const auto hex = [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); };
     return text.size() >= escape_head && text.starts_with("_x")
            && std::ranges::all_of(text.substr(2, 4), hex);
 }
 
-// The code unit of the escape that `text` begins with.
+// Returns the code unit of the escape at the beginning of `text`.
 std::optional<unsigned> leading_escape(std::string_view text) {
     if (!begins_like_escape(text) || !text.substr(escape_head).starts_with('_')) return std::nullopt;
     unsigned unit = 0;
@@ -102,9 +102,9 @@ void append_escape(std::string& out, char32_t c) {
     });
 }
 
-// Copies `text`, escaping the characters for which `bad(character, offset)` holds, and the first of what
-// would read as an escape afterwards: `_x0041_`, and `_x0041` before a character whose own escape begins with
-// `_`.
+// Copies `text`. Escapes the characters for which `bad(character, offset)` is true, and the first character
+// of a sequence that would read as an escape afterwards: `_x0041_`, and `_x0041` before a character whose own
+// escape begins with `_`.
 template <class Bad>
 std::string escape(std::string_view text, Bad bad) {
     std::string out;
@@ -113,8 +113,8 @@ std::string escape(std::string_view text, Bad bad) {
         const std::size_t at = text.size() - rest.size();
         bool look_alike = false;
         if (begins_like_escape(rest) && rest.size() > escape_head) {
-            std::string_view behind = rest.substr(escape_head);
-            const char32_t next = next_code_point(behind);
+            std::string_view tail = rest.substr(escape_head);
+            const char32_t next = next_code_point(tail);
             look_alike = next == '_' || bad(next, at + escape_head);
         }
         const std::string_view before = rest;
@@ -144,7 +144,8 @@ void check_limit(std::size_t size, std::size_t limit, std::string_view unit, std
                                 + std::to_string(limit));
 }
 
-// Offset of a final `part_<digits>` behind what is no ASCII letter, `_` above all; npos if there is none.
+// Returns the offset of a final `part_<digits>` that follows anything except an ASCII letter, usually `_`;
+// npos if there is none.
 std::size_t part_suffix(std::string_view name) {
     if (name.empty() || !is_digit(static_cast<unsigned char>(name.back()))) return name.npos;
     std::string_view head = name;
@@ -155,7 +156,7 @@ std::size_t part_suffix(std::string_view name) {
     return head.size();
 }
 
-// What keys hold as it is.
+// The ASCII characters that keys store unchanged.
 constexpr auto plain_in_key = [] {
     std::array<bool, 256> table{};
     for (std::size_t c = 0x20; c < 0x7F; ++c) table[c] = c != '/' && c != '\\' && c != '#' && c != '?';
@@ -166,7 +167,7 @@ std::string escape_for_key(std::string_view key) {
     const bool plain =
         std::ranges::all_of(key, [](char c) { return plain_in_key[static_cast<unsigned char>(c)]; })
         && key.find("_x") == key.npos;
-    if (plain) return std::string(key); // as most are
+    if (plain) return std::string(key); // true of most keys
     return escape(key, [](char32_t c, std::size_t) {
         return c == '/' || c == '\\' || c == '#' || c == '?' || c < 0x20 || (c >= 0x7F && c <= 0x9F);
     });
@@ -174,7 +175,7 @@ std::string escape_for_key(std::string_view key) {
 
 std::string escape_for_property(std::string_view name, service_mode mode) {
     const bool taken = is_taken(name, mode);
-    // No member may look like a part. Escapes end with a `_`, too: so it is the `p` that is escaped.
+    // No member may look like a part. Escapes also end in `_`, so the `p` is escaped.
     const std::size_t part = part_suffix(name);
     return escape(name, [&](char32_t c, std::size_t at) {
         if (at == part || (at == 0 && (taken || is_digit(c)))) return true;
@@ -206,7 +207,7 @@ std::string unescape(std::string_view stored) {
         if (boost::locale::utf::is_valid_codepoint(c))
             utf8::encode(c, std::back_inserter(out));
         else
-            out.append(stored.substr(0, used)); // half a surrogate pair: not ours, left as it is
+            out.append(stored.substr(0, used)); // half a surrogate pair: not written by azkv, left unchanged
         stored.remove_prefix(used);
     }
     return out;
@@ -222,17 +223,17 @@ std::string table_name(std::string_view collection, table_naming naming) {
     });
     if (name.empty())
         refuse(errc::invalid_argument,
-               "collection " + in_quotes(collection) + " has no ASCII letter or digit to name its table by");
+               "invalid collection " + in_quotes(collection) + ": its name has no ASCII letter or digit");
     if (is_digit(static_cast<unsigned char>(name.front()))) name.insert(name.begin(), 'A');
     if (name.size() < 3) name.append(3 - name.size(), 'A');
     if (name.size() > 63) name.resize(63);
     if (ascii::is_equal(name, "tables"))
-        refuse(errc::invalid_argument, "collection " + in_quotes(collection) + " would be the table \"" + name
-                                           + "\", which is reserved");
+        refuse(errc::invalid_argument, "invalid collection " + in_quotes(collection)
+                                           + ": its table would be \"" + name + "\", which is reserved");
     if (naming == table_naming::strict && name != collection)
-        refuse(errc::invalid_argument, "collection " + in_quotes(collection)
-                                           + " is no name of a table; it would be \"" + name
-                                           + "\", and the naming is strict");
+        refuse(errc::invalid_argument, "invalid collection " + in_quotes(collection)
+                                           + ": not a table name, and the naming is strict; use \"" + name
+                                           + '"');
     return name;
 }
 
@@ -246,7 +247,8 @@ std::string escape_key(std::string_view key, service_mode mode, key_kind kind) {
             kind == key_kind::row ? max_cosmos_row_key_bytes : max_cosmos_partition_key_bytes;
         check_limit(stored.size(), limit, "bytes", what, key);
         if (stored.empty())
-            refuse(errc::invalid_argument, std::string(what) + " is empty; Cosmos DB takes none");
+            refuse(errc::invalid_argument,
+                   std::string(what) + " is empty; Cosmos DB does not accept empty keys");
     }
     return stored;
 }
@@ -268,8 +270,8 @@ bool is_plain_property(std::string_view name, service_mode mode) {
 }
 
 std::string escape_property(std::string_view name, service_mode mode) {
-    if (name.empty()) refuse(errc::invalid_argument, "a member's name must not be empty");
-    check_utf8(name, "the name of a member");
+    if (name.empty()) refuse(errc::invalid_argument, "invalid member name: it is empty");
+    check_utf8(name, "the member name");
     std::string stored = escape_for_property(name, mode);
     check_property_name(stored, name);
     return stored;

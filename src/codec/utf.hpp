@@ -1,3 +1,4 @@
+// UTF-8 and UTF-16: decoding, lengths, fast scans.
 #pragma once
 
 #include <boost/locale/utf.hpp>
@@ -15,10 +16,10 @@
 
 namespace azkv::codec {
 
-/// No code point: the text is not UTF-8 here.
+/// In place of a code point: the text is not UTF-8 here.
 inline constexpr char32_t malformed = 0xFFFFFFFF;
 
-/// The next code point of `text`, which is advanced behind it. Precondition: `text` is not empty.
+/// Removes the next code point from `text` and returns it. Precondition: `text` is not empty.
 inline char32_t next_code_point(std::string_view& text) {
     using utf8 = boost::locale::utf::utf_traits<char>;
     const char* at = text.data();
@@ -39,7 +40,7 @@ void for_each_unit(char32_t c, Use use) {
     }
 }
 
-/// How many characters at the front of `text` are ASCII, looked at eight at a time.
+/// Returns how many characters at the front of `text` are ASCII. Examines eight at a time.
 inline std::size_t ascii_prefix(std::string_view text) {
     std::size_t n = 0;
     for (std::uint64_t word = 0; text.size() - n >= sizeof word; n += sizeof word) {
@@ -50,27 +51,27 @@ inline std::size_t ascii_prefix(std::string_view text) {
     return n;
 }
 
-/// Which characters stand for themselves in a JSON string and are printable ASCII.
+/// The printable ASCII characters that need no escape in a JSON string.
 inline constexpr auto plain_in_json = [] {
     std::array<bool, 256> table{};
     for (std::size_t c = 0x20; c < 0x7F; ++c) table[c] = c != '"' && c != '\\';
     return table;
 }();
 
-/// How many characters at the front of `text` are `plain_in_json`.
-/// Nearly all that is written goes through here: it is looked at sixteen or eight characters at a time.
+/// Returns how many characters at the front of `text` are `plain_in_json`. Examines sixteen or eight at a
+/// time, because nearly all text that is written passes through here.
 inline std::size_t plain_prefix(std::string_view text) {
     std::size_t n = 0;
 #ifdef __SSE2__
     const auto special_at = [&](std::size_t at) {
         const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
         const auto is = [&](char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); };
-        // Signed: what is not ASCII is below zero, and one more than 0x7F is, too.
+        // Signed comparison: characters beyond ASCII are negative, and so is 0x7F + 1.
         const __m128i below = _mm_cmplt_epi8(_mm_add_epi8(block, _mm_set1_epi8(1)), _mm_set1_epi8(0x20 + 1));
         return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(below, _mm_or_si128(is('"'), is('\\')))));
     };
     if (constexpr std::size_t size = sizeof(__m128i); text.size() >= size) {
-        const std::size_t last = text.size() - size; // a block that overlaps the one before
+        const std::size_t last = text.size() - size; // the last block overlaps the one before
         for (; n < last; n += size)
             if (const unsigned found = special_at(n); found != 0)
                 return n + static_cast<std::size_t>(std::countr_zero(found));
@@ -92,7 +93,7 @@ inline std::size_t plain_prefix(std::string_view text) {
     return n;
 }
 
-/// The length in UTF-16 code units, in which the service counts; npos if `text` is not UTF-8.
+/// Returns the length in UTF-16 code units, the unit of the service's limits; npos if `text` is not UTF-8.
 inline std::size_t utf16_length(std::string_view text) {
     std::size_t units = 0;
     for (;;) {

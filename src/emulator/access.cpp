@@ -1,8 +1,8 @@
 #include "emulator/access.hpp"
 
-#include "support/ascii.hpp"
 #include "emulator/failure.hpp"
 #include "protocol/http_date.hpp"
+#include "support/ascii.hpp"
 
 #include <boost/asio/ip/address.hpp>
 #include <openssl/crypto.h>
@@ -93,11 +93,12 @@ void grant::require_keys(std::string_view partition_key, std::string_view row_ke
     emulation::require(has_keys(partition_key, row_key), mismatch("AuthorizationFailure"));
 }
 
-gate::gate(std::string account, std::string_view base64_key, service_mode mode, bearer_check bearer)
+authenticator::authenticator(std::string account, std::string_view base64_key, service_mode mode,
+                             bearer_check bearer)
     : account_(std::move(account)), mode_(mode), mac_(base64_key), bearer_(std::move(bearer)) {}
 
-grant gate::admit(const request& r, const target& t, const origin& from,
-                  std::chrono::system_clock::time_point now, const policy_lookup& policies) {
+grant authenticator::authenticate(const request& r, const target& t, const origin& from,
+                                  std::chrono::system_clock::time_point now, const policy_lookup& policies) {
     std::string_view authorization = r.header("Authorization");
     const auto take = [&](std::string_view scheme) {
         if (!authorization.starts_with(scheme)) return false;
@@ -130,8 +131,8 @@ grant gate::admit(const request& r, const target& t, const origin& from,
     return grant();
 }
 
-void gate::check_shared_key(const request& r, identity::shared_key_scheme scheme, std::string_view credential,
-                            std::chrono::system_clock::time_point now) {
+void authenticator::check_shared_key(const request& r, identity::shared_key_scheme scheme,
+                                     std::string_view credential, std::chrono::system_clock::time_point now) {
     const auto colon = std::min(credential.find(':'), credential.size());
     require(colon < credential.size(), authentication_failed("It has no signature."));
     require(credential.substr(0, colon) == account_, authentication_failed("It is for another account."));
@@ -147,7 +148,7 @@ void gate::check_shared_key(const request& r, identity::shared_key_scheme scheme
             authentication_failed("The signature did not match."));
 }
 
-void gate::check_bearer(std::string_view token, const origin& from) const {
+void authenticator::check_bearer(std::string_view token, const origin& from) const {
     require(from.tls, authentication_failed("Authentication scheme Bearer is not allowed with HTTP."));
     if (!bearer_ || !bearer_(token))
         throw failure(401, "InvalidAuthenticationInfo",
@@ -155,81 +156,130 @@ void gate::check_bearer(std::string_view token, const origin& from) const {
                       "www-authenticate header.");
 }
 
-grant gate::read_sas(const target& t, const origin& from, ticks now, const policy_lookup& policies) {
-    // Empty and absent are signed alike, so they mean the same.
-    const auto field = [&](std::string_view name) {
-        const std::string* const text = t.parameter(name);
-        if (!text) return std::string();
-        // The fields are signed as lines: a line end in one of them would make another of the next.
-        require(!has(*text, '\n'), authentication_failed("A field of the signature has several lines."));
+/// The fields of a shared access signature. An empty field is signed like an absent one and means the same.
+class sas_fields {
+public:
+    explicit sas_fields(const target& t) : target_(t) {}
+
+    bool has(std::string_view name) const { return target_.parameter(name) != nullptr; }
+
+    std::string operator[](std::string_view name) const {
+        const std::string* const text = target_.parameter(name);
+        if (!text) return {};
+        // Fields are signed as lines: a line end within one could stand for the next field.
+        require(!emulation::has(*text, '\n'),
+                authentication_failed("A field of the signature has several lines."));
         return *text;
-    };
-    const std::string version = field("sv");
+    }
+
+private:
+    const target& target_;
+};
+
+namespace {
+
+void check_form(const sas_fields& fields) {
+    const std::string version = fields["sv"];
     require(parse_date_time(version) && version.size() == oldest_sas_version.size()
                 && version >= oldest_sas_version,
             authentication_failed("The version of the signature (sv) is none that is known."));
-    const std::string protocols = field("spr");
+    const std::string protocols = fields["spr"];
     require(protocols.empty() || protocols == "https" || protocols == "https,http",
             authentication_failed("The protocols of the signature (spr) are not understood."));
-    grant g;
-    access_policy policy;
-    policy.start = field("st");
-    policy.expiry = field("se");
-    policy.permissions = field("sp");
-    std::string text;
-    const auto append_lines = [&](std::initializer_list<std::string_view> lines) {
-        for (const std::string_view line : lines) text.append(line).append("\n");
+}
+
+std::optional<std::pair<std::string, std::string>> bound(const sas_fields& fields, const char* partition_key,
+                                                         const char* row_key) {
+    const std::string partition = fields[partition_key];
+    const std::string row = fields[row_key];
+    require(!partition.empty() || row.empty(),
+            authentication_failed("A row's bound needs that of its partition."));
+    if (partition.empty()) return std::nullopt;
+    return std::pair(sort_key(partition), sort_key(row));
+}
+
+// Adds the fields of the stored access policy, each of which must be absent from the signature.
+void complete(access_policy& policy, const std::optional<access_policy>& stored) {
+    require(stored.has_value(), authentication_failed("The stored access policy does not exist."));
+    const auto add = [](std::string& own, const std::string& other) {
+        require(own.empty() || other.empty(),
+                authentication_failed("A field stands both in the token and in its access policy."));
+        if (own.empty()) own = other;
     };
-    if (t.parameter("tn")) {
-        g.kind_ = grant::kind::table;
-        g.table_ = ascii::to_lower(field("tn"));
-        append_lines({policy.permissions, policy.start, policy.expiry, "/table/" + account_ + "/" + g.table_,
-                      field("si"), field("sip"), protocols, version, field("spk"), field("srk"), field("epk"),
-                      field("erk")});
-        text.pop_back();
-        const auto bound = [&](const char* partition_key, const char* row_key) {
-            const std::string partition = field(partition_key);
-            const std::string row = field(row_key);
-            require(!partition.empty() || row.empty(),
-                    authentication_failed("A row's bound needs that of its partition."));
-            return partition.empty() ? std::nullopt
-                                     : std::optional(std::pair(sort_key(partition), sort_key(row)));
-        };
-        g.first_ = bound("spk", "srk");
-        g.last_ = bound("epk", "erk");
-        // A partition without a row is all of it.
-        if (g.last_ && g.last_->second.empty()) g.last_->first.push_back('\0');
-    } else {
-        g.kind_ = grant::kind::account;
-        g.resource_types_ = field("srt");
-        append_lines({account_, policy.permissions, field("ss"), g.resource_types_, policy.start,
-                      policy.expiry, field("sip"), protocols, version});
-        if (version >= "2020-12-06") append_lines({field("ses")}); // the encryption scope
-    }
-    require(same_signature(mac_.sign(text), field("sig")), authentication_failed("Signature did not match."));
-    if (const std::string id = field("si"); !id.empty() && g.kind_ == grant::kind::table) {
-        const auto stored = policies(g.table_, id);
-        require(stored.has_value(), authentication_failed("The stored access policy does not exist."));
-        const auto complete = [](std::string& mine, const std::string& theirs) {
-            require(mine.empty() || theirs.empty(),
-                    authentication_failed("A field stands both in the token and in its access policy."));
-            if (mine.empty()) mine = theirs;
-        };
-        complete(policy.start, stored->start);
-        complete(policy.expiry, stored->expiry);
-        complete(policy.permissions, stored->permissions);
-    }
+    add(policy.start, stored->start);
+    add(policy.expiry, stored->expiry);
+    add(policy.permissions, stored->permissions);
+}
+
+void check_times(const access_policy& policy, ticks now) {
     const auto start = parse_date_time(policy.start);
     const auto expiry = parse_date_time(policy.expiry);
     require(expiry.has_value() && (policy.start.empty() || start.has_value()),
             authentication_failed("A time of the signature is not understood."));
     require(!start || *start <= now, authentication_failed("Signature not valid yet."));
     require(now <= *expiry, authentication_failed("Signature has expired."));
+}
+
+void check_origin(const sas_fields& fields, const origin& from) {
+    require(fields["spr"] != "https" || from.tls, mismatch("AuthorizationProtocolMismatch"));
+    const std::string range = fields["sip"];
+    require(range.empty() || is_from(range, from.address), mismatch("AuthorizationSourceIPMismatch"));
+}
+
+} // namespace
+
+// The scope of a signature: a table, perhaps with a range of keys, or the account.
+grant authenticator::read_scope(const sas_fields& fields) {
+    grant g;
+    if (!fields.has("tn")) {
+        g.kind_ = grant::kind::account;
+        g.resource_types_ = fields["srt"];
+        return g;
+    }
+    g.kind_ = grant::kind::table;
+    g.table_ = ascii::to_lower(fields["tn"]);
+    g.first_ = bound(fields, "spk", "srk");
+    g.last_ = bound(fields, "epk", "erk");
+    // A partition without a row means the whole partition.
+    if (g.last_ && g.last_->second.empty()) g.last_->first.push_back('\0');
+    return g;
+}
+
+std::string authenticator::string_to_sign(const grant& g, const sas_fields& fields) const {
+    std::string text;
+    const auto append_lines = [&](std::initializer_list<std::string_view> lines) {
+        for (const std::string_view line : lines) text.append(line).append("\n");
+    };
+    const std::string version = fields["sv"];
+    if (g.kind_ == grant::kind::table) {
+        append_lines({fields["sp"], fields["st"], fields["se"], "/table/" + account_ + "/" + g.table_,
+                      fields["si"], fields["sip"], fields["spr"], version, fields["spk"], fields["srk"],
+                      fields["epk"], fields["erk"]});
+        text.pop_back();
+    } else {
+        append_lines({account_, fields["sp"], fields["ss"], g.resource_types_, fields["st"], fields["se"],
+                      fields["sip"], fields["spr"], version});
+        if (version >= "2020-12-06") append_lines({fields["ses"]}); // the encryption scope
+    }
+    return text;
+}
+
+grant authenticator::read_sas(const target& t, const origin& from, ticks now, const policy_lookup& policies) {
+    const sas_fields fields(t);
+    check_form(fields);
+    grant g = read_scope(fields);
+    require(same_signature(mac_.sign(string_to_sign(g, fields)), fields["sig"]),
+            authentication_failed("Signature did not match."));
+    access_policy policy;
+    policy.start = fields["st"];
+    policy.expiry = fields["se"];
+    policy.permissions = fields["sp"];
+    if (const std::string id = fields["si"]; !id.empty() && g.kind_ == grant::kind::table)
+        complete(policy, policies(g.table_, id));
+    check_times(policy, now);
     if (g.kind_ == grant::kind::account)
-        require(has(field("ss"), 't'), mismatch("AuthorizationServiceMismatch"));
-    require(protocols != "https" || from.tls, mismatch("AuthorizationProtocolMismatch"));
-    require(field("sip").empty() || is_from(field("sip"), from.address),
-            mismatch("AuthorizationSourceIPMismatch"));
+        require(has(fields["ss"], 't'), mismatch("AuthorizationServiceMismatch"));
+    check_origin(fields, from);
     g.permissions_ = policy.permissions;
     return g;
 }

@@ -1,3 +1,4 @@
+// Who sends a request, and what the sender may do.
 #pragma once
 
 #include "emulator/edm.hpp"
@@ -15,7 +16,7 @@
 
 namespace azkv::emulation {
 
-/// What needs a permission.
+/// The kinds of access that need a permission.
 enum class access {
     list_tables,
     create_table,
@@ -25,33 +26,35 @@ enum class access {
     update,
     upsert,
     erase,
-    manage ///< the service's properties, the access policies of tables
+    manage ///< the properties of the service, the access policies of tables
 };
 
-/// What a shared access signature says, or the stored access policy that it names.
+/// The policy in a shared access signature, or the stored access policy that the signature names.
 class access_policy {
 public:
-    std::string start; // times as they were written; may be empty
+    std::string start; // times as written; may be empty
     std::string expiry;
     std::string permissions;
 };
 
-/// What the sender of a request may do.
+class sas_fields;
+
+/// The permissions of the sender of a request.
 class grant {
 public:
-    /// Everything.
+    /// Permits everything.
     grant() {}
 
-    /// Throws `failure` (403) unless it is granted, on that table.
+    /// Throws `failure` (403) unless the access to that table is permitted.
     void require(access, std::string_view table) const;
 
-    /// Throws `failure` (403) unless the entity is within the granted range of keys.
+    /// Throws `failure` (403) unless the entity is within the permitted range of keys.
     void require_keys(std::string_view partition_key, std::string_view row_key) const;
 
     bool has_keys(std::string_view partition_key, std::string_view row_key) const;
 
 private:
-    friend class gate;
+    friend class authenticator;
 
     enum class kind { everything, account, table };
 
@@ -63,26 +66,28 @@ private:
     std::optional<std::pair<std::string, std::string>> last_;
 };
 
-/// Finds out who sends a request.
+/// Authenticates requests.
 /// (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key,
 /// https://learn.microsoft.com/rest/api/storageservices/create-service-sas,
 /// https://learn.microsoft.com/rest/api/storageservices/create-account-sas)
-class gate {
+class authenticator {
 public:
     using bearer_check = std::function<bool(std::string_view token)>;
     using policy_lookup =
         std::function<std::optional<access_policy>(std::string_view table, std::string_view id)>;
 
-    gate(std::string account, std::string_view base64_key, service_mode, bearer_check);
+    authenticator(std::string account, std::string_view base64_key, service_mode, bearer_check);
 
     /// Throws `failure` (401 or 403).
-    grant admit(const request&, const target&, const origin&, std::chrono::system_clock::time_point now,
-                const policy_lookup&);
+    grant authenticate(const request&, const target&, const origin&,
+                       std::chrono::system_clock::time_point now, const policy_lookup&);
 
 private:
     void check_shared_key(const request&, identity::shared_key_scheme, std::string_view credential,
                           std::chrono::system_clock::time_point now);
     void check_bearer(std::string_view token, const origin&) const;
+    static grant read_scope(const sas_fields&);
+    std::string string_to_sign(const grant&, const sas_fields&) const;
     grant read_sas(const target&, const origin&, ticks now, const policy_lookup&);
 
     std::string account_;

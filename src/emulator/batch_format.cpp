@@ -1,8 +1,8 @@
 #include "emulator/batch_format.hpp"
 
-#include "support/ascii.hpp"
 #include "emulator/failure.hpp"
 #include "protocol/lines.hpp"
+#include "support/ascii.hpp"
 
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/status.hpp>
@@ -18,15 +18,15 @@ using protocol::take_line;
 
 namespace {
 
-// Far more than the service takes, which refuses the 101st itself.
+// Far above the limit of the service, which rejects the 101st operation itself.
 constexpr std::size_t max_operations = 1000;
-constexpr std::size_t max_headers = 100; // of a part
+constexpr std::size_t max_headers = 100; // per part
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-// Neither empty nor with control characters.
+// Returns whether a text is not empty and has no control characters.
 bool is_text(std::string_view text) {
     const auto is_control = [](char c) {
         const auto u = static_cast<unsigned char>(c);
@@ -45,7 +45,7 @@ std::string_view without_blanks_around(std::string_view text) {
     return text;
 }
 
-// Takes what stands before an empty line, or before the end.
+// Removes the headers up to an empty line, or to the end, and returns them.
 headers take_headers(std::string_view& text) {
     headers taken;
     while (!text.empty()) {
@@ -81,11 +81,11 @@ media_type content_type_of(const headers& part) {
     return parse_media_type(text ? std::string_view(*text) : std::string_view());
 }
 
-// The parts between the boundaries. What stands before the first and behind the last is nobody's.
+// Returns the parts between the boundaries. Ignores the text before the first and after the last.
 std::vector<std::string_view> split(std::string_view text, std::string_view boundary) {
     if (boundary.empty()) throw invalid_input();
     std::vector<std::string_view> parts;
-    std::optional<std::string_view> part; // from behind its boundary to the end of the text
+    std::optional<std::string_view> part; // from the end of its boundary to the end of the text
     while (!text.empty()) {
         const std::string_view from = text;
         std::string_view line = take_line(text);
@@ -97,12 +97,12 @@ std::vector<std::string_view> split(std::string_view text, std::string_view boun
 
         if (part) {
             std::string_view found = part->substr(0, part->size() - from.size());
-            if (found.ends_with('\n')) found.remove_suffix(1); // not so if it is empty
+            if (found.ends_with('\n')) found.remove_suffix(1); // an empty part has no such line end
             if (found.ends_with('\r')) found.remove_suffix(1);
             if (parts.size() == max_operations) throw invalid_input();
             parts.push_back(found);
         }
-        // The `--` of the last boundary may be missing.
+        // The final `--` of the last boundary may be missing.
         if (closing || text.empty()) return parts;
         part = text;
     }
@@ -112,7 +112,7 @@ std::vector<std::string_view> split(std::string_view text, std::string_view boun
 request parse_operation(std::string_view text) {
     request operation;
     const std::string_view line = take_line(text);
-    // The service's documentation has a blank within the URL of an example.
+    // An example in the service's documentation has a space in its URL.
     const auto first = line.find(' '), last = line.rfind(' ');
     if (first == line.npos || first == last || line.substr(last + 1) != "HTTP/1.1") throw invalid_input();
     operation.method = line.substr(0, first);
@@ -131,7 +131,7 @@ request parse_operation(std::string_view text) {
     return operation;
 }
 
-// A part of the type `application/http`.
+// Parses a part of type `application/http`.
 request parse_operation_part(const headers& part_headers, std::string_view text) {
     const auto type = content_type_of(part_headers);
     if (!ascii::is_equal(type.name, "application/http")) throw invalid_input();
@@ -167,7 +167,7 @@ batch_request parse_batch(std::string_view content_type, std::string_view body) 
 
 batch_response write_batch(const std::vector<reply>& parts, bool is_query, service_mode mode,
                            std::string_view id) {
-    // Cosmos DB mixes them.
+    // Cosmos DB mixes line ends.
     const std::string_view crlf = "\r\n", part_end = mode == service_mode::cosmos ? "\n" : crlf;
     const std::string batch_boundary = "batchresponse_" + std::string(id);
     const std::string changeset_boundary = "changesetresponse_" + std::string(id);

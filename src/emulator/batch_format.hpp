@@ -1,3 +1,4 @@
+// The multipart format of batches.
 #pragma once
 
 #include "emulator/message.hpp"
@@ -14,23 +15,23 @@ namespace azkv::emulation {
 /// (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions)
 class batch_request {
 public:
-    bool is_query = false;           // one GET, in no changeset
-    std::vector<request> operations; // their targets are absolute
+    bool is_query = false;           // one GET outside a changeset
+    std::vector<request> operations; // with absolute targets
 };
 
-/// Reads the body of a request of that content type. Lines end in CRLF or LF. Throws `failure`
-/// (400 InvalidInput) for what is no batch: no or an unknown boundary, no operation, more than one changeset,
-/// a GET in a changeset or anything else without one, a part that is no HTTP request.
+/// Parses the body of a request with that content type. Lines end in CRLF or LF. Throws `failure`
+/// (400 InvalidInput) if the body is not a batch: no or an unknown boundary, no operation, more than one
+/// changeset, a GET in a changeset or another method outside one, a part that is not an HTTP request.
 batch_request parse_batch(std::string_view content_type, std::string_view body);
 
-/// The answer to a batch: its content type, and its body in the line ends that the service uses.
+/// The response to a batch. Its body has the line ends that the service uses.
 class batch_response {
 public:
     std::string content_type;
     std::string body;
 };
 
-/// `id` is a guid, for the boundaries.
+/// `id` is a GUID, for the boundaries.
 batch_response write_batch(const std::vector<reply>& parts, bool is_query, service_mode, std::string_view id);
 
 } // namespace azkv::emulation

@@ -1,9 +1,9 @@
 #include "emulator/batches.hpp"
 
-#include "support/ascii.hpp"
 #include "emulator/batch_format.hpp"
 #include "emulator/entities.hpp"
 #include "emulator/queries.hpp"
+#include "support/ascii.hpp"
 
 #include <set>
 
@@ -11,7 +11,7 @@ namespace azkv::emulation {
 
 namespace {
 
-/// The refusal of one of the operations.
+/// The failure of one operation.
 class operation_failure {
 public:
     std::size_t index;
@@ -34,7 +34,7 @@ reply envelope(const std::vector<reply>& parts, bool is_query, service_mode mode
     return answer;
 }
 
-/// The operations of a changeset, one after the other.
+/// Executes the operations of a changeset in order.
 class changeset {
 public:
     explicit changeset(const context& c) : context_(c) {}
@@ -49,7 +49,7 @@ public:
     }
 
 private:
-    // An absolute URL brings its own.
+    // The host of an absolute URL; otherwise empty.
     static std::string_view batch_host(std::string_view url) {
         const auto scheme = url.find("://");
         if (scheme == url.npos) return {};
@@ -86,7 +86,7 @@ private:
 };
 
 std::vector<reply> run_changeset(const context& c, const std::vector<request>& operations) {
-    // As the service says it: of the hundred, the last.
+    // The service reports the last operation within the limit.
     if (operations.size() > limits::batch_operations)
         throw operation_failure{limits::batch_operations - 1, invalid_input()};
     std::vector<reply> parts;
@@ -141,7 +141,7 @@ reply run_batch(const context& c, const request& r, const error_writer& write_er
     try {
         return envelope(run_changeset(c, batch.operations), false, c.mode, id);
     } catch (const operation_failure& f) {
-        // Table Storage does not count the first.
+        // Table Storage omits the index of the first operation.
         const bool counted = f.index > 0 || c.mode == service_mode::cosmos;
         reply part = write_error(failure(f.why.status(), f.why.code(),
                                          (counted ? std::to_string(f.index) + ":" : "") + f.why.message()));

@@ -1,3 +1,4 @@
+// Entity group transactions.
 #pragma once
 
 #include "emulator/context.hpp"
@@ -9,17 +10,17 @@
 
 namespace azkv::emulation {
 
-/// How a refusal looks as an answer; the service knows.
+/// Converts a failure to a response; provided by the service.
 using error_writer = std::function<reply(const failure&)>;
 
-/// The method that is meant, by `X-HTTP-Method`. Throws `failure`.
+/// Returns the method of a request, taking `X-HTTP-Method` into account. Throws `failure`.
 std::string effective_method(const request&, service_mode);
 
-/// Does all operations of a batch, or none. Throws `failure` for what is no batch; the refusal of an
-/// operation stands in the answer. `id` is a guid.
+/// Executes all operations of a batch, or none. Throws `failure` if the request is not a batch; the response
+/// contains the failure of an operation. `id` is a GUID.
 reply run_batch(const context&, const request&, const error_writer&, std::string_view id);
 
-/// The answer to a batch that a service gives which is too busy for it.
+/// Returns the response of a service that is too busy for a batch.
 reply batch_refusal(const reply& error, service_mode, std::string_view id);
 
 } // namespace azkv::emulation

@@ -1,3 +1,4 @@
+// What the operations of the service share.
 #pragma once
 
 #include "emulator/access.hpp"
@@ -16,17 +17,17 @@
 
 namespace azkv::emulation {
 
-/// What an operation needs to know beside itself.
+/// The environment of an operation.
 class context {
 public:
     service_mode mode;
     storage& db;
     const std::string& account;
     std::chrono::system_clock::time_point now;
-    std::string base_url; // what stands before the table in the URL of an entity, with the slash
+    std::string base_url; // the URL of an entity up to the table, with the slash
     const grant& allowed;
     std::function<ticks()> next_timestamp;
-    std::optional<std::size_t> max_rows; // of a page, if not the service's own limit
+    std::optional<std::size_t> max_rows; // per page, if below the service's limit
 
     bool case_sensitive() const { return mode == service_mode::cosmos; }
 
@@ -34,24 +35,25 @@ public:
     storage::table_id find_table(const std::string& name) const;
 };
 
-/// What the answer is to tell, by `Accept` or `$format`. Throws `failure` (415).
+/// Returns the metadata level that `Accept` or `$format` asks for. Throws `failure` (415).
 metadata read_format(const request&, const target&);
 
-/// Throws `failure` (415) if the body says that it is anything but JSON.
+/// Throws `failure` (415) unless the content type is JSON.
 void require_json(const request&);
 
-/// An answer with a JSON body.
+/// Returns a response with a JSON body.
 reply json_reply(unsigned status, std::string body, metadata, service_mode);
 
-/// Whether `Prefer` asks for an answer without a body; adds the header that says so.
+/// Returns whether `Prefer` asks for a response without a body. Adds the header that confirms it.
 bool prefers_no_content(const request&, headers& answer);
 
-/// `W/"datetime'2026-01-02T03%3A04%3A05.1234567Z'"`
+/// The ETag: `W/"datetime'2026-01-02T03%3A04%3A05.1234567Z'"`
 std::string etag(ticks timestamp, service_mode);
 
 std::string format_timestamp(ticks, service_mode);
 
-/// The continuation token of Table Storage: `1!8!U21pdGg-`; and what it stands for. Reading throws `failure`.
+/// Converts a key to a continuation token of Table Storage, such as `1!8!U21pdGg-`, and back. Reading throws
+/// `failure`.
 std::string write_token(std::string_view key);
 std::string read_token(std::string_view token);
 

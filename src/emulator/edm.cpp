@@ -32,7 +32,7 @@ bool take(std::string_view& text, char c) {
     return true;
 }
 
-// Takes a number of exactly that many digits, which is not above `max`.
+// Takes a number of exactly that many digits and at most `max`.
 std::optional<int> take_number(std::string_view& text, std::size_t digits, int max) {
     if (text.size() < digits || !std::all_of(text.begin(), text.begin() + digits, is_digit))
         return std::nullopt;
@@ -70,7 +70,7 @@ std::optional<tick> take_fraction(std::string_view& text) {
     return tick(number);
 }
 
-// Takes the time of the day, but for the zone.
+// Takes the time of day without the zone.
 std::optional<tick> take_time(std::string_view& text) {
     const auto minutes = take_hours_and_minutes(text);
     if (!minutes) return std::nullopt;
@@ -84,15 +84,15 @@ std::optional<tick> take_time(std::string_view& text) {
     return time + *fraction;
 }
 
-// Takes how far the clock is ahead of UTC.
+// Takes the offset from UTC.
 std::optional<std::chrono::minutes> take_zone(std::string_view& text) {
     if (text.empty() || take(text, 'Z')) return 0min;
-    const bool behind = text.starts_with('-');
-    if (!behind && !text.starts_with('+')) return std::nullopt;
+    const bool negative = text.starts_with('-');
+    if (!negative && !text.starts_with('+')) return std::nullopt;
     text.remove_prefix(1);
     const auto offset = take_hours_and_minutes(text);
     if (!offset || *offset > 14h) return std::nullopt;
-    return behind ? -*offset : *offset;
+    return negative ? -*offset : *offset;
 }
 
 void append_number(std::string& out, std::int64_t number, std::size_t digits) {
@@ -106,7 +106,7 @@ bool is_hex_digit(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// A code unit as if it were a code point that takes three bytes.
+// Appends a code unit as if it were a code point of three bytes.
 void append_unit(std::string& out, unsigned unit) {
     out.push_back(static_cast<char>(0xE0 | unit >> 12));
     out.push_back(static_cast<char>(0x80 | (unit >> 6 & 0x3F)));
@@ -118,7 +118,7 @@ unsigned unit_at(std::string_view three_bytes) {
     return 0xD000 | bits(1) << 6 | bits(2);
 }
 
-// Whether a code point beyond the first plane begins at `at`; `key` has 0xED there.
+// Returns whether a code point beyond the first plane begins at `at`, where `key` has 0xED.
 bool is_surrogate(std::string_view key, std::size_t at) {
     return at + 6 <= key.size() && static_cast<unsigned char>(key[at + 1]) >= 0xA0;
 }
@@ -148,9 +148,9 @@ std::optional<ticks> parse_date_time(std::string_view text) {
         if (!take(text, 'T')) return std::nullopt;
         const auto of_day = take_time(text);
         if (!of_day) return std::nullopt;
-        const auto ahead = take_zone(text);
-        if (!ahead || !text.empty()) return std::nullopt;
-        time += *of_day - *ahead;
+        const auto offset = take_zone(text);
+        if (!offset || !text.empty()) return std::nullopt;
+        time += *of_day - *offset;
     }
     if (time < first_day || time >= day_after_last) return std::nullopt;
     return (time - first_day).count();
@@ -202,13 +202,13 @@ std::optional<std::string> decode_base64(std::string_view text) {
                         reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     if (n < 0) return std::nullopt;
     bytes.resize(static_cast<std::size_t>(n) - text.ends_with("=") - text.ends_with("=="));
-    // The decoder takes padding anywhere, blanks around the text, and bits that stand for nothing.
+    // The decoder accepts padding anywhere, surrounding spaces, and unused bits that are not zero.
     if (encode_base64(bytes) != text) return std::nullopt;
     return bytes;
 }
 
 std::string encode_base64(std::string_view bytes) {
-    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // with the zero that the encoder puts behind it
+    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // with the zero that the encoder appends
     const int n =
         EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
                         reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));

@@ -45,33 +45,34 @@ emulator_options& emulator_options::port(unsigned short n) {
 }
 
 emulator_options& emulator_options::account(std::string name, std::string key) {
-    require(protocol::is_host_label(name), "account: the name must be of ASCII letters, digits and hyphens");
-    const identity::hmac_sha256 usable(key); // or it throws
+    require(protocol::is_host_label(name),
+            "account: the name must consist of ASCII letters, digits and hyphens");
+    const identity::hmac_sha256 check(key); // throws if the key is not valid
     account_ = std::move(name);
     key_ = std::move(key);
     return *this;
 }
 
 emulator_options& emulator_options::tls(std::string certificates, std::string key) {
-    require(!certificates.empty() && !key.empty(), "tls: a certificate and its key are needed");
+    require(!certificates.empty() && !key.empty(), "tls: the certificate and the key must not be empty");
     certificates_ = std::move(certificates);
     certificate_key_ = std::move(key);
     return *this;
 }
 
 emulator_options& emulator_options::bearer(bearer_check check) {
-    require(static_cast<bool>(check), "bearer: a function is needed");
+    require(static_cast<bool>(check), "bearer: the function must not be empty");
     bearer_ = std::move(check);
     return *this;
 }
 
 emulator_options& emulator_options::clock(clock_function now) {
-    require(static_cast<bool>(now), "clock: a function is needed");
+    require(static_cast<bool>(now), "clock: the function must not be empty");
     clock_ = std::move(now);
     return *this;
 }
 
-/// An emulator, and its thread if it has one of its own.
+/// An emulator, with a thread unless it runs on an executor of the caller.
 class emulator::implementation {
 public:
     implementation(std::optional<asio::any_io_executor> ex, emulator_options o) : options_(std::move(o)) {
@@ -84,7 +85,7 @@ public:
             server_ = emulation::make_server(*ex, options_);
         } catch (const boost::system::system_error&) {
             throw;
-        } catch (const std::exception& e) { // the file system's, or the database's
+        } catch (const std::exception& e) { // from the file system or the database
             throw error(errc::invalid_argument, e.what());
         }
         if (context_) thread_ = std::thread([c = context_] { c->run(); });
@@ -94,13 +95,13 @@ public:
         stop();
         if (!context_) return;
         work_.reset();
-        if (is_there())
-            thread_.detach(); // which ends when it returns from here, and has its context until then
+        if (is_own_thread())
+            thread_.detach(); // it ends when it returns from here, and keeps its context until then
         else
             thread_.join();
     }
 
-    /// Whether a fork took this along: its thread and its connections are the parent's.
+    /// Returns whether this is a copy in a forked child: the thread and the connections are the parent's.
     bool is_parents() const { return process_ != ::getpid(); }
 
     const emulator_options& options() const { return options_; }
@@ -110,8 +111,9 @@ public:
     void stop() {
         if (is_parents()) return;
         {
-            const std::lock_guard lock(mutex_); // not while waiting: its own thread may be about to call this
-            if (!std::exchange(up_, false)) return;
+            const std::lock_guard lock(
+                mutex_); // not held while waiting: the emulator's thread may call this, too
+            if (!std::exchange(running_, false)) return;
         }
         if (!context_) return server_->stop([] {});
         const auto done = std::make_shared<std::promise<void>>();
@@ -122,23 +124,22 @@ public:
     void start() {
         if (is_parents()) return;
         const std::lock_guard lock(mutex_);
-        if (up_) return;
+        if (running_) return;
         server_->start();
-        up_ = true;
+        running_ = true;
     }
 
 private:
-    // Whether this is the emulator's own thread.
-    bool is_there() const { return thread_.get_id() == std::this_thread::get_id(); }
+    bool is_own_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
 
     const pid_t process_ = ::getpid();
     emulator_options options_;
-    std::shared_ptr<asio::io_context> context_; // its own, if it has one
+    std::shared_ptr<asio::io_context> context_; // null: runs on an executor of the caller
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
     std::shared_ptr<emulation::server> server_;
     std::thread thread_;
-    std::mutex mutex_; // guards the member below
-    bool up_ = true;
+    std::mutex mutex_; // guards what follows
+    bool running_ = true;
 };
 
 namespace {
@@ -159,13 +160,14 @@ emulator::emulator(asio::any_io_executor ex, emulator_options o)
     : impl_(std::make_unique<implementation>(std::move(ex), complete(std::move(o)))) {}
 
 emulator::~emulator() {
-    if (impl_ && impl_->is_parents()) static_cast<void>(impl_.release()); // what it would end is the parent's
+    if (impl_ && impl_->is_parents())
+        static_cast<void>(impl_.release()); // its destructor would stop the parent's emulator
 }
 
 emulator::emulator(emulator&&) noexcept = default;
 
 emulator& emulator::operator=(emulator&& other) noexcept {
-    const emulator before(std::move(*this)); // which ends as any does
+    const emulator before(std::move(*this)); // destroys the old emulator
     impl_ = std::move(other.impl_);
     return *this;
 }

@@ -1,8 +1,8 @@
 #include "emulator/entities.hpp"
 
-#include "support/ascii.hpp"
 #include "codec/json_text.hpp"
 #include "emulator/failure.hpp"
+#include "support/ascii.hpp"
 
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
@@ -13,7 +13,7 @@ namespace azkv::emulation {
 
 namespace {
 
-// What an answer to a write says of the entity.
+// Returns the response to a write.
 reply written(unsigned status, const context& c, ticks timestamp) {
     reply answer;
     answer.status = status;
@@ -21,7 +21,7 @@ reply written(unsigned status, const context& c, ticks timestamp) {
     return answer;
 }
 
-// The entity that `If-Match` is about, which must be there and have that etag; whatever there is, without it.
+// Returns the stored entity, if there is one. With `If-Match` it must exist and have that ETag.
 std::optional<record> find_matching(const context& c, storage::table_id table, const request& r,
                                     const target& t) {
     const std::string* const expected = find_header(r.headers, "If-Match");
@@ -37,7 +37,7 @@ std::optional<record> find_matching(const context& c, storage::table_id table, c
     return found;
 }
 
-ticks keep(const context& c, storage::table_id table, entity e) {
+ticks store(const context& c, storage::table_id table, entity e) {
     check_size(e, c.mode);
     record kept;
     kept.partition_key = std::move(e.partition_key.text);
@@ -65,7 +65,7 @@ reply insert(const context& c, const request& r, const target& t) {
     e.partition_key.text = *sent.partition_key;
     e.row_key.text = *sent.row_key;
     e.properties = std::move(sent.properties);
-    const ticks timestamp = keep(c, table, std::move(e));
+    const ticks timestamp = store(c, table, std::move(e));
 
     reply answer = written(204, c, timestamp);
     if (!prefers_no_content(r, answer.headers)) {
@@ -82,7 +82,7 @@ reply insert(const context& c, const request& r, const target& t) {
     return answer;
 }
 
-// Puts the properties that were sent over those that there were.
+// Merges the properties that were sent into the stored ones.
 std::vector<property> merge(std::vector<property> kept, std::vector<property> sent) {
     for (property& p : sent) {
         const auto old = std::ranges::find(kept, p.name, &property::name);
@@ -104,14 +104,14 @@ reply update(const context& c, const request& r, const target& t, bool merges) {
     const bool same_keys = sent.partition_key.value_or(t.partition_key) == t.partition_key
                            && sent.row_key.value_or(t.row_key) == t.row_key;
     if (!same_keys) throw invalid_input("The keys in the URL and in the entity differ.");
-    std::optional<record> found; // only where it matters what there is
+    std::optional<record> found; // looked up only where it matters
     if (merges || find_header(r.headers, "If-Match")) found = find_matching(c, table, r, t);
     entity e;
     e.partition_key.text = t.partition_key;
     e.row_key.text = t.row_key;
     e.properties = merges && found ? merge(read_properties(found->properties), std::move(sent.properties))
                                    : std::move(sent.properties);
-    return written(204, c, keep(c, table, std::move(e)));
+    return written(204, c, store(c, table, std::move(e)));
 }
 
 reply erase(const context& c, const request& r, const target& t) {
@@ -197,7 +197,7 @@ void append_entity(std::string& out, const context& c, const std::string& table,
         append("Timestamp", format_timestamp(kept.timestamp, c.mode));
     }
     if (selected.empty() && level != metadata::none) {
-        out.append(kept.properties); // as it is kept
+        out.append(kept.properties); // stored in this form
     } else {
         for (const property& p : read_properties(kept.properties)) {
             if (!wants(p.name)) continue;

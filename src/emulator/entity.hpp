@@ -1,3 +1,4 @@
+// An entity of the emulator.
 #pragma once
 
 #include "emulator/edm.hpp"
@@ -26,9 +27,9 @@ public:
     edm_value partition_key;
     edm_value row_key;
     edm_value timestamp;
-    std::vector<property> properties; // those that are not the service's own
+    std::vector<property> properties; // without those above
 
-    /// Any of the properties, those of the service included; null if there is none of that name.
+    /// Returns a property, also one of those above; null if there is none of that name.
     const edm_value* find(std::string_view name) const;
 };
 

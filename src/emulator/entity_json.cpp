@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::string_view type_annotation = "@odata.type";
 
-/// A scalar as it stands in JSON.
+/// A scalar as written in JSON.
 class scalar {
 public:
     enum class kind { null, boolean, number, text };
@@ -41,7 +41,7 @@ public:
     scalar value;
 };
 
-/// Takes a JSON object of scalars apart.
+/// Parses a JSON object of scalars.
 class flat_object {
 public:
     static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
@@ -123,7 +123,7 @@ private:
     }
 
     bool take(scalar::kind what, error_code& ec) {
-        if (!open_) return nested(ec); // a text that is a scalar itself
+        if (!open_) return nested(ec); // the text is a scalar itself
         members.back().value.what = what;
         members.back().value.text = std::exchange(text_, {});
         return true;
@@ -201,7 +201,7 @@ std::optional<edm_value> read_untyped(const scalar& s) {
     return s.text.find_first_of(".eE") == s.text.npos ? read_int32(s) : read_double(s);
 }
 
-// Names are C# identifiers. Beyond ASCII only what can be no letter or digit for certain is refused.
+// Names are C# identifiers. Beyond ASCII, rejects only what certainly is neither a letter nor a digit.
 bool is_identifier(std::string_view name) {
     bool first = true;
     while (!name.empty()) {
@@ -293,7 +293,7 @@ sent_entity read_entity(std::string_view text, service_mode mode) {
             if (m.value.what != scalar::kind::null) e.row_key = read_key(m);
         } else {
             check_name(m.name, mode);
-            if (m.value.what == scalar::kind::null) continue; // as if it were not there
+            if (m.value.what == scalar::kind::null) continue; // like an absent member
             if (e.properties.size() == limits(mode).max_properties)
                 throw failure(400, "TooManyProperties", "The entity contains more properties than allowed.");
             const auto type = type_of(m.name);
@@ -316,7 +316,7 @@ void check_size(const entity& e, service_mode mode) {
     const limits l(mode);
     if (e.properties.size() > l.max_properties)
         throw failure(400, "TooManyProperties", "The entity contains more properties than allowed.");
-    if (mode == service_mode::cosmos) { // in which it is a document of JSON
+    if (mode == service_mode::cosmos) { // where it is a JSON document
         const std::size_t size =
             e.partition_key.text.size() + e.row_key.text.size() + write_properties(e.properties, mode).size();
         if (size > l.max_entity_bytes) throw entity_too_large();
@@ -379,7 +379,7 @@ std::string write_properties(const std::vector<property>& properties, service_mo
 
 std::vector<property> read_properties(std::string_view text) {
     std::vector<property> properties;
-    std::string type; // an annotation stands before what it tells of
+    std::string type; // an annotation precedes its property
     for (member& m : read_members("{" + std::string(text) + "}")) {
         if (m.name.ends_with(type_annotation)) {
             type = std::move(m.value.text);
@@ -387,7 +387,8 @@ std::vector<property> read_properties(std::string_view text) {
         }
         const auto known = edm_named(std::exchange(type, {}));
         auto value = known ? read_typed(*known, m.value) : read_untyped(m.value);
-        if (!value) throw std::runtime_error("the database holds a property that is not of its type");
+        if (!value)
+            throw std::runtime_error("the database contains a property whose value does not match its type");
         properties.push_back({std::move(m.name), std::move(*value)});
     }
     return properties;

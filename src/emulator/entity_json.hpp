@@ -1,3 +1,4 @@
+// Entities as JSON: parsing with the checks of the service, storing, writing.
 #pragma once
 
 #include "emulator/entity.hpp"
@@ -12,11 +13,11 @@
 
 namespace azkv::emulation {
 
-/// How much an answer tells of types, from the `Accept` header or `$format`.
+/// How much type information a response contains, from the `Accept` header or `$format`.
 enum class metadata { none, minimal, full };
 
-/// An entity as a client sends it: the keys may be missing. Members that are null, and those that the service
-/// sets itself, are passed over.
+/// An entity as sent by a client: the keys may be missing. Without null members and those that the service
+/// sets itself.
 class sent_entity {
 public:
     std::optional<std::string> partition_key;
@@ -24,20 +25,19 @@ public:
     std::vector<property> properties;
 };
 
-/// Reads the JSON of an entity and checks names, types and values, but not the size of the whole. Throws
-/// `failure`.
+/// Parses the JSON of an entity and checks names, types and values, but not the total size. Throws `failure`.
 sent_entity read_entity(std::string_view json, service_mode);
 
-/// Throws `failure` for a key that the service does not take.
+/// Throws `failure` if the service does not accept a key.
 void check_keys(std::string_view partition_key, std::string_view row_key, service_mode);
 
-/// Throws `failure` if the whole has too many properties or is too large.
+/// Throws `failure` if the entity has too many properties or is too large.
 void check_size(const entity&, service_mode);
 
-/// The properties as they are kept: as members of a JSON object, with the annotations that tell their types.
+/// Returns the properties in the stored form: members of a JSON object with type annotations.
 std::string write_properties(const std::vector<property>&, service_mode);
 
-/// Reads what `write_properties` made.
+/// Parses the result of `write_properties`.
 std::vector<property> read_properties(std::string_view text);
 
 /// Appends a property as members of a JSON object.
@@ -46,7 +46,7 @@ void append_property(std::string& out, std::string_view name, const edm_value&, 
 /// Appends `"name":"text",`.
 void append_member(std::string& out, std::string_view name, std::string_view text);
 
-/// Reads the only member of a JSON object, a string: `{"TableName":"mytable"}`. Throws `failure`.
+/// Parses a JSON object with one member, a string: `{"TableName":"mytable"}`. Throws `failure`.
 std::string read_table_name(std::string_view json);
 
 } // namespace azkv::emulation

@@ -1,3 +1,4 @@
+// Errors of the service.
 #pragma once
 
 #include <exception>
@@ -6,7 +7,7 @@
 
 namespace azkv::emulation {
 
-/// Why a request is refused: thrown wherever that is found out, and made the answer to it.
+/// Why a request fails. Thrown by the operations and converted to the response.
 /// (https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes)
 class failure final : public std::exception {
 public:
@@ -28,7 +29,7 @@ private:
     std::string message_;
 };
 
-/// The one that stands for most.
+/// The most common failure.
 inline failure invalid_input(std::string message = "One of the request inputs is not valid.") {
     return failure(400, "InvalidInput", std::move(message));
 }

@@ -20,9 +20,9 @@ std::optional<fault> fault_player::begin() {
     return std::nullopt;
 }
 
-std::optional<fault> fault_player::meet(std::optional<fault> drawn, std::string_view method,
-                                        std::string_view target, time_point now) {
-    if (plan_.per_second_ != 0 && is_too_much(now)) {
+std::optional<fault> fault_player::choose(std::optional<fault> drawn, std::string_view method,
+                                          std::string_view target, time_point now) {
+    if (plan_.per_second_ != 0 && exceeds_limit(now)) {
         fault busy =
             mode_ == service_mode::storage
                 ? fault::answer(503, "ServerBusy", "The server is busy.")
@@ -51,7 +51,7 @@ fault fault_player::take_step() {
     return f;
 }
 
-bool fault_player::is_too_much(time_point now) {
+bool fault_player::exceeds_limit(time_point now) {
     if (now - second_ >= std::chrono::seconds(1)) {
         second_ = now;
         in_second_ = 0;

@@ -1,3 +1,4 @@
+// Read access to an `azkv::fault`.
 #pragma once
 
 #include <azkv/faults.hpp>
@@ -26,7 +27,7 @@ enum class fault_kind : int {
     delay
 };
 
-/// What there is to know of a fault, which must outlive this.
+/// Gives the emulator access to a fault, which must outlive this.
 class fault_view {
 public:
     explicit fault_view(const fault& f) : fault_(f) {}
@@ -37,7 +38,7 @@ public:
 
     const std::string& code() const { return fault_.code_; }
 
-    /// The message of an answer, or its body; the bytes of garbage.
+    /// The message or the body of a response; the bytes of garbage.
     const std::string& text() const { return fault_.text_; }
 
     /// Bytes, or rows.

@@ -10,10 +10,11 @@ using emulation::fault_kind;
 namespace {
 
 void require_time(std::chrono::milliseconds t) {
-    require(t.count() >= 0 && t <= std::chrono::hours(24), "the times of a fault must be from 0 to a day");
+    require(t.count() >= 0 && t <= std::chrono::hours(24),
+            "invalid time of a fault: it must be from 0 to 24 hours");
 }
 
-// `/T` or `/T()`, behind the account or not, but not the list of tables.
+// `/T` or `/T()`, with or without the account before it, but not the list of tables.
 bool is_query(std::string_view method, std::string_view target) {
     const auto path = target.substr(0, target.find('?'));
     const auto segment = path.substr(path.rfind('/') + 1);
@@ -24,7 +25,7 @@ bool is_query(std::string_view method, std::string_view target) {
 } // namespace
 
 fault fault::answer(unsigned status, std::string code, std::string message) {
-    require(status >= 400 && status <= 599, "the status of a fault must be from 400 to 599");
+    require(status >= 400 && status <= 599, "invalid status of a fault: it must be from 400 to 599");
     fault f(fault_kind::answer);
     f.status_ = status;
     f.code_ = std::move(code);
@@ -106,13 +107,15 @@ fault& fault::after(milliseconds time) {
 }
 
 fault& fault::header(std::string name, std::string text) {
-    require((name + text).find_first_of("\r\n") == name.npos, "a header of a fault must be one line");
+    require((name + text).find_first_of("\r\n") == name.npos,
+            "invalid header of a fault: it must be one line");
     headers_.emplace_back(std::move(name), std::move(text));
     return *this;
 }
 
 fault& fault::only_if(condition c) {
-    require(kind_ != fault_kind::cut_request, "cut_request takes no condition: it cannot know what is asked");
+    require(kind_ != fault_kind::cut_request,
+            "only_if: cut_request cannot have a condition, because it precedes the request");
     condition_ = std::move(c);
     return *this;
 }
@@ -137,14 +140,15 @@ fault_plan& fault_plan::pass(std::size_t times) {
 
 fault_plan& fault_plan::sometimes(double probability, fault f) {
     const double below = (chances_.empty() ? 0.0 : chances_.back().below) + probability;
-    // A little more than 1, for sums of ten times a tenth.
-    require(probability >= 0 && below <= 1 + 1e-9, "sometimes: the probabilities must be from 0 to 1 in sum");
+    // Slightly more than 1: ten times 0.1 may exceed it.
+    require(probability >= 0 && below <= 1 + 1e-9,
+            "sometimes: the sum of the probabilities must be from 0 to 1");
     chances_.emplace_back(below, std::move(f));
     return *this;
 }
 
 fault_plan& fault_plan::throttle(std::size_t per_second, std::chrono::milliseconds retry_after) {
-    require(per_second > 0, "throttle: the limit must be at least 1 request a second");
+    require(per_second > 0, "throttle: the limit must be at least 1 request per second");
     require_time(retry_after);
     per_second_ = per_second;
     retry_after_ = retry_after;

@@ -20,7 +20,7 @@ namespace azkv::emulation {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
-constexpr std::size_t max_nesting = 100; // of parentheses and `not`, which are read by recursion
+constexpr std::size_t max_nesting = 100; // of parentheses and `not`, because the parser is recursive
 
 [[noreturn]] void refuse() {
     throw invalid_input("The query condition specified in the request is invalid.");
@@ -37,7 +37,7 @@ std::optional<comparator> comparator_named(std::string_view word) {
     return static_cast<comparator>(found - comparators.begin());
 }
 
-// What it is when both sides change places.
+// The comparator with its two sides exchanged.
 comparator mirrored(comparator c) {
     switch (c) {
     case comparator::gt: return comparator::lt;
@@ -60,8 +60,9 @@ bool holds(comparator c, std::partial_ordering order) {
     return false;
 }
 
-// In the order of `sort_key`, which differs from that of UTF-8 only where a code point beyond the first plane
-// meets one behind the surrogates: the first bytes that differ are 0xF0 and more, and 0xEE or 0xEF.
+// Compares in the order of `sort_key`. It differs from the order of UTF-8 only between a code point beyond
+// the first plane and one after the surrogates: the first different bytes are 0xF0 or above, and 0xEE or
+// 0xEF.
 std::strong_ordering compare_texts(std::string_view a, std::string_view b) {
     const auto rank = [](char c) {
         const auto byte = static_cast<unsigned char>(c);
@@ -72,7 +73,7 @@ std::strong_ordering compare_texts(std::string_view a, std::string_view b) {
     return rank(*at_a) <=> rank(*at_b);
 }
 
-// Exact: an integer of more than 53 bits is not rounded to a double.
+// Exact: does not round an integer of more than 53 bits to a double.
 std::partial_ordering compare_numbers(std::int64_t i, double d) {
     constexpr double beyond = 9223372036854775808.0; // 2^63
     if (std::isnan(d)) return std::partial_ordering::unordered;
@@ -87,7 +88,7 @@ bool is_integer(edm type) {
     return type == edm::int32 || type == edm::int64;
 }
 
-// nullopt if they are of kinds that cannot be compared.
+// Returns nullopt if the types cannot be compared.
 std::optional<std::partial_ordering> compare(const edm_value& a, const edm_value& b) {
     if (is_integer(a.type) && b.type == edm::real) return compare_numbers(a.integer, b.number);
     if (a.type == edm::real && is_integer(b.type)) return 0 <=> compare_numbers(b.integer, a.number);
@@ -154,7 +155,7 @@ edm_value read_number(std::string_view text) {
     return edm_value(d);
 }
 
-// The literal that is written `prefix'text'`.
+// Parses the literal `prefix'text'`.
 edm_value read_prefixed(std::string_view prefix, std::string_view text) {
     if (prefix == "datetime") {
         if (const auto t = parse_date_time(text)) return edm_value(edm::date_time, *t);
@@ -217,21 +218,21 @@ private:
         return take(static_cast<std::size_t>(std::ranges::find_if_not(rest_, in_name) - rest_.begin()));
     }
 
-    // Takes what is between quotes, which are in front.
+    // Takes a text in quotes.
     std::string_view take_quoted() {
         const auto end = rest_.find('\'', 1);
         if (end == rest_.npos) refuse();
         return take(end + 1).substr(1, end - 1);
     }
 
-    // The same, with quotes within it that are doubled.
+    // Takes a text in quotes in which quotes are doubled.
     std::string take_string() {
         std::string text(take_quoted());
         while (rest_.starts_with('\'')) text.append("'").append(take_quoted());
         return text;
     }
 
-    // Nothing may stick to a literal.
+    // A literal must end at a space or a parenthesis.
     token literal(edm_value value) const {
         if (!rest_.empty() && rest_.front() != ')' && blanks.find(rest_.front()) == blanks.npos) refuse();
         return token(std::move(value));
@@ -248,7 +249,7 @@ bool is_key(std::string_view name) {
     return name == "PartitionKey" || name == "RowKey" || name == "Timestamp";
 }
 
-// Bounds that are tightened by one comparison after the other; inclusive.
+// Inclusive bounds, tightened by each comparison.
 class key_bounds {
 public:
     void add(comparator c, const std::string& text) {
@@ -300,7 +301,7 @@ public:
         return false;
     }
 
-    // Every match fulfils what it adds.
+    // Adds bounds that every match satisfies.
     void add_to(key_bounds& partitions, key_bounds& rows) const {
         if (what == kind::conjunction)
             for (const node& child : children) child.add_to(partitions, rows);
@@ -315,13 +316,13 @@ public:
     }
 
     kind what;
-    std::string name;                       // of what is a predicate or is compared
-    comparator comparison = comparator::eq; // of the property with the literal
-    edm_value literal;                      // or the constant
+    std::string name;                       // of the property
+    comparator comparison = comparator::eq; // of the property and the literal
+    edm_value literal;                      // or a constant
     std::vector<node> children;
 };
 
-// One function for each level of the grammar, from what binds least.
+// One function for each level of the grammar, from the weakest operator on.
 class filter::parser {
 public:
     parser(std::string_view text, std::size_t max_comparisons)
@@ -377,7 +378,7 @@ private:
         return inner;
     }
 
-    // A property and a literal, in either order; or one that is true or not by itself.
+    // A property and a literal, in either order; or a single boolean.
     node comparison() {
         if (comparisons_left_-- == 0) refuse();
         token left = operand();

@@ -1,3 +1,4 @@
+// `$filter` expressions: parsing, matching, and the range of keys to scan.
 #pragma once
 
 #include "emulator/entity.hpp"
@@ -9,18 +10,18 @@
 
 namespace azkv::emulation {
 
-/// A piece of the order of keys in which all matches of a filter lie: what a scan need not look beyond.
+/// A range of keys that contains all matches of a filter, so that a scan need not look beyond it.
 class key_range {
 public:
-    std::optional<std::string> partition_key;      // the only one
-    std::string first_partition_key;               // if not; inclusive
+    std::optional<std::string> partition_key;      // the only partition
+    std::string first_partition_key;               // if several; inclusive
     std::optional<std::string> last_partition_key; // inclusive
-    std::string first_row_key;                     // in that only partition; inclusive
+    std::string first_row_key;                     // in the only partition; inclusive
     std::optional<std::string> last_row_key;       // inclusive
 };
 
-/// A `$filter`. A comparison does not hold for an entity that lacks the property, or has something in it that
-/// cannot be compared with the literal, not even `ne`.
+/// A `$filter`. A comparison, even `ne`, is false for an entity that lacks the property or has a value that
+/// cannot be compared with the literal.
 /// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
 class filter {
 public:
@@ -30,15 +31,15 @@ public:
     filter(filter&&) noexcept;
     filter& operator=(filter&&) noexcept;
 
-    /// Throws `failure` (400 InvalidInput) for what is no filter, has more than `max_comparisons`, or is
-    /// nested too deep. A text of blanks only matches everything.
+    /// Throws `failure` (400 InvalidInput) if the text is not a filter, has more than `max_comparisons`, or
+    /// is nested too deeply. A text of spaces only matches everything.
     static filter parse(std::string_view text, std::size_t max_comparisons = 15);
 
     bool matches(const entity&) const;
 
     key_range keys() const;
 
-    /// Whether all that it compares are keys, so that an entity's other properties need not be read.
+    /// Returns whether it compares only keys, so that the properties of entities need not be parsed.
     bool is_on_keys_only() const;
 
 private:

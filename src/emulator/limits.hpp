@@ -1,3 +1,4 @@
+// The limits of the service.
 #pragma once
 
 #include <azkv/value.hpp>
@@ -6,7 +7,7 @@
 
 namespace azkv::emulation {
 
-/// What the service holds. Lengths of texts are in UTF-16 units unless they say bytes.
+/// The limits of the service. Lengths of texts are in UTF-16 units unless stated in bytes.
 /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model,
 /// https://learn.microsoft.com/azure/cosmos-db/table/faq)
 class limits {
@@ -24,15 +25,15 @@ public:
         max_comparisons = 1'000;
     }
 
-    std::size_t max_properties = 252; // but for the service's own
+    std::size_t max_properties = 252; // without the system properties
     std::size_t max_property_name = 255;
     std::size_t max_key = 512;
-    std::size_t max_partition_key_bytes = 3 * 512; // no more than what the units may take
+    std::size_t max_partition_key_bytes = 3 * 512; // as many as `max_key` units can take
     std::size_t max_row_key_bytes = 3 * 512;
     std::size_t max_text = 32'768;
     std::size_t max_binary = 65'536; // bytes
     std::size_t max_entity_bytes = 1 << 20;
-    std::size_t max_body = 4 << 20; // bytes of a request
+    std::size_t max_body = 4 << 20; // bytes
     std::size_t min_table_name = 3;
     std::size_t max_table_name = 63;
     std::size_t max_top = 1'000;
@@ -40,7 +41,7 @@ public:
 
     static constexpr std::size_t page_rows = 1'000;
     static constexpr std::size_t page_bytes = 4 << 20;
-    // The service looks for 5 seconds; what counts here are the rows looked at, always as many.
+    // The service scans for 5 seconds. Here a fixed number of rows makes the results reproducible.
     static constexpr std::size_t page_scan = 20'000;
     static constexpr std::size_t batch_operations = 100;
     static constexpr std::size_t access_policies = 5;

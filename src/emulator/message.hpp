@@ -1,3 +1,4 @@
+// HTTP messages of the emulator.
 #pragma once
 
 #include <algorithm>
@@ -10,13 +11,13 @@ namespace azkv::emulation {
 
 using headers = std::vector<std::pair<std::string, std::string>>;
 
-/// Whether two names of headers are the same: the case of ASCII letters does not count.
+/// Compares two header names, ignoring the case of ASCII letters.
 inline bool same_name(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
     return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-/// The text of a header; null if there is none.
+/// Returns the value of a header; null if there is none.
 inline const std::string* find_header(const headers& all, std::string_view name) {
     const auto found = std::ranges::find_if(all, [&](const auto& h) { return same_name(h.first, name); });
     return found == all.end() ? nullptr : &found->second;
@@ -30,14 +31,14 @@ public:
     emulation::headers headers;
     std::string body;
 
-    /// The text of a header; empty if there is none.
+    /// Returns the value of a header; empty if there is none.
     std::string_view header(std::string_view name) const {
         const std::string* const text = find_header(headers, name);
         return text ? std::string_view(*text) : std::string_view();
     }
 };
 
-/// How a request came.
+/// Where a request comes from.
 class origin {
 public:
     bool tls = false;

@@ -18,22 +18,23 @@ namespace {
 constexpr const char* next_partition_header = "x-ms-continuation-NextPartitionKey";
 constexpr const char* next_row_header = "x-ms-continuation-NextRowKey";
 
-/// Gathers the rows of a page, until it is full.
+/// Collects the rows of a page.
 class page {
 public:
     page(const context& c, const target& t, metadata level)
         : context_(c), target_(t), level_(level), filter_(read_filter(c, t)), selected_(read_select(t)),
           max_rows_(read_top(c, t)) {
-        // One that goes on from another must get further, or it would be asked for again and again.
+        // A continued page must make progress, or the client would request it forever.
         const std::size_t least = t.parameter("NextPartitionKey") ? 1 : 0;
         if (c.max_rows) max_rows_ = std::clamp(*c.max_rows, least, max_rows_);
     }
 
     const filter& condition() const { return filter_; }
 
-    /// Whether it goes on; if not, the next page begins with this record.
+    /// Returns false if the page is full; the next page begins with this record.
     bool take(const record& kept) {
-        if (!context_.allowed.has_keys(kept.partition_key, kept.row_key)) return true; // not even as a token
+        if (!context_.allowed.has_keys(kept.partition_key, kept.row_key))
+            return true; // skips it: its keys must not appear in a token either
         if (rows_ == max_rows_ || body_.size() > limits::page_bytes || seen_ == limits::page_scan)
             return false;
         ++seen_;
@@ -51,7 +52,7 @@ public:
             metadata_url = "\"odata.metadata\":";
             codec::append_json(metadata_url, context_.base_url + "$metadata#" + target_.table);
         }
-        const bool last = context_.mode == service_mode::cosmos; // there it comes behind the rows
+        const bool last = context_.mode == service_mode::cosmos; // Cosmos DB writes it after the rows
         if (!last && !metadata_url.empty()) text.append(metadata_url).append(",");
         text.append("\"value\":[").append(body_).append("]");
         if (last && !metadata_url.empty()) text.append(",").append(metadata_url);
@@ -80,7 +81,7 @@ private:
     std::string body_;
 };
 
-// Cosmos DB's continuation: `{"token":"...","range":{"min":"","max":"FF"}}`.
+// The continuation token of Cosmos DB: `{"token":"...","range":{"min":"","max":"FF"}}`.
 std::string write_position(std::int64_t position) {
     return R"({"token":")" + encode_base64(std::to_string(position)) + R"(","range":{"min":"","max":"FF"}})";
 }

@@ -44,28 +44,29 @@ namespace {
 
 constexpr std::size_t read_size = 64 * 1024;
 constexpr std::uint32_t largest_head = 64 * 1024;
-constexpr std::uint64_t largest_body = 64 << 20; // far beyond the service's limit, whose refusal is an answer
+constexpr std::uint64_t largest_body =
+    64 << 20; // far above the service's limit, so that the service rejects the request itself
 
 using request_parser = http::request_parser<http::string_body>;
 
 void prepare(request_parser& parser) {
     parser.header_limit(largest_head);
     parser.body_limit(largest_body);
-    parser.eager(true); // bodies in the same go
+    parser.eager(true); // parse the body in the same call
 }
 
 request read_message(http::request<http::string_body>&& message) {
     request r;
     r.method = std::string(message.method_string());
     r.target = std::string(message.target());
-    if (const auto absolute = boost::urls::parse_absolute_uri(message.target())) // as if for a proxy
+    if (const auto absolute = boost::urls::parse_absolute_uri(message.target())) // as sent to a proxy
         r.target = std::string(absolute->encoded_target());
     for (const auto& field : message) r.headers.emplace_back(field.name_string(), field.value());
     r.body = std::move(message.body());
     return r;
 }
 
-/// The bytes of an answer, as they go over the wire.
+/// Serializes a response.
 std::string write_message(const reply& answer, std::string_view method, bool keep_alive) {
     std::string bytes;
     bytes.reserve(answer.body.size() + 1024);
@@ -74,14 +75,14 @@ std::string write_message(const reply& answer, std::string_view method, bool kee
     for (const auto& [name, text] : answer.headers)
         bytes.append(name).append(": ").append(text).append("\r\n");
     if (!keep_alive) bytes.append("Connection: close\r\n");
-    if (answer.status != 204) // which has no body, and says nothing of one
+    if (answer.status != 204) // without a body, hence without its length
         bytes.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
     bytes.append("\r\n");
     if (answer.status != 204 && method != "HEAD") bytes.append(answer.body);
     return bytes;
 }
 
-// A client of HTTP/1.0 would have to be told that its connection goes on: it does not.
+// HTTP/1.0 would need a header to keep the connection open, so it is closed.
 bool keeps_alive(const http::request<http::string_body>& message) {
     return message.version() >= 11 && message.keep_alive();
 }
@@ -90,7 +91,7 @@ bool is_batch(std::string_view target) {
     return target.substr(0, target.find('?')).ends_with("/$batch");
 }
 
-// A program that a test starts must not keep the port, nor the connections.
+// A program started by a test must not inherit the port or the connections.
 void close_on_exec(int descriptor) {
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
@@ -107,7 +108,7 @@ public:
     std::atomic<std::uint64_t> open{0};
 };
 
-/// A client. It stands in the list as long as it lives.
+/// The connection of a client. It is in the list as long as it lives.
 class session {
 public:
     session(tcp::socket s, std::shared_ptr<session_list> list)
@@ -189,7 +190,8 @@ public:
         asio::dispatch(strand_, [self = shared_from_this(), done = std::move(done)] {
             error_code ignored;
             for (const auto& l : self->listeners_) {
-                ::shutdown(l->native_handle(), SHUT_RDWR); // a forked child may have it, too
+                ::shutdown(l->native_handle(),
+                           SHUT_RDWR); // closing is not enough if a forked child has it, too
                 l->close(ignored);
             }
             self->listeners_.clear();
@@ -201,7 +203,7 @@ public:
         });
     }
 
-    // Put in place when the next request begins: a fault's condition may call this.
+    // Deferred to the next request, because a fault's condition may call this.
     void faults(fault_plan plan) override {
         asio::dispatch(strand_,
                        [self = shared_from_this(), plan = std::move(plan)] { self->next_plan_ = plan; });
@@ -211,7 +213,7 @@ private:
     void use_tls(const emulator_options& o) {
         tls_.emplace(asio::ssl::context::tls_server);
         tls_->set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
-        // OpenSSL would ask on the terminal.
+        // By default OpenSSL would prompt on the terminal.
         tls_->set_password_callback(
             [](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });
         const auto use = [](const char* what, auto load) {
@@ -220,11 +222,11 @@ private:
             } catch (const boost::system::system_error&) {
                 throw error(errc::invalid_argument,
                             std::string("tls: the ") + what
-                                + " cannot be used; it must be PEM text, not a file's name");
+                                + " cannot be used; it must be PEM text, not a file name");
             }
         };
         use("certificate", [&] { tls_->use_certificate_chain(asio::buffer(o.certificates())); });
-        use("certificate's key (which must not be encrypted)",
+        use("certificate's key, which must not be encrypted,",
             [&] { tls_->use_private_key(asio::buffer(o.certificate_key()), asio::ssl::context::pem); });
         SSL_CTX_set_session_id_context(tls_->native_handle(), reinterpret_cast<const unsigned char*>("azkv"),
                                        4);
@@ -239,12 +241,13 @@ private:
             close_on_exec(l->native_handle());
             return l;
         } catch (const boost::system::system_error& e) {
-            const error_code ec(e.code().value(), e.code().category()); // without its place in a source
+            const error_code ec(e.code().value(), e.code().category()); // without the source location
             throw boost::system::system_error(ec, "cannot listen on " + to_string(at));
         }
     }
 
-    // On both loopback addresses, since `localhost` may be either; 0 is any port that is free on both.
+    // Listens on both loopback addresses, because `localhost` may be either. Port 0 selects one that is free
+    // on both.
     std::vector<listener> listen(unsigned short port) {
         constexpr int most_tries = 20;
         for (int tries = 1;; ++tries) {
@@ -256,7 +259,7 @@ private:
                 return listeners;
             } catch (const boost::system::system_error& e) {
                 const bool taken = e.code() == asio::error::address_in_use;
-                if (!taken) return listeners; // there is no such address here
+                if (!taken) return listeners; // this machine has no IPv6
                 if (port != 0 || tries == most_tries) throw;
             }
         }
@@ -269,19 +272,19 @@ private:
                 co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, ec));
             if (!acceptor->is_open()) break;
             if (!ec) close_on_exec(socket.native_handle());
-            if (ec) { // out of descriptors, say: others may be free soon
+            if (ec) { // for example, no file descriptor left: wait for one
                 asio::steady_timer timer(strand_, std::chrono::milliseconds(10));
                 co_await timer.async_wait(asio::use_awaitable);
                 continue;
             }
             ++connections_;
-            // In the list from here on: it must not be missed if the server is stopped before it is served.
+            // Enters the list now, so that `stop` closes it even before it is served.
             auto s = std::make_shared<session>(std::move(socket), sessions_);
             asio::co_spawn(strand_, serve(self, std::move(s)), asio::detached);
         }
     }
 
-    // `self` is there to keep the server alive.
+    // `self` keeps the server alive.
     asio::awaitable<void> serve([[maybe_unused]] std::shared_ptr<http_server> self,
                                 std::shared_ptr<session> client) {
         session& s = *client;
@@ -294,22 +297,22 @@ private:
                 co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
                 ++handshakes_;
                 if (SSL_session_reused(stream.native_handle())) ++resumed_handshakes_;
-                co_await converse(s, stream);
-                // Properly, or the client could not resume the session. A fault has closed it already.
+                co_await serve_requests(s, stream);
+                // Without a proper shutdown the client could not resume the session.
                 if (s.is_open()) co_await stream.async_shutdown(asio::use_awaitable);
             } else {
-                co_await converse(s, s.socket);
+                co_await serve_requests(s, s.socket);
             }
         } catch (const boost::system::system_error&) {
-            // The client has left, or the server was stopped: there is nobody to tell.
+            // The client has closed the connection, or the server was stopped.
         }
     }
 
     template <class Stream>
-    asio::awaitable<void> converse(session& s, Stream& stream) {
+    asio::awaitable<void> serve_requests(session& s, Stream& stream) {
         boost::beast::flat_buffer buffer;
-        bool going_on = true;
-        while (going_on && s.is_open()) {
+        bool keep_open = true;
+        while (keep_open && s.is_open()) {
             if (buffer.size() == 0) co_await read_more(stream, buffer);
             ++requests_;
             if (next_plan_) player_ = fault_player(*std::exchange(next_plan_, std::nullopt), service_.mode());
@@ -325,32 +328,32 @@ private:
             prepare(parser);
             const error_code ec = co_await read_request(stream, buffer, parser);
             if (ec) {
-                const std::string refusal = refuse_message(ec);
+                const std::string refusal = rejection(ec);
                 co_await asio::async_write(stream, asio::buffer(refusal), asio::use_awaitable);
                 s.close();
                 co_return;
             }
             const bool keep_alive = keeps_alive(parser.get());
             const request r = read_message(parser.release());
-            const auto met =
-                player_.meet(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
-            if (met) {
+            const auto chosen =
+                player_.choose(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
+            if (chosen) {
                 ++faults_;
-                going_on = co_await play(s, stream, r, fault_view(*met), keep_alive);
+                keep_open = co_await play_fault(s, stream, r, fault_view(*chosen), keep_alive);
             } else {
-                going_on = keep_alive;
+                keep_open = keep_alive;
                 const std::string bytes = write_message(service_.answer(r, s.from), r.method, keep_alive);
                 co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
             }
         }
     }
 
-    // Whether the connection goes on.
+    // Returns whether the connection stays open.
     template <class Stream>
-    asio::awaitable<bool> play(session& s, Stream& stream, const request& r, fault_view what,
-                               bool keep_alive) {
+    asio::awaitable<bool> play_fault(session& s, Stream& stream, const request& r, fault_view what,
+                                     bool keep_alive) {
         if (what.wait().count() > 0) co_await s.pause(what.wait());
-        const std::optional<std::string> bytes = answer_with(s, r, what, keep_alive);
+        const std::optional<std::string> bytes = response_to(s, r, what, keep_alive);
         switch (what.kind()) {
         case fault_kind::close:
         case fault_kind::cut_request: s.close(); co_return false;
@@ -383,8 +386,8 @@ private:
         co_return keep_alive;
     }
 
-    // What a request that meets a fault is answered with, if it is; what is asked is done by then.
-    std::optional<std::string> answer_with(const session& s, const request& r, fault_view what,
+    // Executes the request as far as the fault allows. Returns the response, if there is one.
+    std::optional<std::string> response_to(const session& s, const request& r, fault_view what,
                                            bool keep_alive) {
         reply answer;
         switch (what.kind()) {
@@ -420,31 +423,32 @@ private:
         buffer.commit(n);
     }
 
-    // Reads on until the parser has a whole request or an error, which it returns. What was read beyond it
-    // stays in the buffer. Beast's own operations would take another turn of the executor each, also for
-    // what is there already.
+    // Reads until the parser has a complete request, or returns the parser's error. Bytes beyond the request
+    // stay in the buffer. Beast's own operations would go through the executor once more each, even for
+    // buffered data.
     template <class Stream>
     static asio::awaitable<error_code> read_request(Stream& stream, boost::beast::flat_buffer& buffer,
                                                     request_parser& parser) {
-        bool told_to_go_on = false;
+        bool sent_continue = false;
         for (;;) {
             error_code ec;
             buffer.consume(parser.put(buffer.cdata(), ec));
             if (ec == http::error::need_more) ec = {};
             if (ec) co_return ec;
-            const bool asks = parser.is_header_done() && !told_to_go_on
-                              && boost::beast::iequals(parser.get()[http::field::expect], "100-continue");
-            if (asks) {
-                constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-                co_await asio::async_write(stream, asio::buffer(go_on), asio::use_awaitable);
-                told_to_go_on = true;
+            const bool expects_continue =
+                parser.is_header_done() && !sent_continue
+                && boost::beast::iequals(parser.get()[http::field::expect], "100-continue");
+            if (expects_continue) {
+                constexpr std::string_view interim_response = "HTTP/1.1 100 Continue\r\n\r\n";
+                co_await asio::async_write(stream, asio::buffer(interim_response), asio::use_awaitable);
+                sent_continue = true;
             }
             if (parser.is_done()) co_return ec;
             co_await read_more(stream, buffer);
         }
     }
 
-    // Whether a whole request has been read, beyond which a client sends nothing before it is answered.
+    // Returns whether the buffer has a complete request. A client sends nothing more before the response.
     static bool has_request(const boost::beast::flat_buffer& buffer) {
         request_parser parser;
         prepare(parser);
@@ -453,15 +457,15 @@ private:
         return ec ? ec != http::error::need_more : parser.is_done();
     }
 
-    // The answer to what is no HTTP, or too much of it.
-    static std::string refuse_message(error_code ec) {
+    // Returns the response to a request that is not valid HTTP or is too large.
+    static std::string rejection(error_code ec) {
         reply answer;
         answer.status = ec == http::error::body_limit ? 413 : ec == http::error::header_limit ? 431 : 400;
         return write_message(answer, {}, false);
     }
 
     asio::strand<asio::any_io_executor> strand_;
-    std::vector<listener> listeners_; // none: stopped
+    std::vector<listener> listeners_; // empty if stopped
     unsigned short port_ = 0;
     std::atomic<bool> started_ = false;
     std::optional<asio::ssl::context> tls_;

@@ -1,3 +1,4 @@
+// The network side of the emulator: HTTP, TLS and faults.
 #pragma once
 
 #include <azkv/emulator.hpp>
@@ -9,8 +10,7 @@
 
 namespace azkv::emulation {
 
-/// The network's half of an emulator: listens, speaks HTTP, plays faults.
-/// Thread safety: the members may be called from any thread.
+/// Listens, serves HTTP, injects faults. Any thread may call the members.
 class server {
 public:
     virtual ~server() = default;
@@ -18,17 +18,17 @@ public:
     virtual unsigned short port() const = 0;
     virtual emulator_counters counters() const = 0;
 
-    /// Takes the port. Throws `boost::system::system_error`. Not twice without `stop` in between.
+    /// Opens the port. Throws `boost::system::system_error`. Precondition: not started, or stopped.
     virtual void start() = 0;
 
-    /// Closes the port and all connections, on the server's executor; then calls `done`.
+    /// Closes the port and all connections on the server's executor, then calls `done`.
     virtual void stop(std::function<void()> done) = 0;
 
-    /// Takes effect with the next request that begins.
+    /// Takes effect when the next request begins.
     virtual void faults(fault_plan) = 0;
 };
 
-/// One that is started. Its connections keep it alive, until it is stopped.
+/// Returns a started server. Its connections keep it alive until it is stopped.
 std::shared_ptr<server> make_server(boost::asio::any_io_executor, const emulator_options&);
 
 } // namespace azkv::emulation

@@ -25,7 +25,7 @@ constexpr std::string_view oldest_version = "2009-04-14";
 constexpr std::string_view newest_version = "2026-06-06";
 constexpr std::string_view default_version = "2019-02-02";
 
-// Nobody's tenant.
+// A tenant that does not exist.
 constexpr const char* challenge = "Bearer authorization_uri=https://login.microsoftonline.com/"
                                   "00000000-0000-0000-0000-000000000000/oauth2/authorize "
                                   "resource_id=https://storage.azure.com";
@@ -35,7 +35,7 @@ failure invalid_header() {
                    "The value for one of the HTTP headers is not in the correct format.");
 }
 
-// The host becomes part of the URLs in answers.
+// The host becomes part of the URLs in responses.
 void check_host(std::string_view host) {
     if (host.empty())
         throw failure(400, "HostInformationNotPresent",
@@ -44,7 +44,7 @@ void check_host(std::string_view host) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
                || std::string_view("-._:[]").find(c) != std::string_view::npos;
     };
-    constexpr std::size_t longest = 255 + 6; // of a name and a port
+    constexpr std::size_t longest = 255 + 6; // a name and a port
     if (host.size() > longest || !std::ranges::all_of(host, in_host)) throw invalid_header();
 }
 
@@ -56,7 +56,7 @@ void check_version(const request& r) {
     if (!known) throw invalid_header();
 }
 
-// In seconds. It is never used up: nothing here takes that long.
+// In seconds. Only validated: no request takes that long.
 void check_timeout(const target& t) {
     const std::string* const text = t.parameter("timeout");
     if (!text) return;
@@ -74,9 +74,9 @@ bool wants_xml(const request& r) {
 
 service::service(const emulator_options& o)
     : mode_(o.mode()), account_(o.account()), scheme_(o.certificates().empty() ? "http://" : "https://"),
-      clock_(o.clock()), storage_(o.directory()), gate_(o.account(), o.key(), o.mode(), o.bearer()),
+      clock_(o.clock()), storage_(o.directory()), authenticator_(o.account(), o.key(), o.mode(), o.bearer()),
       last_timestamp_(storage_.last_timestamp()) {
-    // What one mode keeps is not what the other would have kept.
+    // The two modes store entities differently.
     const std::string mode = mode_ == service_mode::storage ? "storage" : "cosmos";
     const std::string kept = storage_.setting("mode");
     if (!kept.empty() && kept != mode)
@@ -94,7 +94,7 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
         const target t = read_target(r.target, host, account_, mode_);
         const auto time = now();
         const grant allowed =
-            gate_.admit(r, t, from, time, [&](std::string_view table, std::string_view name) {
+            authenticator_.authenticate(r, t, from, time, [&](std::string_view table, std::string_view name) {
                 return find_policy(storage_, table, name);
             });
         context c{mode_,

@@ -1,3 +1,4 @@
+// The table service of the emulator: requests in, replies out. No network.
 #pragma once
 
 #include "emulator/access.hpp"
@@ -17,20 +18,20 @@ namespace azkv::emulation {
 class failure;
 class context;
 
-/// The table service, without its network: a request in, a reply out. One thread at a time.
+/// The table service without its network. Used by one thread at a time.
 class service {
 public:
     explicit service(const emulator_options&);
 
     service_mode mode() const { return mode_; }
 
-    /// Does what is asked. `max_rows` bounds the pages of queries further than the service would.
+    /// Executes a request. `max_rows` limits the pages of queries below the limit of the service.
     reply answer(const request&, const origin&, std::optional<std::size_t> max_rows = std::nullopt);
 
-    /// An answer that refuses, in the service's form.
+    /// Returns an error response in the format of the service.
     reply refuse(const request&, unsigned status, const std::string& code, const std::string& message);
 
-    /// The same as the only part of the answer to a batch.
+    /// Returns such an error as the only part of the response to a batch.
     reply refuse_in_batch(const request&, unsigned status, const std::string& code,
                           const std::string& message);
 
@@ -49,7 +50,7 @@ private:
     std::string scheme_;
     emulator_options::clock_function clock_;
     storage storage_;
-    gate gate_;
+    authenticator authenticator_;
     ticks last_timestamp_;
     boost::uuids::random_generator_mt19937 ids_;
 };

@@ -30,7 +30,7 @@ failure invalid_xml() {
     return failure(400, "InvalidXmlDocument", "XML specified is not syntactically valid.");
 }
 
-// Far more than the documents of the service have. The parser calls itself for each level.
+// Far above the number in the documents of the service. Limits the recursion of the parser.
 constexpr std::ptrdiff_t max_tags = 1000;
 
 pt::ptree read_xml(const std::string& text) {
@@ -45,7 +45,7 @@ pt::ptree read_xml(const std::string& text) {
     return tree;
 }
 
-constexpr std::string_view xml_attributes = "<xmlattr>"; // what Boost.PropertyTree calls them
+constexpr std::string_view xml_attributes = "<xmlattr>"; // their name in Boost.PropertyTree
 
 void check_policies(const pt::ptree& tree) {
     const auto policies = tree.get_child_optional("SignedIdentifiers");
@@ -136,7 +136,7 @@ reply set_properties(const context& c, const request& r) {
     const pt::ptree sent = read_xml(r.body);
     const auto sections = sent.get_child_optional("StorageServiceProperties");
     if (!sections) throw invalid_xml();
-    // What is left out stays as it is.
+    // Sections that are absent remain unchanged.
     pt::ptree kept = read_xml(service_properties(c));
     for (const auto& [name, section] : *sections) {
         constexpr std::array<std::string_view, 4> known{"Logging", "HourMetrics", "MinuteMetrics", "Cors"};
@@ -146,7 +146,7 @@ reply set_properties(const context& c, const request& r) {
     std::ostringstream text;
     pt::write_xml(text, kept);
     const std::string whole = text.str();
-    read_xml(whole); // or the next change could not be made
+    read_xml(whole); // must be readable for the next change
     c.db.set_setting(properties_setting, whole);
     reply answer;
     answer.status = 202;

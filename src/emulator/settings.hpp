@@ -1,17 +1,18 @@
+// Access policies, service properties and statistics, in XML.
 #pragma once
 
 #include "emulator/context.hpp"
 
 namespace azkv::emulation {
 
-// What is set, and told, in XML. All throw `failure`.
+// All functions throw `failure`.
 
-/// The stored access policies of a table, in XML.
+/// The stored access policies of a table.
 reply get_policies(const context&, const target&);
 reply set_policies(const context&, const request&, const target&);
 std::optional<access_policy> find_policy(storage&, std::string_view table, std::string_view id);
 
-/// The properties of the service, and the state of its secondary, in XML.
+/// The properties of the service, and the state of its secondary.
 reply get_properties(const context&, const target&);
 reply set_properties(const context&, const request&);
 reply get_stats(const context&, const target&);

@@ -6,7 +6,7 @@ namespace azkv::emulation::sqlite {
 
 namespace {
 
-// Null pointers would be bound as NULL.
+// SQLite binds a null pointer as NULL.
 const char* not_null(std::string_view text) {
     return text.data() ? text.data() : "";
 }
@@ -14,7 +14,7 @@ const char* not_null(std::string_view text) {
 } // namespace
 
 database::database(const std::string& path) {
-    sqlite3* opened = nullptr; // even if it fails, for the message
+    sqlite3* opened = nullptr; // set even on failure, for the message
     constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     const int result = sqlite3_open_v2(path.c_str(), &opened, flags, nullptr);
     handle_.reset(opened);
@@ -64,7 +64,8 @@ std::int64_t execution::integer(int column) const {
 }
 
 std::string_view execution::bytes(int column) const {
-    const void* const data = sqlite3_column_blob(statement_->handle(), column); // before its size
+    const void* const data =
+        sqlite3_column_blob(statement_->handle(), column); // must precede the call for its size
     const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_->handle(), column));
     return {static_cast<const char*>(data), size};
 }
@@ -88,7 +89,7 @@ void execution::check(int result) const {
 }
 
 void execution::reset() noexcept {
-    sqlite3_reset(statement_->handle()); // what it reports was reported by `step`
+    sqlite3_reset(statement_->handle()); // returns the error that `step` has reported
     sqlite3_clear_bindings(statement_->handle());
 }
 

@@ -1,3 +1,4 @@
+// A thin C++ interface to SQLite.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +24,17 @@ private:
 
 class database {
 public:
-    /// A file, which is made if it is missing, or `:memory:`.
+    /// Opens a file, which is created if it does not exist, or `:memory:`.
     explicit database(const std::string& path);
 
-    /// Runs statements that have no results.
+    /// Executes statements without results.
     void execute(const std::string& sql);
 
     bool in_transaction() const noexcept;
 
-    std::int64_t changes() const noexcept; // rows that the last statement wrote or deleted
+    std::int64_t changes() const noexcept; // rows changed by the last statement
 
-    [[noreturn]] void fail() const; // with the error of the last call
+    [[noreturn]] void fail() const; // throws the error of the last call
 
     sqlite3* handle() const noexcept { return handle_.get(); }
 
@@ -45,7 +46,7 @@ private:
     std::unique_ptr<sqlite3, closer> handle_;
 };
 
-/// A prepared statement, to be run many times. The database outlives it.
+/// A prepared statement. The database must outlive it.
 class statement {
 public:
     statement(const database&, std::string_view sql);
@@ -70,8 +71,8 @@ public:
     std::string_view bytes;
 };
 
-/// One run of a statement, which it leaves ready for the next. Texts and blobs are not copied: they are to
-/// outlive it.
+/// One execution of a statement, which is reset at the end. Does not copy texts and blobs, which must outlive
+/// it.
 class execution {
 public:
     explicit execution(statement& s) : statement_(&s) {}
@@ -88,11 +89,11 @@ public:
     execution(const execution&) = delete;
     execution& operator=(const execution&) = delete;
 
-    /// Whether there is a row, or one more.
+    /// Returns whether there is another row.
     bool step();
 
     std::int64_t integer(int column) const;
-    std::string_view bytes(int column) const; // until the next step
+    std::string_view bytes(int column) const; // valid until the next step
 
 private:
     void bind(int index, std::int64_t);
@@ -104,7 +105,7 @@ private:
     statement* statement_;
 };
 
-/// Runs a statement whose rows, if any, do not matter.
+/// Executes a statement and ignores its rows.
 template <class... Values>
 void run(statement& s, const Values&... values) {
     execution(s, values...).step();

@@ -22,9 +22,9 @@ using sqlite::statement;
 constexpr std::int64_t application_id = 0x617A6B76; // "azkv"
 constexpr std::int64_t schema_version = 1;
 
-// The index by table has the ids in it: it is the order of the first writing. A table without a name is being
-// deleted. Names of tables are compared with SQLite's NOCASE, which folds ASCII only. The clock is set ahead
-// by 100 ms, so that only few writes have to set it.
+// The index by table contains the ids, which are the order of the first writes. A table without a name is
+// being deleted. Table names are compared with SQLite's NOCASE, which folds only ASCII. The clock is set 100
+// ms ahead, so that few writes have to set it.
 constexpr const char* schema = R"(
     CREATE TABLE tables(
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -120,14 +120,14 @@ class storage::implementation {
 public:
     explicit implementation(database opened) : db(std::move(opened)) { finish_deletions(); }
 
-    // In pieces: what is deleted at once is held in memory, to be undone.
+    // In several steps, because SQLite keeps the rows of one step in memory for a rollback.
     void delete_rows(table_id table) {
         do run(erase_some, table);
         while (db.changes() > 0);
         run(forget_table, table);
     }
 
-    database db; // before its statements
+    database db; // must precede its statements
 
     statement begin{db, "BEGIN IMMEDIATE"};
     statement commit{db, "COMMIT"};
@@ -164,7 +164,7 @@ public:
     statement last_timestamp{db, "SELECT last_timestamp FROM clock"};
 
 private:
-    // Those that an end of the process broke off.
+    // Completes deletions that the end of a process has interrupted.
     void finish_deletions() {
         statement unnamed(db, "SELECT id FROM tables WHERE name IS NULL");
         std::vector<table_id> found;
@@ -175,7 +175,7 @@ private:
 
 namespace {
 
-// The lock is held until the end: another opener, of this process or another, is told that it is busy.
+// Holds the lock until the database is closed: opening it again, in any process, fails as busy.
 void lock(database& db) {
     db.execute("PRAGMA locking_mode = EXCLUSIVE;"
                "PRAGMA temp_store = MEMORY;"
@@ -184,8 +184,8 @@ void lock(database& db) {
 }
 
 void prepare(database& db) {
-    // What was committed is with the operating system: it outlives the process, however that ends, but not
-    // always a power cut.
+    // Committed data is in the operating system's cache: it survives any end of the process, but not always a
+    // power failure.
     db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384");
     if (number(db, "PRAGMA user_version") == schema_version) return;
     db.execute(std::string("BEGIN IMMEDIATE;") + schema
@@ -193,23 +193,25 @@ void prepare(database& db) {
                + "; PRAGMA user_version = " + std::to_string(schema_version) + "; COMMIT");
 }
 
-// Throws for another's database, which is left as it is.
+// Throws if the database belongs to another program; does not change it.
 void check_owner(const database& db, const std::string& path) {
     const auto owner = number(db, "PRAGMA application_id");
     const auto version = number(db, "PRAGMA user_version");
     const bool is_new = owner == 0 && version == 0 && number(db, "SELECT count(*) FROM sqlite_schema") == 0;
     if (is_new) return;
-    if (owner != application_id) throw std::runtime_error('"' + path + "\" is no database of the emulator");
+    if (owner != application_id)
+        throw std::runtime_error('"' + path + "\" is not a database of the emulator");
     if (version != schema_version)
-        throw std::runtime_error('"' + path + "\" is of the version " + std::to_string(version)
-                                 + " of the emulator's databases, and not " + std::to_string(schema_version));
+        throw std::runtime_error('"' + path + "\" has version " + std::to_string(version)
+                                 + " of the emulator's database format; this emulator needs version "
+                                 + std::to_string(schema_version));
 }
 
 database open(const std::string& directory) {
     std::string path = ":memory:";
     if (!directory.empty()) {
         std::filesystem::create_directories(directory);
-        // Absolute: SQLite takes `file:` at the front for a URI.
+        // An absolute path, because SQLite reads a name that begins with `file:` as a URI.
         path = (std::filesystem::absolute(directory) / "tables.db").string();
     }
     try {
@@ -220,7 +222,7 @@ database open(const std::string& directory) {
         return db;
     } catch (const sqlite::error& e) {
         if (e.code() == SQLITE_BUSY)
-            throw std::runtime_error("another emulator has the directory \"" + directory + '"');
+            throw std::runtime_error("the directory \"" + directory + "\" is in use by another emulator");
         throw std::runtime_error("cannot open \"" + path + "\": " + e.what());
     }
 }
@@ -243,7 +245,7 @@ std::optional<storage::table_id> storage::find_table(std::string_view name, bool
 }
 
 void storage::delete_table(table_id table) {
-    run(impl_->unname_table, table); // from here on it is gone, even if the rest is left to the next opener
+    run(impl_->unname_table, table); // deleted from here on, even if the next process completes it
     impl_->delete_rows(table);
 }
 
@@ -325,11 +327,11 @@ storage::transaction::transaction(storage& s) : storage_(&s) {
 }
 
 storage::transaction::~transaction() {
-    if (!storage_ || !storage_->impl_->db.in_transaction()) return; // SQLite undoes some failures by itself
+    if (!storage_ || !storage_->impl_->db.in_transaction()) return; // SQLite rolls back some failures itself
     try {
         run(storage_->impl_->rollback);
     } catch (const sqlite::error&) {
-        // SQLite rolls back when it is closed.
+        // SQLite rolls back when the database is closed.
     }
 }
 

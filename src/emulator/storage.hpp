@@ -1,3 +1,4 @@
+// Tables and entities in an SQLite database.
 #pragma once
 
 #include "emulator/filter.hpp"
@@ -13,63 +14,65 @@
 
 namespace azkv::emulation {
 
-/// An entity as it is kept.
+/// A stored entity.
 class record {
 public:
     std::string partition_key; // UTF-8
     std::string row_key;
-    std::int64_t timestamp = 0; // in ticks; the next write's is always greater
-    std::string properties;     // as the service's JSON writes them, with their types: `"a":1,"b":"x"`
-    std::int64_t position = 0;  // in the order of the first writing of all; set by storage
+    std::int64_t timestamp = 0; // in ticks; each write has a greater one
+    std::string properties;     // in the service's JSON with types: `"a":1,"b":"x"`
+    std::int64_t position = 0;  // in the order of the first writes; set by storage
 };
 
-/// Tables and entities in an SQLite database, in memory or in a file. One thread at a time.
+/// Stores tables and entities in memory or in a file. Used by one thread at a time.
 class storage {
 public:
     using table_id = std::int64_t;
 
-    /// In `directory`, which is made if it is missing, or in memory if that is empty. Throws
-    /// `std::runtime_error` if that cannot be opened, or another process has it.
+    /// Opens `directory`, which is created if it does not exist; memory if it is empty. Throws
+    /// `std::runtime_error` if the directory cannot be opened or is in use.
     explicit storage(const std::string& directory);
     ~storage();
     storage(const storage&) = delete;
     storage& operator=(const storage&) = delete;
 
-    /// Names of tables are the same if they differ in case only, unless `case_sensitive`.
-    bool create_table(std::string_view name, bool case_sensitive); // false: there is one
+    /// Returns false if the table exists. Table names that differ only in case are equal unless
+    /// `case_sensitive`.
+    bool create_table(std::string_view name, bool case_sensitive);
     std::optional<table_id> find_table(std::string_view name, bool case_sensitive);
-    /// With all that is in it, piece by piece, so not within a transaction. If the process ends in between,
-    /// the next one to open the directory finishes it.
+    /// Deletes a table with its entities, in several steps, so not within a transaction. If the process ends
+    /// before the last step, the next one to open the directory completes the deletion.
     void delete_table(table_id);
-    /// In the order of their names in lower case, then of their names, from that one on (inclusive).
+    /// Returns names from `from` on (inclusive), in the order of the lower-case names, then of the names.
     std::vector<std::string> tables(std::string_view from, std::size_t at_most);
 
-    /// A text that is kept for all of it; empty at first.
+    /// A setting of the whole storage; initially empty.
     std::string setting(std::string_view name);
     void set_setting(std::string_view name, std::string_view text);
 
-    /// The stored access policies of a table: a text that is kept for it; empty at first.
+    /// The stored access policies of a table; initially empty.
     std::string access_policies(table_id);
     void set_access_policies(table_id, std::string_view text);
 
     std::optional<record> find(table_id, std::string_view partition_key, std::string_view row_key);
-    void put(table_id, const record&); // in place of the one with its keys, if there is one
+    void put(table_id, const record&); // replaces the record with the same keys, if there is one
     void erase(table_id, std::string_view partition_key, std::string_view row_key);
 
-    /// Calls `visit` for the records within the range in the order of their keys, from `from` on (inclusive;
-    /// a partition key and a row key), until it returns false. `visit` neither writes nor scans.
+    /// Calls `visit` for the records in the range in the order of their keys, beginning at `from` (inclusive;
+    /// a partition key and a row key), until it returns false. `visit` must neither write nor scan.
     void scan(table_id, const key_range&, const std::optional<std::pair<std::string, std::string>>& from,
               const std::function<bool(record&&)>& visit);
 
-    /// The same in the order in which they were first written, from a position on.
+    /// The same in the order of the first writes, from a position on.
     void scan_unsorted(table_id, const key_range&, std::int64_t from,
                        const std::function<bool(record&&)>& visit);
 
-    /// Not less than the timestamp of any record ever kept, nor more than 100 ms above the greatest.
+    /// Returns a time not before the timestamp of any record ever stored, and at most 100 ms after the
+    /// latest.
     std::int64_t last_timestamp();
 
-    /// All writes during its life, or none: without `commit` they are undone. Not nested. On disk by the
-    /// end of `commit`, for whatever happens to the process.
+    /// Groups all writes during its life. Rolls back unless `commit` was called. Not nested. After `commit`
+    /// the writes survive the end of the process.
     class transaction {
     public:
         explicit transaction(storage&);

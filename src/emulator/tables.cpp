@@ -1,10 +1,10 @@
 #include "emulator/tables.hpp"
 
-#include "support/ascii.hpp"
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
 #include "emulator/failure.hpp"
 #include "emulator/queries.hpp"
+#include "support/ascii.hpp"
 
 #include <algorithm>
 
@@ -21,7 +21,7 @@ void check_table_name(std::string_view name, service_mode mode) {
     const std::size_t units = codec::utf16_length(name);
     if (mode == service_mode::cosmos) {
         const auto control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
-        // Its URL would be read as another's: those with parentheses, and what the service names itself.
+        // Names with parentheses, and names of the service itself, would be ambiguous in URLs.
         const bool unreachable =
             name.find_first_of("()") != name.npos || name == "Tables" || name == "$batch";
         if (name.find_first_of("/\\#?") != name.npos || name.ends_with(' ') || units == name.npos
@@ -67,7 +67,7 @@ reply query_tables(const context& c, const request& r, const target& t) {
     std::string rows;
     std::size_t taken = 0;
     headers continuation;
-    // One more than there may be on a page, and all of them if some may not match.
+    // One more than a page may have; all tables if a filter may exclude some.
     for (std::string& name :
          c.db.tables(next ? read_token(*next) : "", t.parameter("$filter") ? SIZE_MAX : top + 1)) {
         if (taken == top) {

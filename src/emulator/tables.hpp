@@ -1,10 +1,11 @@
+// Operations on tables.
 #pragma once
 
 #include "emulator/context.hpp"
 
 namespace azkv::emulation {
 
-// All throw `failure`.
+// All functions throw `failure`.
 
 reply query_tables(const context&, const request&, const target&);
 reply get_table(const context&, const request&, const target&);

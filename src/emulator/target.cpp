@@ -22,14 +22,14 @@ failure invalid_uri() {
     return failure(400, "InvalidUri", "The requested URI does not represent any resource on the server.");
 }
 
-// Takes `prefix` from the front of `text`, if it stands there.
+// Removes `prefix` from the front of `text`, if it is there.
 bool take(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return false;
     text.remove_prefix(prefix.size());
     return true;
 }
 
-// Takes a text in single quotes, in which a quote is doubled.
+// Removes a text in single quotes, in which quotes are doubled, and returns it.
 std::string take_quoted(std::string_view& text) {
     if (!take(text, "'")) throw invalid_uri();
     std::string out;
@@ -67,7 +67,7 @@ void read_keys(std::string_view text, target& t) {
     t.row_key = std::move(*row_key);
 }
 
-// Reads the decoded text behind the base path.
+// Parses the decoded text after the base path.
 void read_resource(std::string_view text, target& t) {
     const auto parenthesis = std::min(text.find('('), text.size());
     const std::string_view name = text.substr(0, parenthesis);
@@ -127,7 +127,7 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
             t.base_path = "/" + std::string(account) + std::string(t.secondary ? secondary_suffix : "");
             take(path, "/");
         } else if (!take_account(host, ".")) {
-            throw invalid_uri(); // another account, or none
+            throw invalid_uri(); // another account or none
         }
     }
     if (path.find('/') != path.npos) throw invalid_uri();
@@ -138,7 +138,7 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
                           "A query parameter is specified more than once.");
         if (p.has_value) t.parameters.emplace_back(p.key, p.value);
     }
-    // `comp` is signed as it is written: in another writing it would be another's to change.
+    // `comp` is signed as written, so another encoding of it would not be protected by the signature.
     const auto is_plain_comp = [](const auto& p) { return std::string_view(p.key) == "comp"; };
     const auto written = url.encoded_params();
     if (t.parameter("comp") && std::none_of(written.begin(), written.end(), is_plain_comp))

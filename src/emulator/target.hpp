@@ -1,3 +1,4 @@
+// What a request is about: parsing of its URL.
 #pragma once
 
 #include <azkv/value.hpp>
@@ -10,7 +11,7 @@
 
 namespace azkv::emulation {
 
-/// What a request is about: the parts of its target.
+/// The parts of a request target.
 class target {
 public:
     enum class kind {
@@ -23,25 +24,25 @@ public:
     };
 
     kind what = kind::service;
-    bool secondary = false; // the read-only twin of the service
-    std::string base_path;  // what stands before all that: `/account`, or nothing
+    bool secondary = false; // the read-only secondary endpoint
+    std::string base_path;  // the path before it: `/account`, or empty
     std::string table;
     std::string partition_key;
     std::string row_key;
-    std::vector<std::pair<std::string, std::string>> parameters; // of the query, decoded
+    std::vector<std::pair<std::string, std::string>> parameters; // of the query string, decoded
 
-    /// Null if there is none of that name.
+    /// Returns a parameter; null if there is none of that name.
     const std::string* parameter(std::string_view name) const;
 };
 
-/// Reads a target, absolute or not. The account is the first segment of its path, or the first label of the
-/// host, or, in cosmos mode, stands nowhere. Throws `failure`.
+/// Parses a target, absolute or not. The account is the first segment of the path or the first label of the
+/// host; in cosmos mode it is in neither. Throws `failure`.
 target read_target(std::string_view text, std::string_view host, std::string_view account, service_mode);
 
-/// The last segment of the URL of a table: `Tables('T')`, percent-encoded.
+/// Returns the last segment of the URL of a table: `Tables('T')`, percent-encoded.
 std::string table_segment(std::string_view table);
 
-/// The last segment of the URL of an entity: `T(PartitionKey='p',RowKey='r')`, percent-encoded.
+/// Returns the last segment of the URL of an entity: `T(PartitionKey='p',RowKey='r')`, percent-encoded.
 std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key);
 
 } // namespace azkv::emulation

@@ -1,9 +1,10 @@
+// The TCP socket of a connection, which any thread may abort.
 #pragma once
 
 #include "async/cancellation.hpp"
 #include "async/manual_reset_event.hpp"
-#include "net/deadlines.hpp"
 #include "net/own_socket.hpp"
+#include "net/timer_queue.hpp"
 
 #include <azkv/error.hpp>
 
@@ -21,10 +22,10 @@
 
 namespace azkv::net {
 
-/// A TCP socket that one coroutine at a time uses, while any thread may put an end to that. Its mutex stands
-/// for a strand, on which every step would be handed over: whatever begins on the socket, a step of TLS for
-/// instance, begins under it. A stream in Asio's sense.
-class abortable_socket final : public deadlines::watched,
+/// A TCP socket that one coroutine at a time uses and any thread may abort. Its mutex replaces a strand,
+/// which would hand over every step: each operation on the socket, including those of TLS, begins under the
+/// mutex. An Asio stream.
+class abortable_socket final : public timer_queue::entry,
                                public std::enable_shared_from_this<abortable_socket> {
 public:
     using executor_type = asio::any_io_executor;
@@ -38,37 +39,37 @@ public:
 
     lowest_layer_type& lowest_layer() { return *this; }
 
-    /// Something is under way on it as long as this lives. Then it is closed, unless it was told to be kept.
-    /// `slot` is the caller's: see `heed_cancellation`.
-    class use {
+    /// The socket is in use while this lives. The destructor closes the socket unless `end(true)` was called.
+    /// `slot` belongs to the caller's coroutine; see `arm_cancellation`.
+    class io_scope {
     public:
-        use(abortable_socket& s, asio::cancellation_slot slot) : socket_(s) {
+        io_scope(abortable_socket& s, asio::cancellation_slot slot) : socket_(s) {
             socket_.slot_ = slot;
             const std::lock_guard lock(socket_.mutex_);
             socket_.in_use_ = true;
         }
 
-        use(const use&) = delete;
-        use& operator=(const use&) = delete;
+        io_scope(const io_scope&) = delete;
+        io_scope& operator=(const io_scope&) = delete;
 
-        // The signal may be gone, so the slot is left alone: the socket is not used again.
-        ~use() {
-            if (!ended_) end_use(false);
+        // Leaves the slot alone, because the signal may be destroyed already. The socket is not used again.
+        ~io_scope() {
+            if (!ended_) finish(false);
         }
 
-        /// Why it was aborted, if it was. From now on it cannot be.
+        /// Ends the use and closes the socket unless `keep`. Returns why the use was aborted, if it was.
         error_code end(bool keep) {
             socket_.slot_.clear();
             socket_.slot_ = {};
-            return end_use(keep);
+            return finish(keep);
         }
 
     private:
-        error_code end_use(bool keep) {
+        error_code finish(bool keep) {
             ended_ = true;
             const std::lock_guard lock(socket_.mutex_);
             socket_.in_use_ = false;
-            socket_.waits_for_.reset();
+            socket_.event_.reset();
             if (!keep || socket_.aborted_) socket_.close_locked();
             return socket_.aborted_;
         }
@@ -77,39 +78,40 @@ public:
         bool ended_ = false;
     };
 
-    /// To be called before each step that the use awaits, by the coroutine: cancellation aborts the use until
-    /// the step has ended. (With that Asio clears the slot.) The step must leave the slot alone.
-    void heed_cancellation() {
+    /// Called by the coroutine before each operation that it awaits: until the operation has completed,
+    /// cancellation aborts the use. (Asio clears the slot on completion.) The operation must leave the slot
+    /// alone.
+    void arm_cancellation() {
         if (!slot_.is_connected()) return;
         async::on_terminal(slot_, weak_from_this(),
                            [](abortable_socket& s) { s.abort(asio::error::operation_aborted); });
     }
 
-    /// Ends the use that is under way, if there is one, with `why`.
+    /// Aborts the current use, if there is one, with `why`.
     void abort(error_code why) {
         const std::lock_guard lock(mutex_);
         if (in_use_) abort_locked(why);
     }
 
-    /// Ends the use that is under way, or else the next one.
+    /// Aborts the current use, or else the next one.
     void interrupt(error_code why) {
         const std::lock_guard lock(mutex_);
         abort_locked(why);
     }
 
-    /// What it was aborted with, if it was.
+    /// Returns why the socket was aborted, if it was.
     error_code aborted() const {
         const std::lock_guard lock(mutex_);
         return aborted_;
     }
 
-    /// What the use waits for in its next step. It is set when the use is aborted, too.
+    /// Creates the event for the next operation of the use. Abort sets it, too.
     std::shared_ptr<async::manual_reset_event> new_event() {
-        heed_cancellation();
+        arm_cancellation();
         auto e = std::make_shared<async::manual_reset_event>(get_executor());
         const std::lock_guard lock(mutex_);
         if (aborted_) e->set();
-        waits_for_ = e;
+        event_ = e;
         return e;
     }
 
@@ -118,18 +120,18 @@ public:
         close_locked();
     }
 
-    /// Calls `f` with the socket, for what ends at once.
+    /// Calls `f` with the socket under the mutex. `f` must be quick.
     template <class F>
-    auto with(F f) {
+    auto with_lock(F f) {
         const std::lock_guard lock(mutex_);
         return f(socket_);
     }
 
-    /// Takes a socket that is connected, unless it was aborted meanwhile.
+    /// Takes over a connected socket. Returns why this socket was aborted, if it was.
     error_code adopt(own_socket connected) {
         const std::lock_guard lock(mutex_);
         if (aborted_) return aborted_;
-        waits_for_.reset();
+        event_.reset();
         socket_ = std::move(connected);
         return {};
     }
@@ -159,17 +161,17 @@ private:
         if (aborted_) return;
         aborted_ = why;
         close_locked();
-        if (waits_for_) waits_for_->set();
+        if (event_) event_->set();
     }
 
     void close_locked() { socket_.close_own(); }
 
     void time_out() override { abort(errc::timed_out); }
 
-    asio::cancellation_slot slot_; // of the use that is under way; only its coroutine touches it
+    asio::cancellation_slot slot_; // of the current use; only its coroutine accesses it
     mutable std::mutex mutex_;     // guards what follows
     own_socket socket_;
-    std::shared_ptr<async::manual_reset_event> waits_for_;
+    std::shared_ptr<async::manual_reset_event> event_;
     error_code aborted_;
     bool in_use_ = false;
 };

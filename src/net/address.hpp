@@ -1,4 +1,4 @@
-// What a host's name says by itself, without a look-up.
+// Hosts whose addresses are known without a look-up.
 #pragma once
 
 #include "protocol/endpoint.hpp"
@@ -13,14 +13,14 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// Whether a host is an address, so that there is no name to look up.
+/// Returns whether `host` is an address and not a name.
 inline bool is_address(const std::string& host) {
     boost::system::error_code ec;
     asio::ip::make_address(host, ec);
     return !ec;
 }
 
-/// The addresses of a host that need no look-up: none if it does.
+/// Returns the addresses of `host` if it is an address or `localhost`; otherwise none.
 inline std::vector<asio::ip::address> known_addresses(const std::string& host) {
     std::vector<asio::ip::address> known;
     boost::system::error_code ec;

@@ -17,19 +17,19 @@ using boost::system::error_code;
 
 namespace {
 
-/// The attempts under way. Each completion begins the next one, on whatever thread it comes.
+/// The attempts in flight. Each completion starts the next attempt, on any thread.
 class race : public std::enable_shared_from_this<race> {
 public:
     race(const asio::any_io_executor& executor, std::vector<tcp::endpoint> to,
-         std::shared_ptr<async::manual_reset_event> over)
-        : executor_(executor), to_(std::move(to)), over_(std::move(over)), pause_(executor) {}
+         std::shared_ptr<async::manual_reset_event> done)
+        : executor_(executor), to_(std::move(to)), done_(std::move(done)), delay_(executor) {}
 
     void start() {
         const std::lock_guard lock(mutex_);
-        begin_next();
+        start_next();
     }
 
-    /// Ends what is under way. Returns what came of it.
+    /// Stops the attempts. Returns the result of the race.
     error_code finish(own_socket& connected, std::size_t& tried) {
         const std::lock_guard lock(mutex_);
         tried = tried_;
@@ -38,49 +38,50 @@ public:
         return error_;
     }
 
-    void abandon() {
+    void cancel() {
         const std::lock_guard lock(mutex_);
         stop(asio::error::operation_aborted);
     }
 
 private:
-    using place = std::list<own_socket>::iterator;
+    using attempt = std::list<own_socket>::iterator;
 
-    // All that follows: precondition: locked.
+    // Precondition of the functions up to the next such comment: locked.
 
-    void begin_next() {
+    void start_next() {
         while (tried_ < to_.size()) {
             const tcp::endpoint& to = to_[tried_++];
-            const place s = sockets_.emplace(sockets_.end(), executor_);
+            const attempt s = sockets_.emplace(sockets_.end(), executor_);
             if (const error_code ec = s->open_own(to.protocol())) {
-                note(ec);
+                record(ec);
                 continue;
             }
-            s->async_connect(to, [self = shared_from_this(), s](error_code ec) { self->ended(s, ec); });
-            ++under_way_;
+            s->async_connect(to,
+                             [self = shared_from_this(), s](error_code ec) { self->on_connected(s, ec); });
+            ++in_flight_;
             if (tried_ < to_.size()) {
-                pause_.expires_after(connection_attempt_delay);
-                pause_.async_wait([self = shared_from_this(), n = tried_](error_code ec) {
-                    if (!ec) self->was_silent(n);
+                delay_.expires_after(connection_attempt_delay);
+                delay_.async_wait([self = shared_from_this(), n = tried_](error_code ec) {
+                    if (!ec) self->on_delay(n);
                 });
             }
             return;
         }
-        if (under_way_ == 0) stop(error_);
+        if (in_flight_ == 0) stop(error_);
     }
 
-    // That this machine has no such addresses says nothing about the host.
-    void note(error_code ec) {
-        const bool of_this_machine = ec == boost::system::errc::address_family_not_supported
-                                     || ec == boost::system::errc::address_not_available
-                                     || ec == boost::system::errc::protocol_not_supported;
-        if (!error_ || !of_this_machine) error_ = ec;
+    // An error of this machine, such as a missing address family, does not replace one of the host.
+    void record(error_code ec) {
+        const bool is_local = ec == boost::system::errc::address_family_not_supported
+                              || ec == boost::system::errc::address_not_available
+                              || ec == boost::system::errc::protocol_not_supported;
+        if (!error_ || !is_local) error_ = ec;
     }
 
-    // An exception has nowhere to go from a handler.
-    void begin_next_or_stop() {
+    // A handler must not throw: the exception would leave through the execution context.
+    void start_next_or_stop() {
         try {
-            begin_next();
+            start_next();
         } catch (const std::bad_alloc&) {
             stop(asio::error::no_memory);
         }
@@ -90,67 +91,68 @@ private:
         if (stopped_) return;
         stopped_ = true;
         error_ = why;
-        pause_.cancel();
-        for (place s = sockets_.begin(); s != sockets_.end(); ++s)
+        delay_.cancel();
+        for (attempt s = sockets_.begin(); s != sockets_.end(); ++s)
             if (s != winner_) s->close_own();
-        over_->set();
+        done_->set();
     }
 
-    // End of these.
+    // The functions from here on lock the mutex themselves.
 
-    void ended(place s, error_code ec) {
+    void on_connected(attempt s, error_code ec) {
         const std::lock_guard lock(mutex_);
-        --under_way_;
+        --in_flight_;
         if (stopped_) return;
         if (!ec) {
             winner_ = s;
             stop({});
         } else {
             s->close_own();
-            note(ec);
-            begin_next_or_stop();
+            record(ec);
+            start_next_or_stop();
         }
     }
 
-    void was_silent(std::size_t tried) {
+    void on_delay(std::size_t tried) {
         const std::lock_guard lock(mutex_);
-        if (!stopped_ && tried == tried_) begin_next_or_stop();
+        if (!stopped_ && tried == tried_) start_next_or_stop();
     }
 
     const asio::any_io_executor executor_;
     const std::vector<tcp::endpoint> to_;
-    const std::shared_ptr<async::manual_reset_event> over_;
+    const std::shared_ptr<async::manual_reset_event> done_;
     std::mutex mutex_; // guards what follows
-    asio::steady_timer pause_;
-    std::list<own_socket> sockets_; // of all that were tried
-    place winner_ = sockets_.end();
+    asio::steady_timer delay_;
+    std::list<own_socket> sockets_; // one for each endpoint tried
+    attempt winner_ = sockets_.end();
     std::size_t tried_ = 0;
-    std::size_t under_way_ = 0;
-    error_code error_; // the last
+    std::size_t in_flight_ = 0;
+    error_code error_; // of the last attempt
     bool stopped_ = false;
 };
 
 } // namespace
 
-asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to, std::shared_ptr<async::manual_reset_event> over,
+asio::awaitable<error_code> connect_first(std::vector<tcp::endpoint> to,
+                                          std::shared_ptr<async::manual_reset_event> done,
                                           own_socket& connected, std::size_t& tried) {
-    class abandoning {
+    class cancel_at_exit {
     public:
-        explicit abandoning(race& r) : race_(r) {}
+        explicit cancel_at_exit(race& r) : race_(r) {}
 
-        abandoning(const abandoning&) = delete;
-        abandoning& operator=(const abandoning&) = delete;
+        cancel_at_exit(const cancel_at_exit&) = delete;
+        cancel_at_exit& operator=(const cancel_at_exit&) = delete;
 
-        ~abandoning() { race_.abandon(); }
+        ~cancel_at_exit() { race_.cancel(); }
 
     private:
         race& race_;
     };
 
-    const auto attempts = std::make_shared<race>(over->get_executor(), std::move(to), over);
-    const abandoning at_the_end(*attempts);
+    const auto attempts = std::make_shared<race>(done->get_executor(), std::move(to), done);
+    const cancel_at_exit guard(*attempts);
     attempts->start();
-    co_await over->wait_until_set();
+    co_await done->wait_until_set();
     co_return attempts->finish(connected, tried);
 }
 

@@ -1,3 +1,4 @@
+// One connection: connects, sends a request, reads the response.
 #pragma once
 
 #include "net/transport.hpp"
@@ -16,33 +17,33 @@ class proxy_settings;
 namespace azkv::net {
 
 class address_order;
-class deadlines;
+class timer_queue;
 class tls_client;
 
-/// One connection to one service. It connects when it is first used.
+/// One connection to one service. It connects on first use.
 class connection {
 public:
     virtual ~connection() = default;
 
-    /// Carries one exchange, by `deadline`; no second one at the same time.
+    /// Runs one exchange at a time, until `deadline` at the latest.
     virtual asio::awaitable<void> run(exchange& x, std::chrono::steady_clock::time_point deadline) = 0;
 
-    /// Ends the exchange that is under way, or else the next one, with `why`. May be called by any thread.
+    /// Aborts the exchange in flight, or else the next one, with `why`. Any thread may call it.
     virtual void interrupt(boost::system::error_code why) = 0;
 
-    /// Closes it. Between two exchanges, and by who holds it.
+    /// Closes the connection. Called between exchanges.
     virtual void close() = 0;
 
     virtual const protocol::authority& to() const = 0;
 
-    /// Whether it has carried an exchange before.
+    /// Returns whether it has run an exchange before.
     virtual bool used() const = 0;
 
-    /// Until when it may carry another; a time long past if it must not. To be asked between two exchanges.
+    /// Returns until when another exchange may start; a time long past if none may. Called between exchanges.
     virtual std::chrono::steady_clock::time_point usable_until() const = 0;
 };
 
-/// Makes connections. This is the only place where Beast and TLS are instantiated.
+/// Creates connections. Only its implementation instantiates Beast and TLS.
 class connector {
 public:
     class settings {
@@ -63,7 +64,7 @@ public:
 private:
     asio::any_io_executor executor_;
     settings settings_;
-    std::shared_ptr<deadlines> deadlines_; // of all that it makes, and so the next
+    std::shared_ptr<timer_queue> timers_; // shared by all its connections, as is the next
     std::shared_ptr<address_order> order_;
 };
 

@@ -17,12 +17,12 @@ namespace {
 
 void refuse(exchange& x, errc why, pool& connections) {
     x.error = why;
-    x.not_begun = why != errc::closed;
-    if (!x.not_begun) return;
+    x.overloaded = why != errc::closed;
+    if (!x.overloaded) return;
     const std::size_t itself = why == errc::timed_out ? 1 : 0;
     x.detail = "overloaded: " + support::calls_that_wait(connections.waiting() + itself) + " for "
                + support::counted(connections.max_connections(), "connection");
-    x.unserved = connections.report(steady_clock::now());
+    x.overload_report = connections.take_overload_report(steady_clock::now());
 }
 
 } // namespace
@@ -35,38 +35,40 @@ http_transport::http_transport(asio::any_io_executor executor, const pool::limit
         })) {}
 
 asio::awaitable<void> http_transport::run(exchange& x) {
-    const auto connections = pool_; // the transport may go before its last exchange
-    x.doing = "waiting for a connection to";
+    const auto connections = pool_; // the transport may be destroyed before its last exchange ends
+    x.phase = "waiting for a connection to";
     const auto asked = steady_clock::now();
-    lease connection = connections->acquire_at_once(*x.to, asked);
+    pooled_connection connection = connections->try_acquire(*x.to, asked);
     if (!connection) {
         connection = co_await connections->acquire(*x.to, x.deadline);
         if (!connection) {
-            refuse(x, connection.why(), *connections);
+            refuse(x, connection.error(), *connections);
             co_return;
         }
-        x.waited = connection.begun() - asked;
+        x.waited = connection.acquired_at() - asked;
     }
     x.write_head();
-    const auto deadline = std::min(x.deadline, connection.begun() + x.attempt_timeout);
+    const auto deadline = std::min(x.deadline, connection.acquired_at() + x.attempt_timeout);
+    auto earlier = protocol::applied::no; // by a sending before the last one
     for (;;) {
         x.connection_reused = connection->used();
         co_await connection->run(x, deadline);
         if (!x.error) {
-            connection.keep();
+            x.applied = earlier; // the response tells about the last one
+            connection.mark_reusable();
             co_return;
         }
-        if (x.error == errc::timed_out) connection.give_up();
-        // A connection that rested may have been closed by the peer meanwhile. Once, and on a new one, the
-        // request is repeated; anything else is for the retry policy to decide.
+        if (x.error == errc::timed_out) connection.mark_timed_out();
+        // The peer may have closed the connection while it was idle. The request is sent once more, on a new
+        // connection; the retry policy decides about everything else.
         const bool interrupted = x.error == errc::timed_out || x.error == errc::closed
                                  || x.error == asio::error::operation_aborted;
-        if (!x.connection_reused || x.answer_begun || interrupted) co_return;
-        const bool renewed = connection.renew(*x.to);
-        if (!renewed) {
+        if (!x.connection_reused || x.response_begun || interrupted) co_return;
+        if (!connection.replace(*x.to)) {
             x.error = errc::closed;
             co_return;
         }
+        earlier = x.applied;
         x.error = {};
         x.detail.clear();
     }

@@ -1,3 +1,4 @@
+// The transport of the library: HTTP/1.1 over pooled connections.
 #pragma once
 
 #include "net/connection.hpp"
@@ -9,7 +10,7 @@
 
 namespace azkv::net {
 
-/// HTTP over TCP or TLS, with connections kept alive between exchanges.
+/// HTTP over TCP or TLS. Keeps connections alive between exchanges.
 class http_transport final : public transport {
 public:
     http_transport(asio::any_io_executor executor, const pool::limits& l, const connector::settings& s);

@@ -43,7 +43,7 @@ public:
 
     const std::string host;
 
-    // Guarded by the mutex of the queries until it has finished; constant from then on.
+    // Guarded by the mutex of the queries until finished; constant from then on.
     std::list<waiter*> waiters;
     bool finished = false;
     int error = 0;
@@ -51,17 +51,17 @@ public:
     addrinfo* found = nullptr;
 };
 
-/// The queries of one process: a child does not have the threads of its parent. Never destroyed, since a
-/// thread may outlast `main`.
+/// The queries of one process; a forked child does not have the threads of its parent. Never destroyed,
+/// because a thread may outlive `main`.
 class queries {
 public:
-    /// Those of the process that calls.
-    static queries& here();
+    /// Returns the queries of the calling process.
+    static queries& of_this_process();
 
-    bool are_here() const { return process_ == support::process_number(); }
+    bool are_of_this_process() const { return process_ == support::process_number(); }
 
-    /// The query for `host` that is under way, or a new one. Precondition: locked.
-    error_code join(const std::string& host, std::shared_ptr<query>& q);
+    /// Finds the query in flight for `host`, or starts one. Precondition: locked.
+    error_code find_or_start(const std::string& host, std::shared_ptr<query>& q);
 
     std::mutex mutex;
 
@@ -71,12 +71,12 @@ private:
     void run(query& q) noexcept;
 
     const unsigned process_ = support::process_number();
-    [[maybe_unused]] queries* const parents_; // still refers to them, for those who search for leaks
-    std::map<std::string, std::shared_ptr<query>> under_way_; // guarded by `mutex`
+    [[maybe_unused]] queries* const parents_;                 // keeps them reachable for leak checkers
+    std::map<std::string, std::shared_ptr<query>> in_flight_; // guarded by `mutex`
 };
 
-/// Says when an execution context comes to its end. It does so before the context's timers end, which are
-/// older.
+/// Knows whether an execution context is being destroyed. Its shutdown comes before that of the context's
+/// timers, because services shut down in reverse order of creation.
 class context_watch final : public asio::execution_context::service {
 public:
     static asio::execution_context::id id;
@@ -87,62 +87,63 @@ public:
 
 private:
     void shutdown() override {
-        const std::lock_guard lock(queries::here().mutex);
+        const std::lock_guard lock(queries::of_this_process().mutex);
         ended = true;
     }
 };
 
 asio::execution_context::id context_watch::id;
 
-/// Somebody who waits for a query, in the frame of a coroutine.
+/// A caller that waits for a query; lives in the frame of its coroutine.
 class waiter {
 public:
-    explicit waiter(async::manual_reset_event& over, asio::execution_context& context)
-        : over_(over), context_(asio::use_service<context_watch>(context)), queries_(queries::here()) {}
+    explicit waiter(async::manual_reset_event& done, asio::execution_context& context)
+        : done_(done), context_(asio::use_service<context_watch>(context)),
+          queries_(queries::of_this_process()) {}
 
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
     ~waiter() {
-        if (!query_ || !queries_.are_here()) return; // the parent's mutex may be locked for ever
+        if (!query_ || !queries_.are_of_this_process()) return; // the parent's mutex may stay locked forever
         const std::lock_guard lock(queries_.mutex);
-        query_->waiters.erase(place_);
+        query_->waiters.erase(position_);
     }
 
-    error_code begin(const std::string& host) {
+    error_code start(const std::string& host) {
         const std::lock_guard lock(queries_.mutex);
         std::shared_ptr<query> q;
-        const error_code ec = queries_.join(host, q);
+        const error_code ec = queries_.find_or_start(host, q);
         if (ec) return ec;
-        place_ = q->waiters.insert(q->waiters.end(), this);
+        position_ = q->waiters.insert(q->waiters.end(), this);
         query_ = std::move(q);
         return {};
     }
 
-    /// The query, if it has finished.
+    /// Returns the query if it has finished; otherwise null.
     const query* finished() const {
-        if (!queries_.are_here()) return nullptr;
+        if (!queries_.are_of_this_process()) return nullptr;
         const std::lock_guard lock(queries_.mutex);
         return query_->finished ? query_.get() : nullptr;
     }
 
-    /// The query has finished. Precondition: locked.
-    void tell() {
-        if (!context_.ended) over_.set();
+    /// Called when the query has finished. Precondition: locked.
+    void notify() {
+        if (!context_.ended) done_.set();
     }
 
 private:
-    async::manual_reset_event& over_;
+    async::manual_reset_event& done_;
     context_watch& context_;
     queries& queries_;
-    std::shared_ptr<query> query_; // null until it is in the list
-    std::list<waiter*>::iterator place_;
+    std::shared_ptr<query> query_; // null until this is in its list
+    std::list<waiter*>::iterator position_;
 };
 
-queries& queries::here() {
+queries& queries::of_this_process() {
     static std::atomic<queries*> current{nullptr};
     queries* known = current.load();
-    while (!known || !known->are_here()) {
+    while (!known || !known->are_of_this_process()) {
         auto* const made = new queries(known);
         if (current.compare_exchange_strong(known, made)) return *made;
         delete made; // another thread was faster
@@ -150,7 +151,8 @@ queries& queries::here() {
     return *known;
 }
 
-/// Keeps the application's signal handlers off the threads that the calling one starts.
+/// Blocks all signals in the threads that this thread starts, so that the application's handlers do not run
+/// there.
 class signals_blocked {
 public:
     signals_blocked() {
@@ -168,23 +170,23 @@ private:
     sigset_t before_;
 };
 
-error_code queries::join(const std::string& host, std::shared_ptr<query>& q) {
-    const auto [place, is_new] = under_way_.try_emplace(host);
+error_code queries::find_or_start(const std::string& host, std::shared_ptr<query>& q) {
+    const auto [at, is_new] = in_flight_.try_emplace(host);
     if (!is_new) {
-        q = place->second;
+        q = at->second;
         return {};
     }
     try {
         const auto fresh = std::make_shared<query>(host);
-        const signals_blocked in_the_thread;
+        const signals_blocked inherited;
         std::thread([this, fresh] { run(*fresh); }).detach();
-        q = place->second = fresh;
+        q = at->second = fresh;
         return {};
-    } catch (const std::system_error&) { // no more threads, now
-        under_way_.erase(place);
+    } catch (const std::system_error&) { // the system has no thread left
+        in_flight_.erase(at);
         return asio::error::host_not_found_try_again;
     } catch (...) {
-        under_way_.erase(place);
+        in_flight_.erase(at);
         throw;
     }
 }
@@ -203,12 +205,12 @@ void queries::run(query& q) noexcept {
     q.system_error = reason;
     q.found = error == 0 ? found : nullptr;
     q.finished = true;
-    under_way_.erase(q.host);
-    for (waiter* w : q.waiters) w->tell();
+    in_flight_.erase(q.host);
+    for (waiter* w : q.waiters) w->notify();
 }
 
-// As Asio's resolver translates them.
-error_code outcome(const query& q) {
+// Translates the error as Asio's resolver does.
+error_code error_of(const query& q) {
     switch (q.error) {
     case 0: return {};
     case EAI_AGAIN: return asio::error::host_not_found_try_again;
@@ -231,16 +233,16 @@ error_code outcome(const query& q) {
 
 } // namespace
 
-asio::awaitable<error_code> look_up(std::string host, std::shared_ptr<async::manual_reset_event> over,
+asio::awaitable<error_code> look_up(std::string host, std::shared_ptr<async::manual_reset_event> done,
                                     std::vector<asio::ip::address>& found) {
-    const asio::any_io_executor executor = over->get_executor();
-    waiter here(*over, asio::query(executor, asio::execution::context_as<asio::execution_context&>));
-    error_code ec = here.begin(host);
+    const asio::any_io_executor executor = done->get_executor();
+    waiter self(*done, asio::query(executor, asio::execution::context_as<asio::execution_context&>));
+    error_code ec = self.start(host);
     if (ec) co_return ec;
-    co_await over->wait_until_set();
-    const query* const q = here.finished();
+    co_await done->wait_until_set();
+    const query* const q = self.finished();
     if (!q) co_return asio::error::operation_aborted;
-    ec = outcome(*q);
+    ec = error_of(*q);
     for (const addrinfo* a = q->found; a; a = a->ai_next) {
         if (a->ai_family != AF_INET && a->ai_family != AF_INET6) continue;
         asio::ip::tcp::endpoint e;

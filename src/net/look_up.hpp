@@ -1,4 +1,4 @@
-// Finds the addresses of a host without making anything wait for the system's name servers.
+// Looks up the addresses of a host without blocking on the system's name servers.
 #pragma once
 
 #include "async/manual_reset_event.hpp"
@@ -15,15 +15,16 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// Finds the addresses of `host`, in the system's order of preference, and sets `over`. Returns
-/// `operation_aborted` if `over` was set before by someone else.
+/// Appends the addresses of `host` to `found`, in the system's order of preference, and sets `done`. Returns
+/// `operation_aborted` if the caller set `done` first.
 ///
-/// Cancellation: none of its own; whoever cancels sets `over`.
+/// Cancellation: the caller sets `done`.
 ///
-/// The system's look-up (`getaddrinfo`) cannot be interrupted. Therefore it runs on a thread of its own,
-/// which no execution context has to wait for, and which is left behind when the caller no longer waits. All
-/// look-ups of one host in this process share a thread, so that there are never more than hosts.
-asio::awaitable<boost::system::error_code> look_up(std::string host, std::shared_ptr<async::manual_reset_event> over,
+/// The system's look-up (`getaddrinfo`) cannot be interrupted. Therefore it runs on a thread of its own, for
+/// which no execution context waits. The thread continues when the caller no longer waits. All look-ups of
+/// one host in this process share a thread, so there are never more threads than hosts.
+asio::awaitable<boost::system::error_code> look_up(std::string host,
+                                                   std::shared_ptr<async::manual_reset_event> done,
                                                    std::vector<asio::ip::address>& found);
 
 } // namespace azkv::net

@@ -1,4 +1,4 @@
-// How every socket of the library comes into being and is closed.
+// Opens and closes every socket of the library, so that no child process inherits one.
 #pragma once
 
 #include "support/process.hpp"
@@ -17,8 +17,8 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// A socket that is only of this process: no program that it starts inherits it, and a forked child cannot
-/// speak on it.
+/// A socket that only this process can use: programs that it starts do not inherit it, and a forked child
+/// cannot send on it.
 class own_socket : public asio::ip::tcp::socket {
 public:
     explicit own_socket(const asio::any_io_executor& executor) : asio::ip::tcp::socket(executor) {}
@@ -33,8 +33,8 @@ public:
 
     ~own_socket() { close_own(); }
 
-    /// Not inherited by a program that is started at this very moment, either. (Asio opens without
-    /// SOCK_CLOEXEC.)
+    /// Opens the socket with SOCK_CLOEXEC, which Asio does not: a program started at the same moment does not
+    /// inherit it either.
     boost::system::error_code open_own(const asio::ip::tcp& protocol) {
         const support::fork_pause pause;
         const int descriptor =

@@ -1,3 +1,4 @@
+// The connection pool: a bound, a queue for callers beyond it, and reuse. No I/O.
 #pragma once
 
 #include "net/connection.hpp"
@@ -21,12 +22,13 @@
 
 namespace azkv::net {
 
-class lease;
+class pooled_connection;
 
-/// A bounded number of connections, kept for reuse, the last used first. It has no task of its own: what was
-/// idle for too long is closed when the next connection is asked for. That costs the same however many are
-/// idle: only the ends of the lists are looked at. Callers beyond the bound wait in line, first come, first
-/// served, as long as enough of their time is left.
+/// A bounded number of connections, reused in last-in, first-out order. The pool runs no task of its own:
+/// connections that have been idle for too long are closed when the next connection is acquired. The cost of
+/// that does not grow with the number of idle connections, because only the ends of the lists are examined.
+/// Callers beyond the bound wait in a queue, first come, first served, as long as enough of their time is
+/// left.
 class pool : public std::enable_shared_from_this<pool> {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -37,7 +39,7 @@ public:
         explicit limits(std::size_t connections) : connections(connections) {}
 
         std::size_t connections;
-        std::size_t waiting = std::numeric_limits<std::size_t>::max(); // callers in line
+        std::size_t waiting = std::numeric_limits<std::size_t>::max(); // callers in the queue
     };
 
     pool(asio::any_io_executor executor, const limits& l, factory make);
@@ -45,19 +47,21 @@ public:
     pool& operator=(const pool&) = delete;
     ~pool();
 
-    /// A connection to `to`, if there is one at hand or one more is allowed; else an empty lease.
-    lease acquire_at_once(const protocol::authority& to, time_point now);
+    /// Returns a connection to `to` if one is idle or the bound allows another; otherwise an empty
+    /// pooled_connection.
+    pooled_connection try_acquire(const protocol::authority& to, time_point now);
 
-    /// The same, but waits for it if need be. An empty lease says why it is empty: errc::timed_out when too
-    /// little time was left, errc::overloaded when the line is full, errc::closed. Throws `operation_aborted`
-    /// when cancelled.
-    asio::awaitable<lease> acquire(const protocol::authority& to, time_point deadline);
+    /// Like `try_acquire`, but waits for a connection if necessary. An empty result has the reason:
+    /// errc::timed_out if too little time was left, errc::overloaded if the queue is full, errc::closed.
+    /// Throws `operation_aborted` when cancelled.
+    asio::awaitable<pooled_connection> acquire(const protocol::authority& to, time_point deadline);
 
-    /// What there is to tell of callers that were not served; at most once a second.
-    std::optional<overload> report(time_point now);
+    /// Returns the callers that got no connection since the last report, if there are any; at most one report
+    /// a second.
+    std::optional<overload> take_overload_report(time_point now);
 
-    /// Ends what is under way, also the waiting, and lets nobody acquire any more. May be called by any
-    /// thread.
+    /// Aborts the exchanges and the waits in flight and refuses to acquire from then on. Any thread may call
+    /// it.
     void close();
 
     std::size_t max_connections() const { return limits_.connections; }
@@ -68,95 +72,97 @@ public:
     std::size_t waiting() const;
 
 private:
-    friend class lease;
+    friend class pooled_connection;
     class waiter;
 
     using connections = std::list<std::shared_ptr<connection>>;
-    using place = connections::iterator; // in `in_use_`; null until a connection is made
-    using line =
+    using slot = connections::iterator; // in `in_use_`; null until its connection is created
+    using queue =
         boost::intrusive::list<waiter, boost::intrusive::base_hook<boost::intrusive::list_base_hook<>>>;
 
-    /// Those to one authority, of which there are few: an endpoint and its secondary.
-    class resting {
+    /// How the use of a slot ended.
+    enum class use_result { failed, reusable, timed_out };
+
+    /// The idle connections to one authority. There are few authorities: an endpoint and its secondary.
+    class idle_connections {
     public:
-        explicit resting(const protocol::authority& to) : to(to) {}
+        explicit idle_connections(const protocol::authority& to) : to(to) {}
 
         protocol::authority to;
         connections list; // the last used is at the back
     };
 
     connections& idle_to(const protocol::authority& to);
-    place take(const protocol::authority& to, time_point now);
+    slot take_slot(const protocol::authority& to, time_point now);
     void make_room();
-    static lease complete(lease l, const protocol::authority& to);
-    bool fill(place p, const protocol::authority& to);
-    void release(place p, bool keep, time_point begun, bool given_up);
+    static pooled_connection connected(pooled_connection c, const protocol::authority& to);
+    bool replace(slot s, const protocol::authority& to);
+    void release(slot s, use_result result, time_point acquired_at);
 
     const asio::any_io_executor executor_;
     const limits limits_;
     const factory make_;
 
     mutable std::mutex mutex_; // guards what follows
-    std::list<resting> idle_;
+    std::list<idle_connections> idle_;
     connections in_use_;
-    line line_; // empty unless all places are in use
+    queue queue_; // empty unless all slots are in use
     support::reserve reserve_;
-    overload unserved_;
-    time_point reported_; // of those
+    overload overload_; // since `reported_`
+    time_point reported_;
     bool closed_ = false;
 };
 
-/// The right to use one connection. Letting go of it discards the connection, unless it was told to keep it.
-class lease {
+/// The exclusive use of one connection. Its destructor closes the connection unless `mark_reusable` was
+/// called.
+class pooled_connection {
 public:
-    lease() {}
+    pooled_connection() {}
 
     /// An empty one.
-    explicit lease(errc why) : why_(why) {}
+    explicit pooled_connection(errc why) : error_(why) {}
 
-    lease(std::shared_ptr<pool> owner, pool::place p, pool::time_point begun)
-        : owner_(std::move(owner)), place_(p), begun_(begun) {}
+    pooled_connection(std::shared_ptr<pool> owner, pool::slot s, pool::time_point acquired_at)
+        : owner_(std::move(owner)), slot_(s), acquired_at_(acquired_at) {}
 
-    lease(lease&&) noexcept = default;
+    pooled_connection(pooled_connection&&) noexcept = default;
 
-    lease& operator=(lease&& other) noexcept {
+    pooled_connection& operator=(pooled_connection&& other) noexcept {
         std::swap(owner_, other.owner_);
-        std::swap(place_, other.place_);
-        std::swap(why_, other.why_);
-        std::swap(begun_, other.begun_);
-        std::swap(keep_, other.keep_);
-        std::swap(given_up_, other.given_up_);
+        std::swap(slot_, other.slot_);
+        std::swap(error_, other.error_);
+        std::swap(acquired_at_, other.acquired_at_);
+        std::swap(result_, other.result_);
         return *this;
     }
 
-    ~lease();
+    ~pooled_connection();
 
-    connection* operator->() const { return place_->get(); }
+    connection* operator->() const { return slot_->get(); }
 
     explicit operator bool() const { return owner_ != nullptr; }
 
-    /// Of an empty one: what happened instead.
-    errc why() const { return why_; }
+    /// Why there is no connection. Precondition: it is empty.
+    errc error() const { return error_; }
 
-    pool::time_point begun() const { return begun_; }
+    pool::time_point acquired_at() const { return acquired_at_; }
 
-    /// Puts a new connection where there is none, or one whose exchange has failed. False if the pool was
-    /// closed.
-    bool renew(const protocol::authority& to) { return owner_->fill(place_, to); }
+    /// Creates a connection, in place of one whose exchange has failed if there is one. Returns false if the
+    /// pool was closed.
+    bool replace(const protocol::authority& to) { return owner_->replace(slot_, to); }
 
-    /// The exchange was completed: the connection may be used again.
-    void keep() { keep_ = true; }
+    /// The exchange was completed, so another may follow.
+    void mark_reusable() { result_ = pool::use_result::reusable; }
 
-    /// The exchange was given up as its time was over.
-    void give_up() { given_up_ = true; }
+    /// The exchange did not end by its deadline.
+    void mark_timed_out() { result_ = pool::use_result::timed_out; }
 
 private:
     std::shared_ptr<pool> owner_;
-    pool::place place_;
-    errc why_ = errc::closed;
-    pool::time_point begun_;
-    bool keep_ = false;
-    bool given_up_ = false;
+    pool::slot slot_;
+    errc error_ = errc::closed;
+    pool::time_point acquired_at_;
+    pool::use_result result_ = pool::use_result::failed;
 };
 
 } // namespace azkv::net

@@ -1,3 +1,4 @@
+// Lets the library read the settings in an `azkv::proxy`.
 #pragma once
 
 #include <azkv/proxy.hpp>
@@ -6,7 +7,7 @@
 
 namespace azkv::net {
 
-/// What a connection needs to know of a proxy; null if there is none.
+/// Returns the settings of a proxy; null if there is none.
 class proxy_access {
 public:
     static const std::shared_ptr<const protocol::proxy_settings>& settings(const proxy& p) {

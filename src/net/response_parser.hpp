@@ -1,3 +1,4 @@
+// Beast's HTTP parser, with the checks and the memory of this library.
 #pragma once
 
 #include "protocol/message.hpp"
@@ -15,17 +16,17 @@
 
 namespace azkv::net {
 
-/// Beast's HTTP parser, keeping only those headers that somebody reads.
+/// Parses a response, and keeps only those headers that the library reads.
 class response_parser final : public boost::beast::http::basic_parser<false> {
 public:
-    /// `line_limit`: of the line before a chunk, and of all trailers. `id`: of the request, for services that
-    /// repeat it; empty if there is none.
+    /// `line_limit` applies to the line before a chunk and to all trailers together. `id` is the client
+    /// request id, which some services repeat; empty if there is none.
     response_parser(protocol::response& into, std::size_t line_limit, std::string_view id)
         : response_(into), line_limit_(line_limit), id_(id) {
         response_ = {};
     }
 
-    /// `put`, for what follows the head.
+    /// Parses what follows the head.
     std::size_t read_body(std::string_view text, boost::system::error_code& ec) {
         line_ = text.data();
         const std::size_t n = put(boost::asio::buffer(text), ec);
@@ -33,11 +34,11 @@ public:
         return n;
     }
 
-    /// Why it was this class that refused the answer; else null.
+    /// Returns why this class, not Beast, rejected the response; otherwise null.
     const char* refusal() const { return refusal_; }
 
-    /// Whether another answer may follow over the same connection. What has no body must announce none: the
-    /// two sides would not agree on where the next answer begins.
+    /// Returns whether another response may follow on the same connection. Not after a bodiless response that
+    /// announces a body: the two sides would not agree on where the next response begins.
     bool may_be_followed() const {
         const bool no_body = response_.status == 204 || response_.status == 304;
         return keep_alive() && !(no_body && (chunked() || content_length().value_or(0) > 0));
@@ -62,7 +63,7 @@ private:
     void on_response_impl(int status, string_view, int version, error_code& ec) override {
         response_.status = static_cast<unsigned>(status);
         version_ = version;
-        if (status < 100 || status > 599) refuse("no status of HTTP", http_error::bad_status, ec);
+        if (status < 100 || status > 599) refuse("invalid HTTP status", http_error::bad_status, ec);
     }
 
     void on_field_impl(field f, string_view name, string_view text, error_code& ec) override {
@@ -73,34 +74,34 @@ private:
         case field::content_encoding: encoded_ = encoded_ || !boost::beast::iequals(text, "identity"); break;
         case field::transfer_encoding:
             if (version_ < 11 || !boost::beast::iequals(text, "chunked"))
-                refuse("a Transfer-Encoding that nobody asked for", http_error::bad_transfer_encoding, ec);
+                refuse("unexpected Transfer-Encoding", http_error::bad_transfer_encoding, ec);
             break;
         case field::date:
         case field::etag:
         case field::retry_after:
         case field::www_authenticate: response_.keep_header({name.data(), name.size()}, value); break;
-        case field::unknown: // to Beast
-            // As Table Storage does, not Cosmos DB.
+        case field::unknown: // those that Beast does not know
+            // Table Storage repeats it, Cosmos DB does not.
             // https://learn.microsoft.com/rest/api/storageservices/common-rest-api-operation-response-headers
             if (!boost::beast::iequals(name, "x-ms-client-request-id"))
                 response_.keep_header({name.data(), name.size()}, value);
             else if (!id_.empty() && value != id_)
-                refuse("it answers another request", http_error::bad_value, ec);
+                refuse("response to a different request", http_error::bad_value, ec);
             break;
-        default: break; // nobody reads the others
+        default: break;
         }
     }
 
-    // Virtual since Boost 1.88; trailers are of no interest.
+    // Virtual since Boost 1.88. Trailers are ignored.
     void on_trailer_field_impl(field, string_view, string_view, error_code&) {}
 
     void on_header_impl(error_code&) override { in_body_ = true; }
 
     void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code& ec) override {
-        // A failure is one by its status, whatever a gateway did to its text.
+        // An error is recognized by its status, even if a gateway has encoded its body.
         if (encoded_ && response_.status < 400)
-            return refuse("a Content-Encoding that nobody asked for", http_error::bad_value, ec);
-        // The length is the peer's claim: trust it for a page, not for more.
+            return refuse("unexpected Content-Encoding", http_error::bad_value, ec);
+        // The peer may claim any length: reserve no more than a page takes.
         if (length)
             response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length, 4 << 20)));
     }
@@ -139,7 +140,7 @@ private:
     protocol::response& response_;
     std::size_t line_limit_;
     std::string_view id_;
-    const char* line_ = nullptr; // where it began, of what was put last
+    const char* line_ = nullptr; // where the current line begins in the last input
     const char* refusal_ = nullptr;
     std::optional<std::chrono::seconds> keep_alive_timeout_;
     int version_ = 0;

@@ -23,17 +23,17 @@ std::string_view text_of(const boost::beast::flat_buffer& buffer) {
     return {static_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Whether `text`, of which Beast wants more, begins with the whole line before a chunk: it looks for the end
-// of a quoted extension beyond the line, and counts the chunk each time.
+// Returns whether `text` begins with a complete line before a chunk although Beast wants more. Beast searches
+// for the end of a quoted extension beyond the line, and counts the chunk again each time.
 bool is_broken_line(std::string_view text) {
-    if (text.starts_with("\r\n")) text.remove_prefix(2); // behind the chunk before
+    if (text.starts_with("\r\n")) text.remove_prefix(2); // after the previous chunk
     const auto first = text.find_first_not_of('0');
     if (first == text.npos || !boost::urls::grammar::hexdig_chars(text[first])) return false;
-    return text.find("\r\n") != text.npos; // but for the last chunk, which needs the trailers
+    return text.find("\r\n") != text.npos; // the last chunk, 0, needs the trailers as well
 }
 
-// Whether there is in `head`, from a place on, what no later byte can mend: control characters, a line that
-// ends otherwise than lines do.
+// Returns whether `head`, from a position on, is invalid whatever follows: a control character, or a line
+// that does not end in CRLF.
 bool is_broken_head(std::string_view head, std::size_t from) {
     char before = from > 0 ? head[from - 1] : ' ';
     for (const char c : head.substr(from)) {
@@ -49,8 +49,8 @@ constexpr char broken_head[] = "control characters in the head";
 
 } // namespace
 
-// Answers, of which some hold tokens. The rest of the memory is left alone: the system may not have had to
-// give it yet.
+// Wipes the responses, some of which contain tokens, but not the rest of the memory, which the system may not
+// have allocated yet.
 response_reader::~response_reader() {
     note_written(room_.size());
     OPENSSL_cleanse(begin_, written_);
@@ -112,8 +112,8 @@ response_reader::progress response_reader::read(bool ended) {
     return parser_->is_done() ? progress::done : read_body(ended);
 }
 
-// Beast's parser, given a head in parts, finds a fault now sooner, now later. It gets heads whole, and what
-// is not whole yet is looked at here.
+// Given a head in parts, Beast's parser reports an error sooner or later depending on the parts. Therefore it
+// gets complete heads, and incomplete ones are checked here.
 response_reader::progress response_reader::find_head() {
     constexpr std::string_view beginning = "HTTP/1.";
     const std::string_view text = text_of(buffer_).substr(0, limits_.head);
@@ -133,7 +133,7 @@ response_reader::progress response_reader::find_head() {
 
 response_reader::progress response_reader::read_head(std::size_t size) {
     error_code ec;
-    parser_->eager(false); // it stops behind the head
+    parser_->eager(false); // stop after the head
     parser_->put(asio::buffer(buffer_.data(), size), ec);
     if (ec == http::error::need_more) return progress::need_more; // the stream ended within the head
     if (ec && is_broken_head(text_of(buffer_).substr(0, size), 0))
@@ -141,8 +141,8 @@ response_reader::progress response_reader::read_head(std::size_t size) {
     if (ec) return fail(ec);
     buffer_.consume(size);
     if (response_->status / 100 != 1) return progress::done;
-    if (response_->status == 101) return fail(errc::bad_response, "another protocol that nobody asked for");
-    if (++interim_ == limits_.interim) return fail(errc::bad_response, "too many interim answers");
+    if (response_->status == 101) return fail(errc::bad_response, "unexpected switch to another protocol");
+    if (++interim_ == limits_.interim) return fail(errc::bad_response, "too many interim responses");
     expect_head();
     return progress::done;
 }
@@ -158,7 +158,7 @@ response_reader::progress response_reader::read_body(bool ended) {
     buffer_.consume(n);
     if (ec && ec != http::error::need_more) return fail(ec);
     if (parser_->is_done()) return progress::done;
-    // What is left is the line before a chunk, or trailers.
+    // The rest is the line before a chunk, or trailers.
     if (unread() > limits_.head + line_end || is_broken_line(text_of(buffer_)))
         return fail(http::error::bad_chunk_extension);
     return progress::need_more;
@@ -173,7 +173,7 @@ response_reader::progress response_reader::fail(error_code ec, std::string detai
 response_reader::progress response_reader::fail(error_code parsing) {
     if (const char* const refusal = parser_->refusal()) return fail(errc::bad_response, refusal);
     if (parsing == http::error::body_limit) return fail(errc::bad_response, "larger than max_response_size");
-    // Which of the two is found depends on how the bytes come.
+    // Which of the two Beast reports depends on how the bytes are split.
     if (parsing == http::error::bad_chunk_extension) parsing = http::error::bad_chunk;
     return fail(errc::bad_response, parsing.message());
 }

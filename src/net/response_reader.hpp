@@ -1,3 +1,4 @@
+// Reads HTTP responses: bytes in, responses out. No I/O, no clock.
 #pragma once
 
 #include "net/response_parser.hpp"
@@ -16,27 +17,27 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// Reads the answers that come over one connection: bytes in, responses out; no socket, no clock. Whatever
-/// the peer sends, it holds no more than the limits say, and how the bytes are split changes nothing.
+/// Reads the responses of one connection. Whatever the peer sends, it uses no more memory than the limits
+/// allow, and the result does not depend on how the bytes are split.
 class response_reader {
 public:
     class limits {
     public:
         limits() {}
 
-        std::size_t head = std::size_t{32} << 10; // of a head; of the line before a chunk; of all trailers
+        std::size_t head = std::size_t{32} << 10; // also of the line before a chunk, and of all trailers
         std::size_t body = std::size_t{64} << 20;
-        int interim = 8; // 1xx answers before the one that counts
+        int interim = 8; // 1xx responses before the final one
     };
 
     enum class progress {
-        need_more, ///< read into `prepare()`, then `commit`; or `end_of_stream`
-        done,      ///< the answer is complete
-        failed,    ///< `error()` and `detail()` tell why; the connection is of no further use
+        need_more, ///< read into `prepare()`, then call `commit`; or call `end_of_stream`
+        done,      ///< the response is complete
+        failed,    ///< see `error()` and `detail()`; the connection must not be reused
     };
 
     explicit response_reader(const limits& l) : limits_(l), buffer_(l.head + line_end + read_size) {
-        buffer_.reserve(buffer_.max_size()); // growing would leave copies
+        buffer_.reserve(buffer_.max_size()); // growing would leave copies in freed memory
         begin_ = static_cast<char*>(buffer_.prepare(0).data());
     }
 
@@ -44,42 +45,42 @@ public:
     response_reader& operator=(const response_reader&) = delete;
     ~response_reader();
 
-    /// Begins with the next answer, in `into`, which must stay where it is; nothing may be unread.
-    /// `id`: of the request. An answer that repeats another one is refused; most repeat none. `with_body`:
-    /// false for what a proxy says to CONNECT.
+    /// Begins the next response. `into` must not move. A response that repeats another client request id than
+    /// `id` is rejected; most services repeat none. `with_body` is false for the response to CONNECT.
+    /// Precondition: `unread()` is 0.
     void start(protocol::response& into, std::string_view id, bool with_body = true);
 
-    /// Where the next bytes go.
+    /// Returns the buffer for the next read.
     asio::mutable_buffer prepare() {
         room_ = buffer_.prepare(read_size);
         return room_;
     }
 
-    /// `n` bytes arrived there.
+    /// Processes `n` bytes that were read into the buffer.
     progress commit(std::size_t n);
 
-    /// A read came to its end without a byte.
+    /// A read ended without a byte.
     void nothing_arrived() { room_ = {}; }
 
-    /// No more will arrive.
+    /// The peer has closed the stream.
     progress end_of_stream();
 
-    /// errc::bad_response, or `asio::error::eof` if the stream ended too early.
+    /// Returns errc::bad_response, or `asio::error::eof` if the stream ended within the response.
     boost::system::error_code error() const { return error_; }
 
-    /// What else is known of the error; no text of the peer.
+    /// Returns more about the error. Contains no text from the peer.
     const std::string& detail() const { return detail_; }
 
-    /// Bytes that arrived since `start`.
+    /// Returns the number of bytes since `start`.
     std::size_t received() const { return received_; }
 
-    /// Bytes behind a complete answer: nobody asked for them.
+    /// Returns the number of bytes after a complete response, which are unexpected.
     std::size_t unread() const { return buffer_.size(); }
 
-    /// Whether the connection may carry another exchange. To be asked when the answer is complete.
+    /// Returns whether another exchange may follow. Precondition: the response is complete.
     bool keep_alive() const { return unread() == 0 && parser_->may_be_followed(); }
 
-    /// How long the peer will wait for it, if it told.
+    /// Returns how long the peer keeps the connection open, if it has announced that.
     std::optional<std::chrono::seconds> keep_alive_timeout() const { return parser_->keep_alive_timeout(); }
 
 private:
@@ -97,14 +98,14 @@ private:
 
     limits limits_;
     boost::beast::flat_buffer buffer_;
-    char* begin_;               // of its memory
-    std::size_t written_ = 0;   // from there on; what lies behind was never touched
-    asio::mutable_buffer room_; // where a read that did not come to its end may have written
+    char* begin_;               // of the buffer's memory
+    std::size_t written_ = 0;   // bytes from there on that were ever written
+    asio::mutable_buffer room_; // of the read in flight, which may have written to it
     protocol::response* response_ = nullptr;
     std::string_view id_;
     bool with_body_ = true;
     std::optional<response_parser> parser_;
-    std::size_t scanned_ = 0; // bytes of the head that are known to hold no end
+    std::size_t scanned_ = 0; // bytes of the head that do not contain its end
     int interim_ = 0;
     std::size_t received_ = 0;
     boost::system::error_code error_;

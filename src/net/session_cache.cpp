@@ -26,7 +26,7 @@ std::list<session_cache::host_sessions>::iterator session_cache::find(const std:
     if (at == hosts_.end()) return at;
     hosts_.splice(hosts_.begin(), hosts_, at);
     const auto now = steady_clock::now();
-    std::erase_if(at->sessions, [&](const kept& k) { return k.until <= now; });
+    std::erase_if(at->sessions, [&](const entry& e) { return e.until <= now; });
     return at;
 }
 

@@ -1,3 +1,4 @@
+// TLS session resumption.
 #pragma once
 
 #include <chrono>
@@ -9,17 +10,17 @@
 #include <utility>
 #include <vector>
 
-using SSL_SESSION = struct ssl_session_st; // as OpenSSL says it
+using SSL_SESSION = struct ssl_session_st; // as in OpenSSL
 
 namespace azkv::net {
 
-/// Sessions of TLS that may be resumed, so that the next handshake needs neither certificates nor signatures.
-/// What is in here is used by no connection: OpenSSL marks the sessions of those as it goes. Safe to share
-/// between threads. A forked child must not use its parent's.
+/// TLS sessions that may be resumed, so that the next handshake needs neither certificates nor signatures. It
+/// holds copies, because OpenSSL modifies the session of a live connection. Safe to share between threads. A
+/// forked child must not use the cache of its parent.
 class session_cache {
 public:
     static constexpr std::size_t max_hosts = 64;
-    static constexpr std::size_t max_sessions = 8; // of one host
+    static constexpr std::size_t max_sessions = 8; // per host
 
     class free_session {
     public:
@@ -31,22 +32,22 @@ public:
     session_cache();
     ~session_cache();
 
-    /// Keeps a copy, as long as the server wants to know it.
+    /// Keeps a copy for the lifetime that the server has announced.
     void put(const std::string& host, const SSL_SESSION* s);
 
-    /// The newest, or null. A session of TLS 1.3 is given away once, as whoever sees it twice could tell that
-    /// two connections are of one client.
+    /// Returns the newest session, or null. Returns a TLS 1.3 session only once: an observer that sees it
+    /// twice could link two connections to one client.
     session take(const std::string& host);
 
-    /// Drops those of a host.
+    /// Drops the sessions of a host.
     void forget(const std::string& host);
 
 private:
     using time_point = std::chrono::steady_clock::time_point;
 
-    class kept {
+    class entry {
     public:
-        kept(session s, time_point until) : copy(std::move(s)), until(until) {}
+        entry(session s, time_point until) : copy(std::move(s)), until(until) {}
 
         session copy;
         time_point until;
@@ -57,13 +58,13 @@ private:
         explicit host_sessions(const std::string& host) : host(host) {}
 
         std::string host;
-        std::vector<kept> sessions; // the newest is at the back
+        std::vector<entry> sessions; // newest at the back
     };
 
     std::list<host_sessions>::iterator find(const std::string& host);
 
     std::mutex mutex_;               // guards what follows
-    std::list<host_sessions> hosts_; // the last used is in front
+    std::list<host_sessions> hosts_; // last used in front
 };
 
 } // namespace azkv::net

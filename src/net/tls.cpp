@@ -1,8 +1,8 @@
 #include "net/tls.hpp"
 
+#include "net/address.hpp"
 #include "support/ascii.hpp"
 #include "support/freed_by.hpp"
-#include "net/address.hpp"
 #include "support/process.hpp"
 
 #include <azkv/error.hpp>
@@ -28,6 +28,10 @@ using boost::system::error_code;
 
 namespace {
 
+std::string quoted(const std::string& file) {
+    return '"' + file + '"';
+}
+
 [[noreturn]] void refuse(const std::string& why) {
     ERR_clear_error();
     throw error(errc::invalid_argument, why);
@@ -47,22 +51,22 @@ std::shared_ptr<ssl::context> make_context() {
 void load_authorities(ssl::context& context, const tls_options& o) {
     error_code ec;
     if (o.ca_file().empty() && o.ca_directory().empty()) context.set_default_verify_paths(ec);
-    if (ec) refuse("cannot read the certificate authorities of the system");
+    if (ec) refuse("cannot read the system's certificate authorities");
     if (!o.ca_file().empty()) context.load_verify_file(o.ca_file(), ec);
-    if (ec) refuse("ca_file: cannot read certificate authorities from " + o.ca_file());
+    if (ec) refuse("ca_file: cannot read certificate authorities from " + quoted(o.ca_file()));
     if (o.ca_directory().empty()) return;
-    // OpenSSL looks into it when it meets a certificate, and says nothing if it is not there.
+    // OpenSSL reads the directory only during a handshake, and does not report a missing one.
     std::error_code unreadable;
     const std::filesystem::directory_iterator any(o.ca_directory(), unreadable);
     if (!unreadable) context.add_verify_path(o.ca_directory(), ec);
-    if (unreadable || ec) refuse("ca_directory: cannot read the directory " + o.ca_directory());
+    if (unreadable || ec) refuse("ca_directory: cannot read the directory " + quoted(o.ca_directory()));
 }
 
 class key_password {
 public:
     explicit key_password(const secret& text) : text(text) {}
 
-    static int give(char* to, int size, int, void* self) {
+    static int copy_to(char* to, int size, int, void* self) {
         auto& password = *static_cast<key_password*>(self);
         password.asked = true;
         const std::string_view text = password.text.reveal();
@@ -75,7 +79,7 @@ public:
     bool asked = false;
 };
 
-// What OpenSSL would do otherwise is to ask on the terminal.
+// By default OpenSSL would prompt on the terminal.
 int no_password(char*, int, int, void*) {
     return -1;
 }
@@ -85,23 +89,24 @@ void load_client_certificate(SSL_CTX* context, const tls_options& o) {
     const std::string& key_file = o.client_key_file();
     if (chain_file.empty() && key_file.empty()) return;
     if (SSL_CTX_use_certificate_chain_file(context, chain_file.c_str()) != 1)
-        refuse("client_certificate: cannot read a certificate from " + chain_file);
+        refuse("client_certificate: cannot read a certificate from " + quoted(chain_file));
 
     const std::unique_ptr<BIO, freed_by<BIO_free>> file(BIO_new_file(key_file.c_str(), "r"));
-    if (!file) refuse("client_certificate: cannot read the key " + key_file);
+    if (!file) refuse("client_certificate: cannot read the key file " + quoted(key_file));
     key_password password(o.client_key_passphrase());
     const std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> key(
-        PEM_read_bio_PrivateKey(file.get(), nullptr, &key_password::give, &password));
+        PEM_read_bio_PrivateKey(file.get(), nullptr, &key_password::copy_to, &password));
     if (!key && password.asked && password.text.empty())
-        refuse("client_certificate: the key " + key_file + " is encrypted, and no passphrase was given");
+        refuse("client_certificate: the key in " + quoted(key_file) + " is encrypted; pass its passphrase");
     if (!key && password.asked)
-        refuse("client_certificate: cannot read the key " + key_file + " with the passphrase");
-    if (!key) refuse("client_certificate: cannot read a key from " + key_file);
+        refuse("client_certificate: cannot decrypt the key in " + quoted(key_file) + " with the passphrase");
+    if (!key) refuse("client_certificate: cannot read a key from " + quoted(key_file));
     if (SSL_CTX_use_PrivateKey(context, key.get()) != 1)
-        refuse("client_certificate: the key " + key_file + " is not that of the certificate " + chain_file);
+        refuse("client_certificate: the key in " + quoted(key_file) + " does not match the certificate in "
+               + quoted(chain_file));
 }
 
-// Of the peers that the callbacks below belong to.
+// The index at which an SSL object refers to its tls_peer.
 int peer_index() {
     static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
     return index;
@@ -152,47 +157,48 @@ std::string why_refused(int why, const X509* certificate) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         if (certificate && !names_a_host(certificate))
-            return text + ": the certificate has no alternative names, and the common name does not count";
-        return text + ": the certificate is of another host";
+            return text + ": the certificate has no subject alternative name; the common name is ignored";
+        return text + ": the certificate was issued for another host";
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        return text + ": the certificate is of no authority that is trusted here";
+        return text + ": no trusted certificate authority has issued the certificate";
     default: return text;
     }
 }
 
-// What an alert of the peer, or its lack of sense, means. OpenSSL's own words for it are in the error code.
-const char* meaning(int reason, const SSL* ssl) {
-    const bool shown = SSL_get_certificate(ssl) != nullptr;
+// Explains an alert or invalid data from the peer. The error code has OpenSSL's own text.
+const char* explanation(int reason, const SSL* ssl) {
+    const bool sent = SSL_get_certificate(ssl) != nullptr;
     switch (reason) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION: return "it speaks an older version of TLS than is allowed";
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+        return "the peer supports only older versions of TLS than minimum_version";
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-    case SSL_R_HTTP_REQUEST: return "it does not speak TLS";
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return "it wants to see a client certificate";
+    case SSL_R_HTTP_REQUEST: return "the peer does not speak TLS";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return "the peer requires a client certificate";
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: {
         const unsigned char* kinds = nullptr;
         const bool asked = SSL_get0_certificate_types(const_cast<SSL*>(ssl), &kinds) > 0;
-        return asked && !shown ? "it wants to see a client certificate" : "";
+        return asked && !sent ? "the peer requires a client certificate" : "";
     }
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return shown ? "it does not accept the client certificate" : "";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return sent ? "the peer rejected the client certificate" : "";
     default: return "";
     }
 }
 
 } // namespace
 
-/// What OpenSSL calls.
+/// The callbacks of OpenSSL.
 class tls_callbacks {
 public:
-    // Instead of OpenSSL's verification, which it mostly is.
+    // Replaces OpenSSL's verification, to which it usually delegates.
     static int verify(X509_STORE_CTX* chain, void*) {
         const void* const ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
         tls_peer* const peer = ssl ? peer_of(static_cast<const SSL*>(ssl)) : nullptr;
@@ -210,7 +216,7 @@ public:
             if (const tls_peer* const peer = peer_of(ssl)) peer->client_->sessions().put(peer->key_, session);
         } catch (const std::exception&) {
         }
-        return 0; // it stays OpenSSL's
+        return 0; // OpenSSL keeps ownership
     }
 
 private:
@@ -232,7 +238,7 @@ tls_client::tls_client(const tls_options& o) {
     }
     if (o.configure()) o.configure()(*context_);
 
-    // Whatever it did: peers are verified, and here.
+    // Overrides whatever the hook has set: peers are always verified, and by this class.
     const support::fork_pause pause;
     SSL_CTX* const context = context_->native_handle();
     if (SSL_CTX_get_min_proto_version(context) < oldest) SSL_CTX_set_min_proto_version(context, oldest);
@@ -248,7 +254,7 @@ tls_client::tls_client(const tls_options& o) {
 
 tls_client::~tls_client() = default;
 
-bool are_set(const tls_options& o) {
+bool has_settings(const tls_options& o) {
     return !o.ca_file().empty() || !o.ca_directory().empty() || !o.client_chain_file().empty()
            || !o.client_key_file().empty() || o.minimum_version() != tls_options().minimum_version()
            || o.configure();
@@ -257,17 +263,17 @@ bool are_set(const tls_options& o) {
 bool is_pending(SSL* ssl) {
     const support::fork_pause pause;
     char unread = 0;
-    ERR_clear_error(); // what others left would be taken for this one's
+    ERR_clear_error(); // errors left by other code would be taken for this call's
     const int n = SSL_peek(ssl, &unread, 1);
-    const bool whole = n > 0 || SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ;
-    const bool pending = whole || SSL_has_pending(ssl) == 1; // the beginning of something
+    const bool readable = n > 0 || SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ;
+    const bool pending = readable || SSL_has_pending(ssl) == 1; // or a part of a record
     ERR_clear_error();
     return pending;
 }
 
 tls_peer::tls_peer(std::shared_ptr<tls_client> client, const protocol::authority& to)
     : client_(std::move(client)), host_(to.host), thumbprint_(plain_thumbprint(to.thumbprint)) {
-    if (host_.ends_with('.')) host_.pop_back(); // no certificate has it
+    if (host_.ends_with('.')) host_.pop_back(); // certificates have no final dot
     key_.append(host_).append(" ").append(to.port).append(" ").append(thumbprint_);
 }
 
@@ -287,10 +293,10 @@ error_code tls_peer::prepare(SSL* ssl) {
 
 error_code tls_peer::check(SSL* ssl) {
     const support::fork_pause pause;
-    // There are ciphers that need no certificate; not by default.
-    if (!SSL_get0_peer_certificate(ssl)) refusal_ = "it has shown no certificate";
+    // Some ciphers need no certificate; they are off by default.
+    if (!SSL_get0_peer_certificate(ssl)) refusal_ = "the peer presented no certificate";
     if (!refusal_.empty() || SSL_get_verify_result(ssl) != X509_V_OK) return certificate_refused();
-    agreed_ = true;
+    verified_ = true;
     return {};
 }
 
@@ -301,7 +307,7 @@ bool tls_peer::verify(X509_STORE_CTX* chain) {
             X509_STORE_CTX_set_error(chain, X509_V_OK);
             return true;
         }
-        refusal_ = "the certificate's thumbprint is not the expected one";
+        refusal_ = "the certificate's thumbprint does not match";
         return false;
     }
     if (X509_verify_cert(chain) == 1) return true;
@@ -311,15 +317,15 @@ bool tls_peer::verify(X509_STORE_CTX* chain) {
 
 std::string tls_peer::explain(const SSL* ssl, error_code ec) {
     const support::fork_pause pause;
-    if (!agreed_) {
-        if (resumes_) client_->sessions().forget(key_); // it may be for one of them
+    if (!verified_) {
+        if (resumes_) client_->sessions().forget(key_); // a session may be the cause
         if (!refusal_.empty()) return refusal_;
         if (ec == asio::error::eof || ec == ssl::error::stream_truncated
             || ec == asio::error::connection_reset)
-            return "it closed the connection in the handshake";
+            return "the peer closed the connection during the handshake";
     }
     if (ec.category() != asio::error::get_ssl_category()) return {};
-    return meaning(ERR_GET_REASON(static_cast<unsigned long>(ec.value())), ssl);
+    return explanation(ERR_GET_REASON(static_cast<unsigned long>(ec.value())), ssl);
 }
 
 } // namespace azkv::net

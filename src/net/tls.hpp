@@ -1,3 +1,4 @@
+// TLS: the context of a store, and the verification of its peers.
 #pragma once
 
 #include "net/session_cache.hpp"
@@ -20,14 +21,15 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// What all connections of an account need to know of TLS, and the sessions that they may resume. Made once:
-/// reading the authorities of the system may take 50 ms. Safe to share between threads.
+/// The TLS context and the sessions that all connections of a store share. Created once, because reading the
+/// system's certificate authorities may take 50 ms. Safe to share between threads.
 class tls_client {
 public:
-    /// Throws `azkv::error` (errc::invalid_argument) that names the option and the file that cannot be read.
+    /// Throws `azkv::error` (errc::invalid_argument), which names the option and the file that cannot be
+    /// read.
     explicit tls_client(const tls_options& o);
 
-    /// The same, without the sessions: for a forked child, lest two processes resume one.
+    /// Returns a client without the sessions: a forked child must not resume those of its parent.
     std::shared_ptr<tls_client> for_child() const {
         return std::shared_ptr<tls_client>(new tls_client(context_));
     }
@@ -45,27 +47,27 @@ private:
     session_cache sessions_;
 };
 
-/// Whether anything is set in there.
-bool are_set(const tls_options& o);
+/// Returns whether any option differs from its default.
+bool has_settings(const tls_options& o);
 
-/// Whether the peer has sent more than was read, or has said that it sends no more. Takes new sessions, which
-/// may come at any time, and waits for nothing.
+/// Returns whether the peer has sent more data than was read, or has closed the stream. Processes new
+/// sessions, which may arrive at any time. Does not block.
 bool is_pending(SSL* ssl);
 
-/// The other end of one connection, and how it proves who it is. Must live as long as the connection.
+/// Verifies the peer of one connection. Must outlive the connection.
 class tls_peer {
 public:
     tls_peer(std::shared_ptr<tls_client> client, const protocol::authority& to);
     tls_peer(const tls_peer&) = delete;
     tls_peer& operator=(const tls_peer&) = delete;
 
-    /// Before the handshake: whom to expect, and a session to resume.
+    /// Called before the handshake: sets the expected host and a session to resume.
     boost::system::error_code prepare(SSL* ssl);
 
-    /// After a handshake that succeeded.
+    /// Called after a successful handshake. Returns an error if the peer is not authenticated.
     boost::system::error_code check(SSL* ssl);
 
-    /// What is known of a failure; empty if that is nothing. None of it is text from the peer.
+    /// Returns why an operation failed; empty if unknown. Contains no text from the peer.
     std::string explain(const SSL* ssl, boost::system::error_code ec);
 
 private:
@@ -76,9 +78,9 @@ private:
     std::shared_ptr<tls_client> client_;
     std::string host_;
     std::string thumbprint_;
-    std::string key_;     // of its sessions
-    std::string refusal_; // why its certificate was refused
-    bool agreed_ = false;
+    std::string key_;     // of its sessions in the cache
+    std::string refusal_; // why its certificate was rejected
+    bool verified_ = false;
     bool resumes_ = false;
 };
 

@@ -1,4 +1,4 @@
-// TLS of Asio, such that no thread forks while OpenSSL is busy.
+// Asio's TLS stream, with forks held back while OpenSSL is at work.
 #pragma once
 
 #include "async/scoped_handler.hpp"
@@ -16,14 +16,14 @@
 
 namespace azkv::net {
 
-/// Asio's stream over TLS, for the side of the client. While a thread is in OpenSSL, which has locks of the
-/// whole process, none forks: a pause begins with each step, and with each completion below, and ends where
-/// the next step below begins or the handler is called.
+/// The client's side of a TLS stream. No thread forks while a thread is inside OpenSSL, which holds
+/// process-wide locks: a `fork_pause` begins with each operation and with each completion of the lower layer,
+/// and ends when the next operation of the lower layer begins or the handler is called.
 class tls_stream {
 public:
     tls_stream(abortable_socket& s, asio::ssl::context& context) {
         const support::fork_pause pause;
-        stream_.emplace(below(s), context);
+        stream_.emplace(lower_layer(s), context);
     }
 
     tls_stream(const tls_stream&) = delete;
@@ -39,19 +39,19 @@ public:
     template <class Handler>
     void async_handshake(Handler handler) {
         const support::fork_pause pause;
-        stream_->async_handshake(asio::ssl::stream_base::client, outside(std::move(handler)));
+        stream_->async_handshake(asio::ssl::stream_base::client, without_pause(std::move(handler)));
     }
 
     template <class Buffers, class Handler>
     void async_read_some(const Buffers& buffers, Handler handler) {
         const support::fork_pause pause;
-        stream_->async_read_some(buffers, outside(std::move(handler)));
+        stream_->async_read_some(buffers, without_pause(std::move(handler)));
     }
 
     template <class Buffers, class Handler>
     void async_write_some(const Buffers& buffers, Handler handler) {
         const support::fork_pause pause;
-        stream_->async_write_some(buffers, outside(std::move(handler)));
+        stream_->async_write_some(buffers, without_pause(std::move(handler)));
     }
 
 private:
@@ -63,16 +63,16 @@ private:
     };
 
     template <class Handler>
-    static auto outside(Handler handler) {
+    static auto without_pause(Handler handler) {
         return async::within<end_of_pause>(std::move(handler));
     }
 
-    class below {
+    class lower_layer {
     public:
         using executor_type = abortable_socket::executor_type;
         using lowest_layer_type = abortable_socket;
 
-        explicit below(abortable_socket& s) : socket_(s) {}
+        explicit lower_layer(abortable_socket& s) : socket_(s) {}
 
         executor_type get_executor() { return socket_.get_executor(); }
 
@@ -102,7 +102,7 @@ private:
         abortable_socket& socket_;
     };
 
-    std::optional<asio::ssl::stream<below>> stream_;
+    std::optional<asio::ssl::stream<lower_layer>> stream_;
 };
 
 } // namespace azkv::net

@@ -1,3 +1,4 @@
+// Connection strings of Table Storage and Cosmos DB.
 #pragma once
 
 #include <azkv/secret.hpp>
@@ -7,28 +8,28 @@
 
 namespace azkv::protocol {
 
-/// What a connection string says of the table service.
+/// The settings of the table service in a connection string.
 class connection_settings {
 public:
     connection_settings() {}
 
     std::string endpoint;           // base URL
-    std::string secondary_endpoint; // likewise; empty: it follows from the first
+    std::string secondary_endpoint; // likewise; empty: derived from the first
     std::string account;            // with `key`
     secret key;                     // base64; empty if there is a `sas`
     secret sas;
 };
 
-/// Reads a connection string of Azure storage, of Cosmos DB for Table, or `UseDevelopmentStorage=true`. Names
-/// of settings are case-insensitive, blanks and line ends around names and texts do not count, unknown
-/// settings are passed over. Throws `azkv::error` (errc::invalid_connection_string) that names the setting at
-/// fault, never its text. The key and the signature themselves are not checked.
+/// Parses a connection string of Azure Storage or Cosmos DB for Table, or `UseDevelopmentStorage=true`. Names
+/// of settings are case-insensitive, white space around names and values is ignored, and so are unknown
+/// settings. Does not check the key and the signature. Throws `azkv::error`
+/// (errc::invalid_connection_string), which names the invalid setting and never contains its value.
 connection_settings parse_connection_string(std::string_view text);
 
-/// A text that is not null; null is refused as an empty text would be.
+/// Returns `connection_string`. Throws like `parse_connection_string` if it is null.
 std::string_view present(const char* connection_string);
 
-/// The account that every emulator has.
+/// Returns the well-known account of the emulators.
 connection_settings development_account();
 
 } // namespace azkv::protocol

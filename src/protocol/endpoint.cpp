@@ -18,7 +18,8 @@ namespace urls = boost::urls;
 namespace {
 
 [[noreturn]] void refuse_endpoint(const std::string& why) {
-    throw error(errc::invalid_argument, "the endpoint " + why); // never the text itself: it may hold a SAS
+    throw error(errc::invalid_argument,
+                "invalid endpoint: " + why); // without the URL, which may contain a SAS
 }
 
 } // namespace
@@ -31,24 +32,25 @@ bool is_port(std::string_view text) {
 
 endpoint parse_endpoint(std::string_view text) {
     const auto parsed = urls::parse_uri(text);
-    if (!parsed) refuse_endpoint("is not a URL");
+    if (!parsed) refuse_endpoint("not a URL");
     const urls::url_view url = *parsed;
-    // Boost 1.81 takes the host `127.0.0.1.example.com` for an address with a path behind it.
+    // Boost 1.81 reads the host `127.0.0.1.example.com` as an address followed by a path.
     if (!url.encoded_path().empty() && !url.encoded_path().starts_with('/'))
-        refuse_endpoint("has a host that is not understood");
+        refuse_endpoint("the host is not valid");
     endpoint e;
     if (url.scheme_id() == urls::scheme::https)
         e.at.tls = true;
     else if (url.scheme_id() != urls::scheme::http)
-        refuse_endpoint("must begin with https:// or http://");
-    if (url.encoded_host().empty()) refuse_endpoint("has no host");
-    // What stands behind it would be another host to whoever takes the name for a C string.
-    if (url.encoded_host().find('%') != std::string_view::npos) refuse_endpoint("has a host with a %");
-    if (url.has_userinfo()) refuse_endpoint("must not hold a user name or a password");
+        refuse_endpoint("the URL must begin with https:// or http://");
+    if (url.encoded_host().empty()) refuse_endpoint("the URL has no host");
+    // An encoded zero would end the name for code that treats it as a C string: another host.
+    if (url.encoded_host().find('%') != std::string_view::npos)
+        refuse_endpoint("the host must not contain %");
+    if (url.has_userinfo()) refuse_endpoint("the URL must not contain a user name or a password");
     if (url.has_query() || url.has_fragment())
-        refuse_endpoint("must not hold a query; pass a shared access signature as a credential");
+        refuse_endpoint("the URL must not contain a query; pass a shared access signature as a credential");
     if (url.has_port() && !url.port().empty() && !is_port(std::string_view(url.port())))
-        refuse_endpoint("has a port that is not between 1 and 65535");
+        refuse_endpoint("the port must be between 1 and 65535");
     e.at.host = ascii::to_lower(url.host_address());
     e.at.port = url.has_port() && !url.port().empty() ? std::string(url.port()) : e.at.tls ? "443" : "80";
     e.host_header = std::string(url.encoded_host());
@@ -69,7 +71,7 @@ bool is_localhost(std::string_view host) {
 
 namespace {
 
-// Whether the host is one that Azure gives to a service (`table`, `blob` ..) of an account:
+// Returns whether the host is that of a service (`table`, `blob` ..) of an account in Azure:
 // `acct.table.core.windows.net`, `acct.z13.table.storage.azure.net`, `acct.table.cosmos.azure.com`.
 bool is_azure(const endpoint& e, std::string_view service) {
     const std::string middle = '.' + std::string(service) + '.';
@@ -78,7 +80,7 @@ bool is_azure(const endpoint& e, std::string_view service) {
         [&](const char* domain) { return e.at.host.find(middle + domain) != e.at.host.npos; });
 }
 
-// The table that a signature is for, of letters and digits; empty if it is for more.
+// Returns the table that a signature is limited to; empty if it is not limited to one.
 std::string_view table_of(std::string_view sas) {
     constexpr std::string_view name = "tn=";
     if (sas.starts_with('?')) sas.remove_prefix(1);
@@ -96,18 +98,19 @@ endpoint parse_table_endpoint(std::string_view url, std::string_view sas) {
     endpoint e = parse_endpoint(url);
     for (const char* other : {"blob", "queue", "file", "dfs", "web"})
         if (is_azure(e, other))
-            refuse_endpoint(std::string("is that of another service (") + other
-                            + "); a host of tables has \".table.\" in it");
+            refuse_endpoint(std::string("the host belongs to another service, \"") + other
+                            + "\"; use the host with \".table.\" in its name");
     if (e.at.host.ends_with(".documents.azure.com"))
-        refuse_endpoint("is that of the SQL API of Cosmos DB; a host of tables has \".table.\" in it");
-    // Elsewhere a path is the account, or belongs to a gateway.
+        refuse_endpoint(
+            "the host belongs to the SQL API of Cosmos DB; use the host with \".table.\" in its name");
+    // On other hosts a path is the account, or belongs to a gateway.
     const std::string_view path = e.base_path;
     const std::string_view table = table_of(sas);
     const auto last = path.rfind('/');
     const bool of_signature =
         !table.empty() && last != path.npos && last > 0 && ascii::is_equal(path.substr(last + 1), table);
     if (of_signature || (is_azure(e, "table") && !path.empty()))
-        refuse_endpoint("has a table in its path; a table is the collection of an operation instead");
+        refuse_endpoint("it has a table in its path; pass the table as the collection of an operation");
     return e;
 }
 
@@ -134,7 +137,7 @@ endpoint secondary_of(const endpoint& primary) {
     const auto label = e.at.host.find('.');
     const bool is_name = label != e.at.host.npos && !urls::parse_ipv4_address(e.at.host)
                          && !urls::parse_ipv6_address(e.at.host);
-    if (!is_name) refuse_endpoint("has no account in it, so that the secondary one is not known");
+    if (!is_name) refuse_endpoint("it contains no account, so the secondary endpoint is unknown");
     e.at.host.insert(label, suffix);
     e.host_header.insert(label, suffix);
     return e;
@@ -161,7 +164,7 @@ bool is_host_suffix(std::string_view text) {
 service_mode deduce_mode(const endpoint& e) {
     const bool cosmos = e.at.host.find(".table.cosmos.") != e.at.host.npos
                         || e.at.host.find(".table.cosmosdb.") != e.at.host.npos;
-    // Emulators of Table Storage have the account in the path or below `localhost`, those of Cosmos DB do
+    // Emulators of Table Storage have the account in the path or below `localhost`; those of Cosmos DB do
     // not.
     const bool account_in_name = is_localhost(e.at.host) && e.at.host.find('.') < e.at.host.size() - 1;
     const bool cosmos_emulator = is_loopback(e) && e.base_path.empty() && !account_in_name;

@@ -9,7 +9,7 @@ namespace azkv::protocol {
 
 namespace {
 
-// The C library's own functions follow the program's locale, and streams that do not are slow.
+// The C library's date functions use the program's locale, and streams without one are slow.
 constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};

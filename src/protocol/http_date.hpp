@@ -1,3 +1,4 @@
+// Dates in HTTP headers.
 #pragma once
 
 #include <chrono>
@@ -6,10 +7,10 @@
 
 namespace azkv::protocol {
 
-/// `Fri, 02 Jan 2026 03:04:05 GMT`
+/// Formats a time: `Fri, 02 Jan 2026 03:04:05 GMT`.
 std::string http_date(std::chrono::system_clock::time_point);
 
-/// The time that such a text names; nullopt if it names none.
+/// Parses such a date; nullopt if it is not valid.
 std::optional<std::chrono::sys_seconds> parse_http_date(const std::string&);
 
 } // namespace azkv::protocol

@@ -1,3 +1,4 @@
+// Lines of multipart bodies.
 #pragma once
 
 #include <algorithm>
@@ -5,7 +6,8 @@
 
 namespace azkv::protocol {
 
-/// Takes the next line of a multipart body. It ends in CRLF or in LF: Cosmos DB mixes them within one body.
+/// Removes the next line from `text` and returns it. Lines end in CRLF or LF; Cosmos DB mixes them in one
+/// body.
 inline std::string_view take_line(std::string_view& text) {
     const auto end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);

@@ -18,8 +18,8 @@ pace::duration time_of(double entities, double rate) {
 
 } // namespace
 
-// Back where it was after a second, and beyond only slowly: near the limit. What has not been refused after
-// two seconds is far from it, and is doubled each 0.4 s.
+// A cubic curve: the rate is back at `base_` after one second and grows slowly around it, where the limit
+// probably is. After two seconds without a refusal the limit is far away, and the rate doubles every 0.4 s.
 double pace::rate(time_point now) const {
     constexpr double least = 10;
     constexpr double most = 1e7;
@@ -52,7 +52,7 @@ void pace::leave(call& c, time_point now, bool given_up) {
 
 pace::call* pace::next(time_point now) {
     when_next_ = time_point::max();
-    while (!line_.empty() && line_.front().leaves_ <= now) remove_first(); // too late for them
+    while (!line_.empty() && line_.front().leaves_ <= now) remove_first(); // too little time left
     if (line_.empty()) return nullptr;
     if (closed_ && probe_ && now < probe_until_) {
         when_next_ = probe_until_;
@@ -66,7 +66,7 @@ pace::call* pace::next(time_point now) {
     call& c = line_.front();
     remove_first();
     c.sent_ = now;
-    // A transaction is sent whole, and pays afterwards. A timer that came late is made up for.
+    // A transaction is sent at once and delays the next request. Up to 5 ms of timer delay are made up for.
     next_ = (closed_ ? now : std::max(next_, now - 5ms)) + time_of(c.cost_, rate(now));
     if (closed_) {
         probe_ = &c;
@@ -79,7 +79,7 @@ bool pace::refused(call& c, duration hint, time_point now) {
     leave(c, now);
     needed_ = now;
     const bool closes = !closed_;
-    // What was sent before the last refusal says nothing new.
+    // A request sent before the last refusal says nothing new.
     if (c.sent_ > cut_ || cut_ == time_point()) {
         if (closed_) {
             back_ = std::min<duration>(2 * back_, 100ms);
@@ -92,11 +92,11 @@ bool pace::refused(call& c, duration hint, time_point now) {
             outage_from_ = now + 2s;
         }
         cut_ = since_ = now;
-        // One request in a while does no harm, whatever is asked for; and it may be nonsense.
+        // Limits the pause: an occasional request does no harm, and the hint may be wrong.
         const duration longest = std::clamp<duration>(hint / 10, 100ms, 10s);
         paused_until_ = std::max(paused_until_, now + std::max(back_, std::min(hint, longest)));
         next_ = std::min(next_, paused_until_);
-        // A long pause is no outage.
+        // A long pause is not an outage.
         if (back_ == 10ms) outage_from_ = std::max(outage_from_, paused_until_ + 2s);
     }
     c.refused_ = true;

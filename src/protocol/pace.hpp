@@ -1,4 +1,4 @@
-// How fast a partition that throttles is asked.
+// Pacing: how fast requests go to a partition that throttles. No I/O, no clock.
 #pragma once
 
 #include "support/reserve.hpp"
@@ -10,30 +10,30 @@
 
 namespace azkv::protocol {
 
-/// The pace of all calls to one partition, from the first that was throttled on: no socket, no clock, no
-/// timer of its own. A refusal closes it; while it is closed one request at a time tries, and after the first
-/// that is accepted the others go on, a little slower than before, and soon faster. Nothing counts as failed:
-/// a call that was refused keeps its place.
+/// The pace of all calls to one partition, beginning with the first throttled call. A refusal closes the
+/// pace. While it is closed, one request at a time probes the partition. After the first accepted request the
+/// others continue, a little slower than before and soon faster. A refused call has not failed: it keeps its
+/// place in the queue.
 class pace {
 public:
     using clock = std::chrono::steady_clock;
     using time_point = clock::time_point;
     using duration = clock::duration;
 
-    /// A call that is in line, or whose request is under way. It must not go before it has left.
+    /// A call in the queue or with a request in flight. It must call `leave` before it is destroyed.
     class call : public boost::intrusive::list_base_hook<
                      boost::intrusive::link_mode<boost::intrusive::normal_link>> {
     public:
-        /// `cost`: how many entities its requests have.
+        /// `cost` is the number of entities in its requests.
         explicit call(std::size_t cost) : cost_(static_cast<double>(cost)) {}
 
-        /// Its request is sent without having been in line.
+        /// Its request is sent without queueing.
         void sent(time_point now) {
             sent_ = now;
             refused_ = false;
         }
 
-        /// When it leaves the line.
+        /// Returns when the call leaves the queue.
         time_point leaves() const { return leaves_; }
 
         bool is_in_line() const { return in_line_; }
@@ -45,7 +45,7 @@ public:
         time_point sent_;
         time_point leaves_ = time_point::max();
         bool in_line_ = false;
-        bool refused_ = false; // when it was last sent
+        bool refused_ = false; // its last request
     };
 
     explicit pace(time_point now) : since_(now - std::chrono::seconds(1)), needed_(now) {}
@@ -53,45 +53,46 @@ public:
     pace(const pace&) = delete;
     pace& operator=(const pace&) = delete;
 
-    /// At the end of the line; a call that was refused at its head: it keeps its place. From `leaves` on it
-    /// is not sent any more. Not twice.
+    /// Appends the call to the queue, or puts it at the front if its last request was refused. From `leaves`
+    /// on it is no longer sent. Precondition: the call is not in the queue.
     void join(call& c, time_point leaves = time_point::max());
 
-    /// When a call that begins to wait leaves the line: as long before its deadline as requests take.
+    /// Returns when a call that begins to wait must leave the queue: its deadline less the time that requests
+    /// take.
     time_point leaving_time(time_point now, time_point deadline) const {
         return deadline - reserve_.of(now, deadline);
     }
 
-    /// It waits no longer, or its request was lost. `given_up`: as it took too long.
+    /// The call stops waiting, or its request was lost. `given_up` means that the request took too long.
     void leave(call& c, time_point now, bool given_up = false);
 
-    /// The next call whose request is to be sent now. Null: there is none, or none before `when_next()`.
+    /// Returns the call whose request is to be sent now; null if there is none before `when_next()`.
     call* next(time_point now);
 
-    /// The time at which to ask for the next, when there was none; the end of time if something else has to
-    /// happen before.
+    /// Returns when to call `next` again after it returned null; `time_point::max()` if not before another
+    /// event.
     time_point when_next() const { return when_next_; }
 
-    /// Whose turn comes next; null if nobody waits.
+    /// Returns the front of the queue; null if the queue is empty.
     call* first() { return line_.empty() ? nullptr : &line_.front(); }
 
-    /// Its request was throttled, and may join again. `hint`: how long the service asks to be left
-    /// alone; zero: it does not say. Whether the pace closes.
+    /// The request of `c` was throttled; the call may join again. `hint` is the pause that the service asks
+    /// for; zero if it asks for none. Returns whether this closes the pace.
     bool refused(call& c, duration hint, time_point now);
 
-    /// Its request was answered otherwise.
+    /// The request of `c` was not throttled.
     void accepted(call& c, time_point now);
 
-    /// Whether it is needed no longer: nobody has had to wait for it for a second, or what refused the calls
-    /// was an outage, which is over; `next` gives all that are in line then.
+    /// Returns whether the pace is no longer needed: no call has had to wait for a second, or the refusals
+    /// came from an outage that is over. After an outage `next` returns all queued calls at once.
     bool is_over(time_point now) const;
 
     std::size_t waiting() const { return line_.size(); }
 
-    /// Entities a second.
+    /// Returns the rate in entities per second.
     double rate(time_point now) const;
 
-    /// Until when it is closed at least.
+    /// Returns until when the pace is closed at least.
     time_point paused_until() const { return paused_until_; }
 
 private:
@@ -99,19 +100,19 @@ private:
 
     boost::intrusive::list<call> line_;
     support::reserve reserve_;
-    double base_ = 2000; // entities a second, at the last closure
-    time_point since_;   // when the rate began to grow
-    time_point cut_;     // what was sent before says nothing new
-    duration back_{0};   // between two tries
+    double base_ = 2000; // entities per second when the pace last closed
+    time_point since_;   // start of the growth of the rate
+    time_point cut_;     // refusals of requests sent before are not counted again
+    duration back_{0};   // pause between two probes
     time_point paused_until_;
-    time_point outage_from_; // if it is still closed then
-    time_point probe_until_; // then another call tries, too
+    time_point outage_from_; // if still closed at that time, it is an outage
+    time_point probe_until_; // after that another call probes, too
     time_point next_;        // when the rate allows another request
     time_point when_next_;
-    time_point needed_; // when somebody last had to wait, or was refused
+    time_point needed_; // when a call last had to wait or was refused
     time_point closed_at_;
     bool closed_ = false;
-    bool first_ = true; // closure: the rate was guessed
+    bool first_ = true; // first closure: `base_` is a guess
     bool outage_over_ = false;
     const call* probe_ = nullptr;
 };

@@ -24,7 +24,8 @@ namespace urls = boost::urls;
 namespace {
 
 [[noreturn]] void refuse_proxy(const char* why) {
-    throw error(errc::invalid_argument, std::string("the proxy's URL ") + why); // never the text itself
+    throw error(errc::invalid_argument,
+                std::string("invalid proxy URL: ") + why); // without the URL: a secret
 }
 
 secret in_base64(const wiped_string& plain) {
@@ -42,7 +43,7 @@ std::string bytes_of(const Address& a) {
     return std::string(bytes.begin(), bytes.end());
 }
 
-// The bytes of an address; empty if the text is none.
+// Returns the bytes of an address; empty if the text is not an address.
 std::string parse_address(std::string_view text) {
     if (const auto v4 = urls::parse_ipv4_address(text)) return bytes_of(*v4);
     const auto v6 = urls::parse_ipv6_address(text);
@@ -73,24 +74,25 @@ bool is_number(std::string_view text) {
 proxy_settings::proxy_settings(const secret& url) {
     wiped_string with_scheme;
     const std::string_view given = url.reveal();
-    with_scheme.text.reserve(given.size() + 7); // so that it leaves no copies behind
+    with_scheme.text.reserve(given.size() + 7); // growing would leave copies in freed memory
     if (given.find("://") == given.npos) with_scheme.text.append("http://");
     with_scheme.text.append(given);
     const auto parsed = urls::parse_uri(with_scheme.text);
-    if (!parsed) refuse_proxy("is none");
+    if (!parsed) refuse_proxy("not a URL");
     const urls::url_view u = *parsed;
     if (u.scheme_id() != urls::scheme::http)
-        refuse_proxy("must begin with http://: no other proxies are supported");
+        refuse_proxy("it must begin with http://; no other kind of proxy is supported");
     const bool has_path = !u.encoded_path().empty() && std::string_view(u.encoded_path()) != "/";
-    if (has_path || u.has_query() || u.has_fragment()) refuse_proxy("must end behind the port");
-    if (u.encoded_host().empty()) refuse_proxy("has no host");
+    if (has_path || u.has_query() || u.has_fragment()) refuse_proxy("it must end after the port");
+    if (u.encoded_host().empty()) refuse_proxy("it has no host");
     if (u.has_port() && !u.port().empty() && !is_port(std::string_view(u.port())))
-        refuse_proxy("has a port that is not between 1 and 65535");
+        refuse_proxy("the port must be between 1 and 65535");
     at_.host = ascii::to_lower(u.host_address());
     at_.port = u.has_port() && !u.port().empty() ? std::string(u.port()) : "80";
     if (!u.has_userinfo()) return;
     wiped_string credentials(u.user());
-    if (credentials.text.find(':') != std::string::npos) refuse_proxy("has a user name with a colon");
+    if (credentials.text.find(':') != std::string::npos)
+        refuse_proxy("the user name must not contain a colon");
     const wiped_string password(u.password());
     credentials.text.reserve(credentials.text.size() + 1 + password.text.size());
     credentials.text.append(":").append(password.text);
@@ -109,7 +111,7 @@ proxy_settings::rule proxy_settings::parse_rule(std::string_view text) {
             return r;
         }
     }
-    if (parse_address(text).empty()) { // which an IPv6 address without brackets is
+    if (parse_address(text).empty()) { // an IPv6 address without brackets contains colons, too
         const auto colon = text.rfind(':');
         if (colon != text.npos && is_number(text.substr(colon + 1))) {
             r.port = std::string(text.substr(colon + 1));
@@ -123,7 +125,7 @@ proxy_settings::rule proxy_settings::parse_rule(std::string_view text) {
     if (text.starts_with("*.")) text.remove_prefix(1);
     if (text.starts_with('.')) text.remove_prefix(1);
     r.name = ascii::to_lower(without_dot(text));
-    if (r.name.empty()) r.name = "."; // no host
+    if (r.name.empty()) r.name = "."; // matches no host
     return r;
 }
 
@@ -163,7 +165,8 @@ secret proxy_settings::connect_request(const authority& to) const {
     }
     there.append(":").append(to.port);
     std::string text;
-    text.reserve(2 * there.size() + credentials_.reveal().size() + 160); // it leaves no copies behind
+    text.reserve(2 * there.size() + credentials_.reveal().size()
+                 + 160); // growing would leave copies in freed memory
     text.append("CONNECT ").append(there).append(" HTTP/1.1\r\nHost: ").append(there);
     text.append("\r\nUser-Agent: azkv/" AZKV_VERSION_STRING "\r\n");
     if (!credentials_.empty())
@@ -172,17 +175,18 @@ secret proxy_settings::connect_request(const authority& to) const {
     return secret(std::move(text));
 }
 
-boost::system::error_code proxy_settings::judge(unsigned status, std::string& detail) const {
+boost::system::error_code proxy_settings::tunnel_error(unsigned status, std::string& detail) const {
     if (status / 100 == 2) return {};
     detail = "HTTP " + std::to_string(status);
     switch (status) {
-    case 403: detail += ": it does not allow it"; return errc::proxy_failed;
+    case 403: detail += ": the proxy forbids the tunnel"; return errc::proxy_failed;
     case 407:
-        detail += credentials_.empty() ? ": it wants credentials" : ": it wants other credentials";
+        detail += credentials_.empty() ? ": the proxy requires credentials"
+                                       : ": the proxy rejected the credentials";
         return errc::proxy_failed;
     case 502:
     case 503:
-    case 504: detail += ", said the proxy"; return errc::server_error;
+    case 504: detail += " from the proxy"; return errc::server_error;
     default: return errc::proxy_failed;
     }
 }

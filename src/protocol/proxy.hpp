@@ -1,3 +1,4 @@
+// HTTP proxies: settings, which hosts bypass the proxy, and the CONNECT request.
 #pragma once
 
 #include "protocol/endpoint.hpp"
@@ -13,39 +14,39 @@
 
 namespace azkv::protocol {
 
-/// A proxy that makes tunnels (CONNECT), and which hosts are reached without it.
+/// A proxy that opens tunnels (CONNECT), and the hosts that bypass it.
 class proxy_settings {
 public:
-    /// Reads its URL. Throws `azkv::error` (errc::invalid_argument), which does not repeat it.
+    /// Parses the URL. Throws `azkv::error` (errc::invalid_argument), whose message does not contain the URL.
     explicit proxy_settings(const secret& url);
 
-    /// Where it is.
+    /// Returns the address of the proxy.
     const authority& at() const { return at_; }
 
-    /// Adds hosts, as `azkv::proxy::bypass` describes them.
+    /// Adds hosts that bypass the proxy, in the form of `azkv::proxy::bypass`.
     void bypass(std::string_view hosts);
 
-    /// Whether connections to `to` go through it.
+    /// Returns whether connections to `to` use the proxy.
     bool applies_to(const authority& to) const;
 
-    /// The request for a tunnel to `to`; secret, as its credentials are.
+    /// Returns the request for a tunnel to `to`. A secret, because it contains the credentials.
     secret connect_request(const authority& to) const;
 
-    /// What it means that the proxy answered so: no error if there is a tunnel now, or else one whose reason
-    /// is in `detail`.
-    boost::system::error_code judge(unsigned status, std::string& detail) const;
+    /// Interprets the status of the proxy's response: no error if the tunnel is open; otherwise an error,
+    /// with the reason in `detail`.
+    boost::system::error_code tunnel_error(unsigned status, std::string& detail) const;
 
 private:
-    /// Hosts that are reached without it. An empty part stands for all that there is.
+    /// Hosts that bypass the proxy. An empty member matches everything.
     class rule {
     public:
         rule() {}
 
         bool matches(std::string_view host, std::string_view bytes, std::string_view at_port) const;
 
-        std::string name;       // with those below it
-        std::string address;    // its bytes
-        std::size_t prefix = 0; // how many of its bits count
+        std::string name;       // includes the names below it
+        std::string address;    // in network byte order
+        std::size_t prefix = 0; // bits of `address` to compare
         std::string port;
     };
 

@@ -1,3 +1,4 @@
+// Retries: how many all calls of a store may send. No I/O, no clock.
 #pragma once
 
 #include <algorithm>
@@ -6,26 +7,25 @@
 
 namespace azkv::protocol {
 
-/// How many retries all calls of a store may make: a bucket of tokens. A request that is sent for the first
-/// time earns a share of one, so does time; a retry takes one. When nothing succeeds the traffic is therefore
-/// little more than it was before. Safe to share between threads.
+/// A token bucket that limits the retries of all calls of a store. Each first attempt earns a share of a
+/// token, and so does time; each retry spends one token. During an outage the traffic therefore grows only by
+/// that share. Safe to share between threads.
 class retry_budget {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
     static constexpr double reserve = 40;
-    static constexpr double per_second =
-        6; // more than one caller uses, call after call, with the usual pauses
+    static constexpr double per_second = 6; // more than one sequential caller uses with the default backoff
 
     explicit retry_budget(double share) : share_(share), most_(reserve * std::max(share, 1.0)) {}
 
-    /// A request is sent for the first time.
+    /// Called for each first attempt.
     void earn() {
         const std::lock_guard lock(mutex_);
         tokens_ = std::min(tokens_ + share_, most_);
     }
 
-    /// Whether another attempt may be made.
+    /// Returns whether another attempt may be sent.
     bool spend(time_point now) {
         const std::lock_guard lock(mutex_);
         if (now > refilled_) {
@@ -40,7 +40,7 @@ public:
 
 private:
     const double share_;
-    const double most_; // that may be saved
+    const double most_; // tokens that can be saved
     std::mutex mutex_;  // guards what follows
     double tokens_ = reserve;
     time_point refilled_;

@@ -19,7 +19,7 @@ namespace {
 // https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2
 constexpr std::string_view metadata_namespace = "schemas.microsoft.com/ado/2007/08/dataservices/metadata";
 
-constexpr std::size_t max_error_body = 256 * 1024; // a longer one is not worth reading
+constexpr std::size_t max_error_body = 256 * 1024; // longer ones are ignored
 
 // {"odata.error":{"code":"..","message":{"lang":"..","value":".."}}}
 service_error from_json(std::string_view body) {
@@ -39,7 +39,7 @@ service_error from_json(std::string_view body) {
     return e;
 }
 
-// The text of an XML element, as far as its first child.
+// Returns the text of an XML element up to its first child.
 std::string xml_text(std::string_view text) {
     std::string plain(text.substr(0, text.find('<')));
     for (const auto& [entity, character] :
@@ -49,16 +49,16 @@ std::string xml_text(std::string_view text) {
 }
 
 // <Error><Code>..</Code><Message>..</Message></Error>, in either case, with or without a namespace prefix.
-// That of a table has the prefix, or the namespace itself; without it stand those of the account, and of
-// whoever else speaks XML.
-// Two elements are all that is wanted: a parser would build, and recurse into, whatever else the peer sends.
+// Errors about tables have the prefix or the namespace. Errors about the account have neither, like those of
+// any other sender of XML. Only two elements are needed. A parser would build, and recurse into, everything
+// else that the peer sends.
 service_error from_xml(std::string_view body) {
     service_error e;
     bool at_root = true;
     for (auto at = body.find('<'); at != body.npos; at = body.find('<', at + 1)) {
         const auto end = body.find_first_of("<>", at + 1);
         if (end == body.npos) break;
-        if (body[end] == '<') continue; // no tag; to look for its end would be to look at the rest each time
+        if (body[end] == '<') continue; // not a tag; searching on for its end would take quadratic time
         const std::string_view tag = body.substr(at + 1, end - at - 1);
         std::string_view name = tag.substr(0, tag.find_first_of(" \t\r\n/"));
         const auto prefix = name.find(':');
@@ -91,12 +91,12 @@ service_error read_error(const response& r) {
 }
 
 errc classify(const response& r, const service_error& e) {
-    if (r.status < 400) return errc::bad_response; // a success or a redirection that nobody asked for
+    if (r.status < 400) return errc::bad_response; // an unexpected success or redirection
     // https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
     if (e.code == "EntityTooLarge" || e.code == "PropertyValueTooLarge" || e.code == "TooManyProperties"
         || e.code == "RequestBodyTooLarge" || r.status == 413)
         return errc::too_large;
-    // What these tell of the data is for the service to say, not for a proxy.
+    // These say something about the data, so they must come from the service and not from a proxy.
     const bool tells_of_data = r.status == 404 || r.status == 409 || r.status == 412;
     if (tells_of_data && !e.own_words) return errc::bad_response;
     switch (r.status) {
@@ -107,7 +107,7 @@ errc classify(const response& r, const service_error& e) {
     case 409: return errc::conflict;
     case 412: return errc::precondition_failed;
     case 429: return errc::throttled;
-    case 501: return errc::rejected; // for good: the service cannot do that
+    case 501: return errc::rejected; // permanent: the service does not support the request
     case 503: return e.code == "ServerBusy" ? errc::throttled : errc::server_error;
     default: break;
     }

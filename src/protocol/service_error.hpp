@@ -1,4 +1,4 @@
-// What the service says of a failure, in JSON, XML or a header, and what it means to the caller.
+// Error responses of the service: parsing and classification.
 #pragma once
 
 #include <azkv/error.hpp>
@@ -9,20 +9,20 @@ namespace azkv::protocol {
 
 class response;
 
-/// The error that a response tells of, in whichever of its forms: JSON, XML, a header, or the status alone.
+/// The error in a response: from JSON, XML, a header, or the status alone.
 class service_error {
 public:
     service_error() {}
 
     std::string code;       // may be empty
     std::string message;    // may be empty
-    bool own_words = false; // the code stands in a body of the service's own form
+    bool own_words = false; // the code comes from a body in the service's own format
 };
 
 /// See `response::error`.
 service_error read_error(const response& r);
 
-/// What a failed response means to the caller.
+/// Returns what a failed response means for the caller.
 errc classify(const response& r, const service_error& e);
 
 } // namespace azkv::protocol

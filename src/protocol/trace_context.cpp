@@ -19,7 +19,7 @@ bool is_zero(std::string_view text) {
     return text.find_first_not_of('0') == text.npos;
 }
 
-// 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01; later versions may go on behind a hyphen.
+// 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01; later versions may have more after a hyphen.
 bool is_parent(std::string_view text) {
     if (text.size() < 55 || text.size() > longest_parent) return false;
     const std::string_view version = text.substr(0, 2), trace = text.substr(3, 32),
@@ -37,13 +37,13 @@ bool is_printable(std::string_view text) {
 
 std::string trace_headers(std::string_view parent, std::string_view state) {
     if (!is_parent(parent) || !is_printable(parent))
-        throw error(errc::invalid_argument, "that is no traceparent: it is 00-, 32 and 16 digits in lower "
-                                            "case hexadecimal that are not all zero, and 2 of flags, with "
-                                            "hyphens between them");
+        throw error(errc::invalid_argument, "invalid traceparent: it must be 00, 32 and 16 lower-case "
+                                            "hexadecimal digits that are not all zero, and 2 "
+                                            "digits of flags, separated by hyphens");
     std::string headers = "traceparent: ";
     headers.append(parent).append("\r\n");
-    const bool passed_on = !state.empty() && state.size() <= longest_state && is_printable(state);
-    if (passed_on) headers.append("tracestate: ").append(state).append("\r\n");
+    const bool has_state = !state.empty() && state.size() <= longest_state && is_printable(state);
+    if (has_state) headers.append("tracestate: ").append(state).append("\r\n");
     return headers;
 }
 

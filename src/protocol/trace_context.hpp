@@ -1,3 +1,4 @@
+// W3C trace context headers.
 #pragma once
 
 #include <string>
@@ -5,9 +6,9 @@
 
 namespace azkv::protocol {
 
-/// The headers that carry on a caller's trace (https://www.w3.org/TR/trace-context/). `state` may be empty;
-/// one that is none, or longer than 2,048 characters, is left out. Throws `azkv::error`
-/// (errc::invalid_argument) for a parent that is none, or longer than 256.
+/// Returns the headers that continue the caller's trace (https://www.w3.org/TR/trace-context/). Omits `state`
+/// if it is empty, not valid, or longer than 2,048 characters. Throws `azkv::error` (errc::invalid_argument)
+/// if `parent` is not valid or is longer than 256 characters.
 std::string trace_headers(std::string_view parent, std::string_view state);
 
 } // namespace azkv::protocol

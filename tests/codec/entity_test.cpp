@@ -93,7 +93,7 @@ TEST_CASE("what the service cannot hold is refused, with member, size and limit"
     many.erase("one more");
     many["m0"] = std::string(32'769, 'x');
     CHECK(contains(refused(many).what(),
-                   "253 members, with the parts of the long ones; the service holds 252"));
+                   "253 properties, including the parts of long members; the service holds 252"));
     CHECK_NOTHROW(encode(many, service_mode::cosmos));
 
     const std::string name(249, 'n'); // and `_part_2`
@@ -218,7 +218,7 @@ TEST_CASE("an entity is that of the keys that were asked for, or it is none") {
         R"({"value":[{"PartitionKey":"p","RowKey":"1"},{"PartitionKey":"q","RowKey":"2"}]})";
     CHECK(decode_page(page).size() == 2);
     CHECK(std::string(failure_of([&] { decode_page(page, expected_keys("p")); }).what())
-          == "the answer is for another key");
+          == "the response is for another key");
     CHECK(decode_page(R"({"value":[{"PartitionKey":"p","RowKey":"1"}]})", expected_keys("p")).size() == 1);
 }
 

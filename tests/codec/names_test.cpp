@@ -35,8 +35,9 @@ TEST_CASE("strict naming refuses what the rule would change") {
         CAPTURE(name);
         CHECK(failure_of([&] { table_name(name, table_naming::strict); }).code() == errc::invalid_argument);
     }
-    CHECK(contains(failure_of([] { table_name("my-docs", table_naming::strict); }).what(),
-                   R"(collection "my-docs" is no name of a table; it would be "mydocs")"));
+    CHECK(contains(
+        failure_of([] { table_name("my-docs", table_naming::strict); }).what(),
+        R"(invalid collection "my-docs": not a table name, and the naming is strict; use "mydocs")"));
     CHECK_THROWS_AS(table_name(std::string(64, 'x'), table_naming::strict), error);
     CHECK_THROWS_AS(table_name("Tables", table_naming::strict), error);
 }
@@ -160,7 +161,7 @@ TEST_CASE("escapes and their look-alikes, side by side in any order, come back")
     CHECK(escape_key("_x0041/", service_mode::storage) == "_x005F_x0041_x002F_"); // not A and a rest
     CHECK(escape_key("_x0041b", service_mode::storage) == "_x0041b");
     const std::vector<std::string> pieces{"_",    "x", "0", "0041", "_x0041", "_x0041_",
-                                          "D83D", "/", "-", "é",    "😀",      "_part_1"};
+                                          "D83D", "/", "-", "é",    "😀",     "_part_1"};
     std::mt19937 random(20261122);
     std::uniform_int_distribution<std::size_t> piece(0, pieces.size() - 1);
     for (int i = 0; i < 100'000; ++i) {

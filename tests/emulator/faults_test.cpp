@@ -27,7 +27,7 @@ std::string play(fault_player& player, std::size_t requests, std::string_view me
     for (std::size_t i = 0; i < requests; ++i) {
         auto drawn = player.begin();
         const bool cut = drawn && fault_view(*drawn).kind() == fault_kind::cut_request;
-        const auto f = cut ? drawn : player.meet(drawn, method, target, now);
+        const auto f = cut ? drawn : player.choose(drawn, method, target, now);
         if (!f) {
             met += '.';
             continue;
@@ -104,7 +104,7 @@ TEST_CASE("the first requests of a second pass, the others are throttled") {
         const std::string busy = mode == service_mode::storage ? "503" : "429";
         CHECK(play(player, 5, "GET", "/acct/T", start + 10s) == "..." + busy + busy);
         CHECK(play(player, 1, "GET", "/acct/T", start + 10'900ms) == busy);
-        const auto f = player.meet(std::nullopt, "GET", "/acct/T", start + 10'950ms);
+        const auto f = player.choose(std::nullopt, "GET", "/acct/T", start + 10'950ms);
         REQUIRE(f);
         const auto& headers = fault_view(*f).headers();
         REQUIRE(headers.size() == 1);
@@ -114,7 +114,7 @@ TEST_CASE("the first requests of a second pass, the others are throttled") {
     }
     fault_player silent(fault_plan().throttle(1, 0ms), service_mode::cosmos);
     CHECK(play(silent, 1) == ".");
-    const auto busy = silent.meet(std::nullopt, "GET", "/acct/T", start);
+    const auto busy = silent.choose(std::nullopt, "GET", "/acct/T", start);
     REQUIRE(busy);
     CHECK(fault_view(*busy).headers().empty());
 }

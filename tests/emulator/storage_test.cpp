@@ -374,7 +374,7 @@ TEST_CASE("emulator, storage: a directory has one emulator") {
         CHECK(status == 0);
 
         const std::string failure = failure_of_opening(d.path());
-        CHECK(contains(failure, "another emulator has the directory"));
+        CHECK(contains(failure, "is in use by another emulator"));
         CHECK(contains(failure, d.path()));
         const storage memory(""), more(""); // those have nothing in common
     }
@@ -397,14 +397,14 @@ TEST_CASE("emulator, storage: what is no database of the emulator is refused, an
     SUBCASE("another's database") {
         sqlite::database(d.database()).execute("CREATE TABLE notes(text)");
         const std::string before = content();
-        CHECK(contains(failure_of_opening(d.path()), "is no database of the emulator"));
+        CHECK(contains(failure_of_opening(d.path()), "is not a database of the emulator"));
         CHECK(contains(failure_of_opening(d.path()), d.database()));
         CHECK(content() == before);
     }
     SUBCASE("a later version's") {
         storage(d.path()).create_table("t", true);
         sqlite::database(d.database()).execute("PRAGMA user_version = 2");
-        CHECK(contains(failure_of_opening(d.path()), "of the version 2"));
+        CHECK(contains(failure_of_opening(d.path()), "has version 2"));
     }
     SUBCASE("no directory") {
         std::ofstream(d.path() + "/file") << "x";

@@ -153,17 +153,18 @@ std::vector<place> make_places() {
     add("in line for a connection", &in_line, &get, "waiting for a connection to");
     add("looking up the host", &before_a_look_up, &put, "looking up");
     add("connecting", &before_a_full_port, &put, "connecting to");
-    add("in the handshake of TLS", before(silent_peer::manner::reads, "https"), &put, "agreeing on TLS with");
+    add("in the handshake of TLS", before(silent_peer::manner::reads, "https"), &put, "TLS handshake with");
     add("before a silent proxy", &before_a_proxy, &put, "asking the proxy for a tunnel to");
     place& sending =
         add("sending", before(silent_peer::manner::is_deaf, "http"), &put_much, "sending the request to");
     sending.tries = 4;
     sending.may_be_applied = true;
-    add("waiting for the answer", before_silence(), &put, "waiting for the answer of").may_be_applied = true;
+    add("waiting for the answer", before_silence(), &put, "waiting for a response from").may_be_applied =
+        true;
     add("in the middle of the answer",
         before(silent_peer::manner::reads, "http",
                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"Part"),
-        &get, "reading the answer of");
+        &get, "reading the response from");
     // No more than the budget of retries has in reserve.
     for (const bool is_long : {true, false}) {
         place& p = add(is_long ? "in a long pause before a retry" : "in short pauses before retries",
@@ -177,9 +178,9 @@ std::vector<place> make_places() {
     throttled.gives_up = true;
     add("waiting for a token", &before_a_token, &put, "logging in");
     add("in a put_all of several transactions", before_silence(), &put_three_transactions,
-        "waiting for the answer of")
+        "waiting for a response from")
         .may_be_applied = true;
-    add("in a query", before_silence(), &next, "waiting for the answer of");
+    add("in a query", before_silence(), &next, "waiting for a response from");
     return all;
 }
 

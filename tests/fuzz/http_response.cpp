@@ -52,7 +52,7 @@ public:
         left_.remove_prefix(std::min(answer.size() + 1, left_.size()));
         net::response_reader reader(limits_);
         reader.start(x.response, x.id);
-        x.doing = "reading the answer of";
+        x.phase = "reading the response from";
         x.applied = protocol::applied::unknown;
         if (feed(reader, answer) == net::response_reader::progress::failed) {
             x.error = reader.error();

@@ -480,7 +480,7 @@ TEST_CASE("an authority that cannot prove who it is gets nothing") {
     applications a;
     a.settings.authority_host = "https://127.0.0.1:" + a.server.host().substr(a.server.host().find(':') + 1);
     const error e = a.failure();
-    CHECK(contains(e.what(), "agreeing on TLS with 127.0.0.1"));
+    CHECK(contains(e.what(), "TLS handshake with 127.0.0.1"));
     CHECK(e.code() != condition::transient);
     CHECK(a.server.requests().empty());
     CHECK(a.around.pauses().empty());

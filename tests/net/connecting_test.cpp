@@ -104,7 +104,7 @@ public:
     }
 
 private:
-    // The connection lasts as long as its use, as with a lease.
+    // The connection lasts as long as its use, as with a pooled connection.
     asio::awaitable<void> carry_out(std::shared_ptr<net::connection> c) { co_await c->run(*x, x->deadline); }
 
     protocol::authority to_;
@@ -158,7 +158,7 @@ TEST_CASE("addresses that refuse cost no time") {
     const host_name none("none.test", {"127.0.0.3", "::1", "127.0.0.4"});
     client refused("none.test", server.port());
     CHECK(refused.exchange() == asio::error::connection_refused);
-    CHECK(std::string_view(refused.x->doing) == "connecting to");
+    CHECK(std::string_view(refused.x->phase) == "connecting to");
 }
 
 TEST_CASE("when no address answered in time, the next connection begins with another one") {
@@ -267,18 +267,18 @@ TEST_CASE("address order: families in turn, and for some minutes the one first t
     const auto usual = sorted(o, "h", all, now);
     CHECK(text_of(usual) == "::1 10.0.0.1 ::2 10.0.0.2 ::3");
 
-    o.answered("h", usual, usual[0], now); // which is nothing to remember
+    o.record_response("h", usual, usual[0], now); // which is nothing to remember
     CHECK(sorted(o, "h", all, now) == usual);
-    o.answered("h", usual, usual[3], now);
+    o.record_response("h", usual, usual[3], now);
     CHECK(text_of(sorted(o, "h", all, now + 9min)) == "10.0.0.2 ::1 10.0.0.1 ::2 ::3");
     CHECK(sorted(o, "h", all, now + 10min) == usual);
     CHECK(sorted(o, "other", all, now) == usual);
     CHECK(text_of(sorted(o, "h", {"::4", "10.0.0.4"}, now)) == "::4 10.0.0.4"); // it has moved
 
-    o.were_silent("h", usual, 2, now);
+    o.record_silence("h", usual, 2, now);
     CHECK(sorted(o, "h", all, now)[0] == usual[2]);
-    o.were_silent("h", usual, 5, now);
+    o.record_silence("h", usual, 5, now);
     CHECK(sorted(o, "h", all, now)[0] == usual[1]);
-    o.were_silent("single", sorted(o, "single", {"::1"}, now), 1, now);
+    o.record_silence("single", sorted(o, "single", {"::1"}, now), 1, now);
     CHECK(text_of(sorted(o, "single", {"::1"}, now)) == "::1");
 }

@@ -64,7 +64,7 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
         CHECK(x.response.body == "abc");
         CHECK(x.bytes_sent == sent);
         CHECK(x.bytes_received == hint.size() + good.size());
-        CHECK(x.answer_begun);
+        CHECK(x.response_begun);
         CHECK(client.usable());
     }
     {
@@ -81,7 +81,7 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
         CHECK(x.error == asio::error::eof);
         CHECK(x.bytes_sent == sent);
         CHECK(x.bytes_received == cut.size());
-        CHECK(x.answer_begun);
+        CHECK(x.response_begun);
         CHECK_FALSE(client.usable());
     }
     client_side other(server);
@@ -91,8 +91,8 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
     CHECK(x.error == asio::error::eof);
     CHECK(x.bytes_sent == sent);
     CHECK(x.bytes_received == 0);
-    CHECK_FALSE(x.answer_begun);
-    CHECK(std::string(x.doing) == "waiting for the answer of");
+    CHECK_FALSE(x.response_begun);
+    CHECK(std::string(x.phase) == "waiting for a response from");
 }
 
 TEST_CASE("connection: an answer that is not understood says why, and ends the connection") {
@@ -104,6 +104,6 @@ TEST_CASE("connection: an answer that is not understood says why, and ends the c
     client.run(x);
     CHECK(x.error == errc::bad_response);
     CHECK(net::describe(x, "host")
-          == "reading the answer of host: the answer of the service was not understood (bad chunk)");
+          == "reading the response from host: the answer of the service was not understood (bad chunk)");
     CHECK_FALSE(client.usable());
 }

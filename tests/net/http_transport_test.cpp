@@ -284,7 +284,7 @@ TEST_CASE("deadlines: attempt, call and connect") {
     const error e = failure_of([&] { run(context, attempts.get("k")); });
     CHECK(e.code() == condition::timed_out);
     CHECK(contains(e.what(), "after 3 attempts"));
-    CHECK(contains(e.what(), "waiting for the answer of 127.0.0.1"));
+    CHECK(contains(e.what(), "waiting for a response from 127.0.0.1"));
     CHECK(server.requests() == 3);
     CHECK(server.connections() == 3);
 

@@ -39,7 +39,8 @@ http_reply ok(const http_request&) {
 /// A look-up by itself.
 class one_look_up {
 public:
-    explicit one_look_up(std::string host) : over_(std::make_shared<async::manual_reset_event>(context_->get_executor())) {
+    explicit one_look_up(std::string host)
+        : over_(std::make_shared<async::manual_reset_event>(context_->get_executor())) {
         asio::co_spawn(*context_, net::look_up(std::move(host), over_, found_),
                        [this](std::exception_ptr e, error_code ec) {
                            CHECK_FALSE(e);
@@ -147,7 +148,7 @@ TEST_CASE("a look-up that hangs is left behind by cancellation, and by closing")
         bool ended = false;
         asio::co_spawn(context, transport.run(x), [&](std::exception_ptr) { ended = true; });
         context.poll();
-        CHECK(std::string_view(x.doing) == "looking up");
+        CHECK(std::string_view(x.phase) == "looking up");
         transport.close();
         context.run();
         CHECK(ended);

@@ -68,11 +68,11 @@ public:
             });
     }
 
-    lease acquire(const protocol::authority& to) {
+    pooled_connection acquire(const protocol::authority& to) {
         return run(context, connections->acquire(to, steady_clock::now() + 1h));
     }
 
-    void keep(lease l) { l.keep(); }
+    void keep(pooled_connection l) { l.mark_reusable(); }
 
     asio::io_context context;
     protocol::authority here, there;
@@ -87,8 +87,8 @@ TEST_CASE("connections are made when needed and used again, the last one first")
     fixture f(3);
     CHECK(f.made == 0);
     {
-        lease a = f.acquire(f.here);
-        lease b = f.acquire(f.here);
+        pooled_connection a = f.acquire(f.here);
+        pooled_connection b = f.acquire(f.here);
         CHECK(f.made == 2);
         CHECK(f.connections->in_use() == 2);
         const auto* const second = b.operator->();
@@ -96,7 +96,7 @@ TEST_CASE("connections are made when needed and used again, the last one first")
         f.keep(std::move(b));
         CHECK(f.connections->in_use() == 0);
         CHECK(f.connections->idle() == 2);
-        lease c = f.acquire(f.here);
+        pooled_connection c = f.acquire(f.here);
         CHECK(c.operator->() == second);
         CHECK(f.made == 2);
     }
@@ -116,7 +116,7 @@ TEST_CASE("connections go to where they lead") {
     CHECK(f.connections->idle() == 2);
     protocol::authority third;
     third.host = "third";
-    const lease l = f.acquire(third); // makes room
+    const pooled_connection l = f.acquire(third); // makes room
     CHECK(f.connections->idle() == 1);
     CHECK(f.connections->in_use() == 1);
 }
@@ -125,31 +125,31 @@ TEST_CASE("what has expired is not used, and dropped") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     f.last->expire();
-    const lease l = f.acquire(f.here);
+    const pooled_connection l = f.acquire(f.here);
     CHECK(f.made == 2);
     CHECK(f.connections->idle() == 0);
     f.last->expire();
     f.keep(f.acquire(f.here));
     CHECK(f.connections->idle() == 1);
     {
-        lease dead = f.acquire(f.here);
+        pooled_connection dead = f.acquire(f.here);
         f.last->expire();
         f.keep(std::move(dead)); // too old already when it comes back
     }
     CHECK(f.connections->idle() == 0);
 }
 
-TEST_CASE("a connection that failed is replaced without giving up its place") {
+TEST_CASE("a connection that failed is replaced without giving up its slot") {
     fixture f(1);
     f.keep(f.acquire(f.here));
-    lease l = f.acquire(f.here);
-    std::optional<lease> next;
+    pooled_connection l = f.acquire(f.here);
+    std::optional<pooled_connection> next;
     asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                   [&](std::exception_ptr, lease got) { next = std::move(got); });
+                   [&](std::exception_ptr, pooled_connection got) { next = std::move(got); });
     f.context.restart();
     f.context.poll();
     CHECK(f.connections->waiting() == 1);
-    CHECK(l.renew(f.here));
+    CHECK(l.replace(f.here));
     f.context.poll();
     CHECK_FALSE(next);
     CHECK(f.made == 2);
@@ -161,27 +161,27 @@ TEST_CASE("a connection that failed is replaced without giving up its place") {
     CHECK(next->operator->() == f.last.get());
 }
 
-TEST_CASE("what leaves the pool is closed before its place is given on") {
+TEST_CASE("what leaves the pool is closed before its slot passes on") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     const auto first = f.last;
     f.keep(f.acquire(f.there));
     const auto second = f.last;
     first->expire();
-    lease a = f.acquire(f.there);
+    pooled_connection a = f.acquire(f.there);
     CHECK_FALSE(first->open);
     CHECK(second->open);
     f.keep(std::move(a));
     const auto third = f.last;
-    lease b = f.acquire(f.here);
+    pooled_connection b = f.acquire(f.here);
     protocol::authority elsewhere;
     elsewhere.host = "elsewhere";
-    lease c = f.acquire(elsewhere); // makes room
+    pooled_connection c = f.acquire(elsewhere); // makes room
     CHECK_FALSE(third->open);
     const auto fourth = f.last;
-    lease d;
+    pooled_connection d;
     asio::co_spawn(f.context, f.connections->acquire(f.there, steady_clock::now() + 1h),
-                   [&](std::exception_ptr, lease got) { d = std::move(got); });
+                   [&](std::exception_ptr, pooled_connection got) { d = std::move(got); });
     f.context.restart();
     f.context.poll();
     f.keep(std::move(c)); // to somebody who goes elsewhere
@@ -189,13 +189,13 @@ TEST_CASE("what leaves the pool is closed before its place is given on") {
     f.context.poll();
     CHECK(d);
     const auto fifth = f.last;
-    d = lease(); // not told to be kept
+    d = pooled_connection(); // not told to be kept
     CHECK_FALSE(fifth->open);
 }
 
-TEST_CASE("ten thousand who give up cost the line no search") {
+TEST_CASE("ten thousand cancelled callers cost the queue no search") {
     fixture f(1);
-    lease held = f.acquire(f.here);
+    pooled_connection held = f.acquire(f.here);
     constexpr int many = 10'000;
     std::vector<asio::cancellation_signal> signals(many);
     int cancelled = 0;
@@ -203,10 +203,10 @@ TEST_CASE("ten thousand who give up cost the line no search") {
     for (int i = 0; i < many; ++i)
         asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
                        asio::bind_cancellation_slot(signals[static_cast<std::size_t>(i)].slot(),
-                                                    [&, i](std::exception_ptr e, lease l) {
+                                                    [&, i](std::exception_ptr e, pooled_connection l) {
                                                         cancelled += e != nullptr;
                                                         if (!e) order.push_back(i);
-                                                        if (!e) l.keep();
+                                                        if (!e) l.mark_reusable();
                                                     }));
     f.context.restart();
     f.context.poll();
@@ -228,15 +228,15 @@ TEST_CASE("a pool that was closed lets nobody in, and forgets what it held") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     const auto rests = f.last;
-    lease busy = f.acquire(f.there);
+    pooled_connection busy = f.acquire(f.there);
     const auto works = f.last;
-    lease also = f.acquire(f.here);
+    pooled_connection also = f.acquire(f.here);
     CHECK(also.operator->() == rests.get());
     f.keep(std::move(also));
-    lease other = f.acquire(f.there);
-    std::optional<lease> waiting;
+    pooled_connection other = f.acquire(f.there);
+    std::optional<pooled_connection> waiting;
     asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                   [&](std::exception_ptr, lease l) { waiting = std::move(l); });
+                   [&](std::exception_ptr, pooled_connection l) { waiting = std::move(l); });
     f.context.restart();
     f.context.poll();
     CHECK_FALSE(waiting);
@@ -248,12 +248,12 @@ TEST_CASE("a pool that was closed lets nobody in, and forgets what it held") {
     CHECK(works->interrupted == errc::closed);
     CHECK(f.last->interrupted == errc::closed);
     CHECK_FALSE(f.acquire(f.here));
-    CHECK_FALSE(busy.renew(f.there));
+    CHECK_FALSE(busy.replace(f.there));
     CHECK(f.connections->in_use() == 2);
     f.keep(std::move(busy)); // too late
     CHECK_FALSE(works->open);
     CHECK(f.connections->in_use() == 1);
-    other = lease();
+    other = pooled_connection();
     CHECK(f.connections->in_use() == 0);
     CHECK(f.connections->idle() == 0);
     f.connections->close(); // once more does nothing
@@ -271,12 +271,12 @@ TEST_CASE("closing a pool closes what rests in it") {
 
 TEST_CASE("who comes too late waits in line") {
     fixture f(1);
-    lease held = f.acquire(f.here);
+    pooled_connection held = f.acquire(f.here);
     std::vector<int> order;
-    std::vector<lease> got;
+    std::vector<pooled_connection> got;
     for (int i = 0; i < 3; ++i)
         asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                       [&, i](std::exception_ptr, lease l) {
+                       [&, i](std::exception_ptr, pooled_connection l) {
                            order.push_back(i);
                            got.push_back(std::move(l));
                        });
@@ -288,8 +288,8 @@ TEST_CASE("who comes too late waits in line") {
         f.context.poll();
         REQUIRE(order.size() == static_cast<std::size_t>(i) + 1);
         CHECK(f.connections->in_use() == 1);
-        got.back().keep();
-        lease done = std::move(got.back());
+        got.back().mark_reusable();
+        pooled_connection done = std::move(got.back());
     }
     CHECK(order == std::vector<int>{0, 1, 2});
     CHECK(f.made == 1); // handed on
@@ -297,12 +297,12 @@ TEST_CASE("who comes too late waits in line") {
     CHECK(f.connections->in_use() == 0);
 }
 
-TEST_CASE("a place is handed on even when its connection is not") {
+TEST_CASE("a slot passes to the next caller even when its connection does not") {
     fixture f(1);
-    lease held = f.acquire(f.here);
-    lease got;
+    pooled_connection held = f.acquire(f.here);
+    pooled_connection got;
     asio::co_spawn(f.context, f.connections->acquire(f.there, steady_clock::now() + 1h),
-                   [&](std::exception_ptr, lease l) { got = std::move(l); });
+                   [&](std::exception_ptr, pooled_connection l) { got = std::move(l); });
     f.context.restart();
     f.context.poll();
     CHECK_FALSE(got);
@@ -316,39 +316,39 @@ TEST_CASE("a place is handed on even when its connection is not") {
 
 TEST_CASE("waiting ends at the deadline") {
     fixture f(1);
-    const lease held = f.acquire(f.here);
-    const lease late = run(f.context, f.connections->acquire(f.here, steady_clock::now() + 1ms));
+    const pooled_connection held = f.acquire(f.here);
+    const pooled_connection late = run(f.context, f.connections->acquire(f.here, steady_clock::now() + 1ms));
     CHECK_FALSE(late);
     CHECK(f.connections->in_use() == 1);
 }
 
-TEST_CASE("who has too little time left is not begun") {
+TEST_CASE("a caller with too little time left gets no connection") {
     fixture f(1);
     {
-        lease slow = f.acquire(f.here); // what exchanges take: 100 ms
+        pooled_connection slow = f.acquire(f.here); // what exchanges take: 100 ms
         std::this_thread::sleep_for(100ms);
-        slow.keep();
+        slow.mark_reusable();
     }
-    lease held = f.acquire(f.here);
+    pooled_connection held = f.acquire(f.here);
     const auto begun = steady_clock::now();
-    const auto wait = [&](std::chrono::milliseconds time, std::optional<lease>& got) {
+    const auto wait = [&](std::chrono::milliseconds time, std::optional<pooled_connection>& got) {
         asio::co_spawn(f.context, f.connections->acquire(f.here, begun + time),
-                       [&](std::exception_ptr, lease l) { got = std::move(l); });
+                       [&](std::exception_ptr, pooled_connection l) { got = std::move(l); });
     };
-    std::optional<lease> leaves, served;
+    std::optional<pooled_connection> leaves, served;
     wait(300ms, leaves);
     wait(10s, served);
     f.context.restart();
     while (!leaves) f.context.run_one();
     CHECK_FALSE(*leaves);
-    CHECK(leaves->why() == errc::timed_out);
+    CHECK(leaves->error() == errc::timed_out);
     CHECK(steady_clock::now() - begun < 290ms); // at its deadline less what it would take
-    const auto told = f.connections->report(steady_clock::now());
+    const auto told = f.connections->take_overload_report(steady_clock::now());
     REQUIRE(told);
     CHECK(told->lost == 1);
     CHECK(told->waiting == 1);
     CHECK(told->connections == 1);
-    CHECK_FALSE(f.connections->report(steady_clock::now() + 2s)); // nothing since then
+    CHECK_FALSE(f.connections->take_overload_report(steady_clock::now() + 2s)); // nothing since then
 
     f.keep(std::move(held));
     f.context.poll();
@@ -356,32 +356,32 @@ TEST_CASE("who has too little time left is not begun") {
     CHECK(*served);
 }
 
-TEST_CASE("the line has an end") {
+TEST_CASE("the queue is bounded") {
     pool::limits l(1);
     l.waiting = 2;
     fixture f(l);
-    lease held = f.acquire(f.here);
-    std::vector<lease> got;
+    pooled_connection held = f.acquire(f.here);
+    std::vector<pooled_connection> got;
     for (int i = 0; i < 4; ++i)
         asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                       [&](std::exception_ptr, lease x) { got.push_back(std::move(x)); });
+                       [&](std::exception_ptr, pooled_connection x) { got.push_back(std::move(x)); });
     f.context.restart();
     f.context.poll();
     REQUIRE(got.size() == 2);
-    for (const lease& x : got) {
+    for (const pooled_connection& x : got) {
         CHECK_FALSE(x);
-        CHECK(x.why() == errc::overloaded);
+        CHECK(x.error() == errc::overloaded);
     }
     const auto now = steady_clock::now();
-    const auto told = f.connections->report(now);
+    const auto told = f.connections->take_overload_report(now);
     REQUIRE(told);
     CHECK(told->refused == 2);
     CHECK(told->waiting == 2);
     asio::co_spawn(f.context, f.connections->acquire(f.here, now + 1h),
-                   [](std::exception_ptr, lease x) { CHECK(x.why() == errc::overloaded); });
+                   [](std::exception_ptr, pooled_connection x) { CHECK(x.error() == errc::overloaded); });
     f.context.poll();
-    CHECK_FALSE(f.connections->report(now + 900ms)); // once a second at most
-    CHECK(f.connections->report(now + 1100ms));
+    CHECK_FALSE(f.connections->take_overload_report(now + 900ms)); // once a second at most
+    CHECK(f.connections->take_overload_report(now + 1100ms));
     got.clear();
     f.keep(std::move(held));
     f.context.poll();
@@ -414,15 +414,15 @@ TEST_CASE("the reserve is what 90 of 100 exchanges take, and a quarter more") {
 
 TEST_CASE("waiting can be cancelled, and the line goes on") {
     fixture f(1);
-    lease held = f.acquire(f.here);
+    pooled_connection held = f.acquire(f.here);
     asio::cancellation_signal signal;
     std::exception_ptr failure;
-    lease second;
-    asio::co_spawn(
-        f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, lease) { failure = e; }));
+    pooled_connection second;
     asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                   [&](std::exception_ptr, lease l) { second = std::move(l); });
+                   asio::bind_cancellation_slot(
+                       signal.slot(), [&](std::exception_ptr e, pooled_connection) { failure = e; }));
+    asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
+                   [&](std::exception_ptr, pooled_connection l) { second = std::move(l); });
     f.context.restart();
     f.context.poll();
     signal.emit(asio::cancellation_type::terminal);
@@ -441,18 +441,18 @@ TEST_CASE("waiting can be cancelled, and the line goes on") {
 
 TEST_CASE("a context that goes while somebody waits leaves nothing behind") {
     std::shared_ptr<pool> connections;
-    lease held;
+    pooled_connection held;
     {
         fixture f(1);
         connections = f.connections;
         held = f.acquire(f.here);
         asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                       [](std::exception_ptr, lease) { FAIL("nobody is there any more"); });
+                       [](std::exception_ptr, pooled_connection) { FAIL("nobody is there any more"); });
         f.context.restart();
         f.context.poll();
         CHECK(connections->in_use() == 1);
     }
-    held = lease();
+    held = pooled_connection();
     CHECK(connections->in_use() == 0);
 }
 
@@ -470,14 +470,14 @@ TEST_CASE("many threads, few connections") {
             return std::make_shared<idle_connection>(to);
         });
     const auto use = [&](int i) -> asio::awaitable<void> {
-        lease l = co_await connections->acquire(here, steady_clock::now() + 1h);
+        pooled_connection l = co_await connections->acquire(here, steady_clock::now() + 1h);
         const int now = ++busy;
         int before = most;
         while (before < now && !most.compare_exchange_weak(before, now)) {
         }
         co_await asio::post(asio::use_awaitable);
         --busy;
-        if (i % 7 != 0) l.keep();
+        if (i % 7 != 0) l.mark_reusable();
         ++done;
     };
     for (int i = 0; i < 2000; ++i)

@@ -1,9 +1,9 @@
 // More operations than connections, against a real server on loopback; and closing, wherever they stand.
 
 #include "net/http_transport.hpp"
+#include "net/keep_alive.hpp"
 #include "net/proxy_access.hpp"
 #include "net/tls.hpp"
-#include "net/vanished_peer.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 
@@ -426,7 +426,7 @@ TEST_CASE("four threads, and operations that are cancelled, time out, and fail a
 TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
     class point {
     public:
-        const char* doing;
+        const char* phase;
         bool tls;
         bool proxy;
         std::size_t body;
@@ -436,17 +436,17 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
         {"waiting for a connection to", false, false, 0},
         {"connecting to", false, false, 0},
         {"asking the proxy for a tunnel to", true, true, 0},
-        {"agreeing on TLS with", true, false, 0},
+        {"TLS handshake with", true, false, 0},
         {"sending the request to", false, false, std::size_t{64} << 20},
-        {"waiting for the answer of", false, false, 0},
+        {"waiting for a response from", false, false, 0},
     }};
     for (const point& p : points)
         for (const bool from_another_thread : {false, true}) {
-            CAPTURE(p.doing);
+            CAPTURE(p.phase);
             CAPTURE(from_another_thread);
-            const std::string_view doing = p.doing;
-            silent_listener peer(doing == "connecting to" ? 0 : 128);
-            if (doing == "connecting to") peer.fill();
+            const std::string_view phase = p.phase;
+            silent_listener peer(phase == "connecting to" ? 0 : 128);
+            if (phase == "connecting to") peer.fill();
             asio::io_context context;
             net::connector::settings s;
             s.connect_timeout = 1h;
@@ -459,7 +459,7 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
             if (p.proxy) to.host = "service.test";
             const std::string body(p.body, 'x');
             operations all;
-            const bool in_line = doing == "waiting for a connection to";
+            const bool in_line = phase == "waiting for a connection to";
             for (int i = 0; i < (in_line ? 2 : 1); ++i) {
                 all.push_back(std::make_shared<operation>(to));
                 all.back()->x.body = body;
@@ -467,9 +467,9 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
             }
             const net::exchange& x = all.back()->x;
             run_until(context,
-                      [&] { return x.doing == doing && (!in_line || t->connections().waiting() > 0); });
+                      [&] { return x.phase == phase && (!in_line || t->connections().waiting() > 0); });
             context.poll();
-            REQUIRE(x.doing == doing);
+            REQUIRE(x.phase == phase);
             REQUIRE(t->connections().in_use() == 1);
 
             const auto before = steady_clock::now();
@@ -483,7 +483,7 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
             }
             CHECK(steady_clock::now() - before < 10s); // of an hour
             for (const auto& op : all) CHECK(op->outcome() == errc::closed);
-            CHECK(x.doing == doing);
+            CHECK(x.phase == phase);
             check_at_rest(*t, 0);
 
             const auto further = std::make_shared<operation>(to);
@@ -558,7 +558,7 @@ TEST_CASE("the system watches over the peer's host") {
     asio::io_context context;
     tcp::socket s(context);
     s.connect(tcp::endpoint(asio::ip::address_v4::loopback(), peer.port()));
-    net::notice_vanished_peer(s);
+    net::enable_keep_alive(s);
     asio::socket_base::keep_alive probes;
     s.get_option(probes);
     CHECK(probes.value());

@@ -132,7 +132,7 @@ TEST_CASE(
         right = false;
         const error e = failure_of(call);
         CHECK(e.code() == errc::bad_response);
-        CHECK(contains(e.what(), "it answers another request"));
+        CHECK(contains(e.what(), "response to a different request"));
         const bool writes = d.name == "put" || d.name == "erase" || d.name == "put_all";
         CHECK(e.outcome_unknown() == writes);
         right = true;

@@ -84,7 +84,7 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
         store db(context.get_executor(), address(server, host), key,
                  trusting(ca_file.path()).max_attempts(3));
         const error e = failure_of([&] { run(context, db.get("k")); });
-        CHECK(contains(e.what(), "agreeing on TLS with " + host));
+        CHECK(contains(e.what(), "TLS handshake with " + host));
         CHECK(e.code() != condition::transient);
         CHECK(server.connections() == 1); // and it is not asked again
         CHECK(server.requests() == 0);
@@ -92,7 +92,8 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
     };
     CHECK(contains(refused(self_signed("localhost")), "self-signed certificate"));
     CHECK(contains(refused(stranger.issue({"DNS:localhost"})), "certificate signature failure"));
-    CHECK(contains(refused(namesake.issue({"DNS:localhost"})), "is of no authority that is trusted here"));
+    CHECK(
+        contains(refused(namesake.issue({"DNS:localhost"})), "no trusted certificate authority has issued"));
 
     certificate_text text({"DNS:localhost"});
     text.from = -2h;
@@ -102,15 +103,17 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
     text.until = 2h;
     CHECK(contains(refused(ca.issue(text)), "certificate is not yet valid"));
 
-    CHECK(contains(refused(ca.issue({"DNS:elsewhere.example"})), "the certificate is of another host"));
-    CHECK(contains(refused(ca.issue({"DNS:localhost"}), "127.0.0.1"), "the certificate is of another host"));
+    CHECK(contains(refused(ca.issue({"DNS:elsewhere.example"})),
+                   "the certificate was issued for another host"));
+    CHECK(contains(refused(ca.issue({"DNS:localhost"}), "127.0.0.1"),
+                   "the certificate was issued for another host"));
     CHECK(contains(refused(ca.issue({"DNS:127.0.0.1"}), "127.0.0.1"), "IP address mismatch"));
     CHECK(contains(refused(ca.issue({"IP:127.0.0.2"}), "127.0.0.1"), "IP address mismatch"));
     certificate_text common;
     common.common_name = "localhost";
-    CHECK(contains(refused(ca.issue(common)), "the common name does not count"));
+    CHECK(contains(refused(ca.issue(common)), "the common name is ignored"));
     common.names = {"email:localhost@localhost"};
-    CHECK(contains(refused(ca.issue(common)), "the common name does not count"));
+    CHECK(contains(refused(ca.issue(common)), "the common name is ignored"));
     common.names = {"DNS:elsewhere.example"};
     CHECK(contains(refused(ca.issue(common)), "hostname mismatch"));
 }
@@ -193,7 +196,7 @@ TEST_CASE("versions of TLS") {
     const auto refused = [&](int version, tls_version minimum) {
         const error e = failure_of([&] { get(version, minimum); });
         CHECK(e.code() != condition::transient);
-        return contains(e.what(), "it speaks an older version of TLS than is allowed");
+        return contains(e.what(), "the peer supports only older versions of TLS than minimum_version");
     };
     get(TLS1_2_VERSION, tls_version::v1_2);
     get(TLS1_3_VERSION, tls_version::v1_2);
@@ -211,13 +214,13 @@ TEST_CASE("servers that do not come to terms") {
     };
     raw_server plain("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     const error not_tls = failure(plain, 3);
-    CHECK(contains(not_tls.what(), "it does not speak TLS"));
+    CHECK(contains(not_tls.what(), "the peer does not speak TLS"));
     CHECK(not_tls.code() != condition::transient);
     CHECK(plain.connections() == 1);
 
     raw_server closing("");
     const error closed = failure(closing, 3);
-    CHECK(contains(closed.what(), "it closed the connection in the handshake"));
+    CHECK(contains(closed.what(), "the peer closed the connection during the handshake"));
     CHECK(closed.code() == condition::transient);
     CHECK(closing.connections() == 3);
 }
@@ -277,14 +280,14 @@ TEST_CASE("a server that wants a client certificate") {
         CHECK(m.works(m.trusting().client_certificate(one_file.path(), one_file.path())));
 
         const error none = m.failure(m.trusting());
-        CHECK(contains(none.what(), "it wants to see a client certificate"));
+        CHECK(contains(none.what(), "the peer requires a client certificate"));
         CHECK(none.code() != condition::transient);
 
         const certificate_authority stranger("stranger");
         const certificate unknown = stranger.issue({"DNS:client.example"});
         const temporary_file chain(unknown.chain), key_file(unknown.key);
         const error refused = m.failure(m.trusting().client_certificate(chain.path(), key_file.path()));
-        CHECK(contains(refused.what(), "it does not accept the client certificate"));
+        CHECK(contains(refused.what(), "the peer rejected the client certificate"));
         CHECK(refused.code() != condition::transient);
         CHECK(m.server->requests() == 3);
     }
@@ -301,7 +304,7 @@ TEST_CASE("why a request was not taken whole, if the server wants a client certi
         pairs.emplace_back("k" + std::to_string(i), std::move(v));
     }
     const error e = failure_of([&] { run(m.context, db.put_all(pairs)); });
-    CHECK(contains(e.what(), "it wants to see a client certificate"));
+    CHECK(contains(e.what(), "the peer requires a client certificate"));
 }
 
 TEST_CASE("what cannot be read is found when the store is made, and named") {
@@ -337,8 +340,9 @@ TEST_CASE("what cannot be read is found when the store is made, and named") {
     CHECK(names(client(chain.path(), empty.path()), "client_certificate", empty.path()));
     CHECK(names(client(chain.path(), ""), "client_certificate", "key"));
     CHECK(names(client("", plain.path()), "client_certificate", "certificate from"));
-    CHECK(names(client(chain.path(), other.path()), "is not that of the certificate", other.path()));
-    CHECK(names(client(chain.path(), encrypted.path()), "no passphrase was given", encrypted.path()));
+    CHECK(names(client(chain.path(), other.path()), "does not match the certificate", other.path()));
+    CHECK(
+        names(client(chain.path(), encrypted.path()), "is encrypted; pass its passphrase", encrypted.path()));
     CHECK(names(client(chain.path(), encrypted.path(), secrets::other_proxy_password), "with the passphrase",
                 encrypted.path()));
 }
@@ -389,8 +393,8 @@ TEST_CASE("the hook is called once, and cannot switch off what TLS is for") {
     CHECK(contains(refusal(impostor), "self-signed"));
     CHECK(contains(refusal(elsewhere), "hostname mismatch"));
     CHECK(contains(refusal(expired), "certificate has expired"));
-    CHECK(contains(refusal(anonymous), "it has shown no certificate"));
-    CHECK(contains(refusal(old), "older version of TLS"));
+    CHECK(contains(refusal(anonymous), "the peer presented no certificate"));
+    CHECK(contains(refusal(old), "only older versions of TLS"));
 }
 
 TEST_CASE("the hook may ask for more than the options do") {
@@ -403,7 +407,7 @@ TEST_CASE("the hook may ask for more than the options do") {
     asio::io_context context;
     store db(context.get_executor(), address(server, "localhost"), key,
              store_options().tls(o).max_attempts(1));
-    CHECK(contains(failure_of([&] { run(context, db.get("k")); }).what(), "older version of TLS"));
+    CHECK(contains(failure_of([&] { run(context, db.get("k")); }).what(), "only older versions of TLS"));
 }
 
 namespace {
@@ -459,9 +463,9 @@ TEST_CASE("a thumbprint decides alone") {
         if (ch != ':') plain.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(ch))));
     CHECK(client.get(server, "localhost", plain).empty());
     print[0] = print[0] == 'A' ? 'B' : 'A';
-    CHECK(contains(client.get(server, "localhost", print), "thumbprint is not the expected one"));
-    CHECK(contains(client.get(server, "localhost", plain.substr(2)), "thumbprint is not the expected one"));
-    CHECK(contains(client.get(server, "localhost", "x"), "thumbprint is not the expected one"));
+    CHECK(contains(client.get(server, "localhost", print), "thumbprint does not match"));
+    CHECK(contains(client.get(server, "localhost", plain.substr(2)), "thumbprint does not match"));
+    CHECK(contains(client.get(server, "localhost", "x"), "thumbprint does not match"));
     CHECK(contains(client.get(server, "localhost"), "certificate"));
     CHECK(server.requests() == 2);
 
@@ -601,5 +605,5 @@ TEST_CASE("the time for the handshake is limited") {
              store_options().connect_timeout(200ms).max_attempts(1));
     const error e = failure_of([&] { run(context, db.get("k")); });
     CHECK(e.code() == condition::timed_out);
-    CHECK(contains(e.what(), "agreeing on TLS with"));
+    CHECK(contains(e.what(), "TLS handshake with"));
 }

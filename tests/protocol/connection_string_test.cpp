@@ -110,7 +110,7 @@ std::string filled_in(std::string text) {
 TEST_CASE("what cannot be meant is refused, and the setting named") {
     const refused all[] = {
         // settings that contradict each other
-        {"UseDevelopmentStorage=true;AccountName=acct", "UseDevelopmentStorage and AccountName"},
+        {"UseDevelopmentStorage=true;AccountName=acct", "\"UseDevelopmentStorage\" and \"AccountName\""},
         {"UseDevelopmentStorage=true;TableEndpoint=https://acct.table.core.windows.net", "TableEndpoint"},
         {"UseDevelopmentStorage=true;DefaultEndpointsProtocol=https", "DefaultEndpointsProtocol"},
         {"DevelopmentStorageProxyUri=http://h;ACCT", "DevelopmentStorageProxyUri"},
@@ -122,28 +122,28 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"ACCT;TableSecondaryEndpoint=https://acct-secondary.table.core.windows.net",
          "TableSecondaryEndpoint"},
         // settings that stand twice
-        {"ACCT;EndpointSuffix=a.b;endpointsuffix=a.b", "EndpointSuffix twice"},
+        {"ACCT;EndpointSuffix=a.b;endpointsuffix=a.b", "\"EndpointSuffix\" appears twice"},
         {"ACCT;Other=1;other=1", "twice"},
         // something is missing
-        {"AccountName=acct", "neither an AccountKey nor a SharedAccessSignature"},
-        {"Name=acct;AccountKey=KEY", "AccountName; not known: \"Name\""},
-        {"AccountName=acct;The Key=KEY", "not known: a setting"},
+        {"AccountName=acct", "neither \"AccountKey\" nor \"SharedAccessSignature\""},
+        {"Name=acct;AccountKey=KEY", "\"AccountName\"; unknown: \"Name\""},
+        {"AccountName=acct;The Key=KEY", "unknown: a setting"},
         // misspelt, also beside all that is needed
-        {"AcountName=acct;AccountKey=KEY", "\"AcountName\", which is not known; is AccountName meant?"},
+        {"AcountName=acct;AccountKey=KEY", "unknown setting \"AcountName\"; did you mean \"AccountName\"?"},
         {"AccountName=acct;AccountKy=KEY", "\"AccountKy\""},
-        {"AccountName=acct;Acc ountKey=KEY", "a setting, which is not known; is AccountKey meant?"},
+        {"AccountName=acct;Acc ountKey=KEY", "unknown setting; did you mean \"AccountKey\"?"},
         {"TableEndpont=https://h;SharedAccessSignature=sig=1", "\"TableEndpont\""},
-        {"ACCT;TableEndpiont=http://127.0.0.1:10002/acct", "is TableEndpoint meant?"},
-        {"ACCT;EndpointSufix=core.chinacloudapi.cn", "is EndpointSuffix meant?"},
-        {"ACCT;defaultendpointprotocol=http", "is DefaultEndpointsProtocol meant?"},
+        {"ACCT;TableEndpiont=http://127.0.0.1:10002/acct", "did you mean \"TableEndpoint\"?"},
+        {"ACCT;EndpointSufix=core.chinacloudapi.cn", "did you mean \"EndpointSuffix\"?"},
+        {"ACCT;defaultendpointprotocol=http", "did you mean \"DefaultEndpointsProtocol\"?"},
         // what a configuration file has in front
-        {"AZURE_STORAGE_CONNECTION_STRING=ACCT", "begins with AZURE_STORAGE_CONNECTION_STRING="},
-        {"AZKV_CONNECTION_STRING=\"ACCT\"", "begins with AZKV_CONNECTION_STRING="},
+        {"AZURE_STORAGE_CONNECTION_STRING=ACCT", "begins with \"AZURE_STORAGE_CONNECTION_STRING=\""},
+        {"AZKV_CONNECTION_STRING=\"ACCT\"", "begins with \"AZKV_CONNECTION_STRING=\""},
         {"export X='UseDevelopmentStorage=true'", "begins with a name and ="},
         {"'ACCT'", "quotation mark"},
         // another service's endpoint alone
         {"DefaultEndpointsProtocol=http;ACCT;BlobEndpoint=http://127.0.0.1:10000/acct",
-         "BlobEndpoint but no TableEndpoint"},
+         "\"BlobEndpoint\" but no \"TableEndpoint\""},
         {"BlobEndpoint=https://acct.blob.core.windows.net;SharedAccessSignature=sig=1", "BlobEndpoint"},
         {"ACCT;QueueEndpoint=https://acct.queue.core.chinacloudapi.cn", "QueueEndpoint"},
         {"ACCT;TableEndpoint=https://acct.blob.core.windows.net", "TableEndpoint"},
@@ -169,18 +169,18 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"ACCT;EndpointSuffix=.core.windows.net", "EndpointSuffix"},
         {"ACCT;EndpointSuffix=a.b:99999", "EndpointSuffix"},
         {"ACCT;EndpointSuffix=a@b", "EndpointSuffix"},
-        {"ACCT;EndpointSuffix=table.core.windows.net", "begins with table"},
+        {"ACCT;EndpointSuffix=table.core.windows.net", "begins with \"table.\""},
         {"UseDevelopmentStorage=yes", "UseDevelopmentStorage"},
         {"UseDevelopmentStorage=true;DevelopmentStorageProxyUri=nonsense", "DevelopmentStorageProxyUri"},
         {"AccountName=a_b;AccountKey=KEY", "AccountName"},
         {"AccountName=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0;AccountKey=acct", "at most 44"},
         {"AccountName=a:b;AccountKey=KEY;TableEndpoint=https://h", "AccountName"},
-        {"ACCT;TableEndpoint:https://h", "no Name=Value in part 3"},
+        {"ACCT;TableEndpoint:https://h", "part 3 is not Name=Value"},
         // empty, or broken into lines
-        {"ACCT;EndpointSuffix=", "empty EndpointSuffix"},
-        {"ACCT;TableEndpoint= ", "empty TableEndpoint"},
+        {"ACCT;EndpointSuffix=", "\"EndpointSuffix\" is empty"},
+        {"ACCT;TableEndpoint= ", "\"TableEndpoint\" is empty"},
         {"AccountName=a\nAccountKey=KEY;TableEndpoint=https://h", "AccountName"},
-        {"AccountName=a;AccountKey=KEY\n KEY", "within AccountKey"},
+        {"AccountName=a;AccountKey=KEY\n KEY", "\"AccountKey\" contains a space or a line end"},
     };
     for (const refused& r : all) {
         CAPTURE(r.text);
@@ -266,7 +266,7 @@ TEST_CASE("what is wrong is named, and nothing is repeated that may be secret") 
     CHECK(contains(reason("AccountName=a"), "neither"));
     CHECK(contains(reason(std::string("AccountKey=") + key), "AccountName"));
     CHECK(contains(reason(std::string("AccountName=a;AccountKey=") + key + ";accountkey=" + key), "twice"));
-    CHECK(contains(reason(std::string(key) + "==;" + key + "=="), "a setting twice"));
+    CHECK(contains(reason(std::string(key) + "==;" + key + "=="), "a setting appears twice"));
     CHECK(contains(reason("\"UseDevelopmentStorage=true\""), "quotation mark"));
     CHECK(contains(reason("AccountName=a;AccountKey="), "AccountKey"));
     CHECK(contains(reason(std::string("AccountName=a;AccountKey=") + key + ";SharedAccessSignature=sig=1"),

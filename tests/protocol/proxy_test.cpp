@@ -145,14 +145,14 @@ TEST_CASE("what a proxy answers") {
     const proxy_settings p("http://p");
     const auto judge = [&](unsigned status) {
         std::string detail;
-        const auto ec = p.judge(status, detail);
+        const auto ec = p.tunnel_error(status, detail);
         return std::pair(ec, detail);
     };
     CHECK_FALSE(judge(200).first);
     CHECK_FALSE(judge(204).first);
     CHECK(judge(403).first == errc::proxy_failed);
-    CHECK(judge(403).second == "HTTP 403: it does not allow it");
-    CHECK(judge(407).second == "HTTP 407: it wants credentials");
+    CHECK(judge(403).second == "HTTP 403: the proxy forbids the tunnel");
+    CHECK(judge(407).second == "HTTP 407: the proxy requires credentials");
     CHECK(judge(302).first == errc::proxy_failed);
     CHECK(judge(302).second == "HTTP 302");
     for (unsigned status : {502u, 503u, 504u}) {
@@ -161,7 +161,7 @@ TEST_CASE("what a proxy answers") {
         CHECK(contains(judge(status).second, "proxy"));
     }
     std::string detail;
-    CHECK(proxy_settings("http://u@p").judge(407, detail) == errc::proxy_failed);
-    CHECK(detail == "HTTP 407: it wants other credentials");
+    CHECK(proxy_settings("http://u@p").tunnel_error(407, detail) == errc::proxy_failed);
+    CHECK(detail == "HTTP 407: the proxy rejected the credentials");
     CHECK(judge(407).first != condition::transient);
 }

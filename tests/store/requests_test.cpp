@@ -243,7 +243,7 @@ TEST_CASE("strict naming holds for every operation") {
     const auto refused = [&](const std::function<void()>& operation) {
         const error e = failure_of(operation);
         CHECK(e.code() == errc::invalid_argument);
-        CHECK(contains(e.what(), R"(in "my-docs": collection "my-docs" is no name of a table)"));
+        CHECK(contains(e.what(), R"(in "my-docs": invalid collection "my-docs": not a table name)"));
     };
     refused([&] { s.run(s.db.put("k", {}, "my-docs")); });
     refused([&] { s.run(s.db.put_all({}, "my-docs")); });

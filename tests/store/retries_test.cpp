@@ -54,7 +54,7 @@ TEST_CASE("after the last attempt the failure is told") {
     CHECK(refused.code() == asio::error::connection_refused);
     CHECK(refused.code() == condition::transient);
     CHECK(std::string(refused.what())
-          == "get \"k\" in \"data\": waiting for the answer of 127.0.0.1:10002: Connection refused, after 4 "
+          == "get \"k\" in \"data\": waiting for a response from 127.0.0.1:10002: Connection refused, after 4 "
              "attempts");
     CHECK(refused.status() == 0);
     CHECK(s.net->finished());

@@ -36,7 +36,7 @@ public:
         ++begun;
         if (!holds || closed_) gone->set();
         const bool let_go = co_await gone->wait(x.deadline);
-        x.doing = "waiting for the answer of";
+        x.phase = "waiting for a response from";
         if (closed_)
             x.error = errc::closed;
         else if (!let_go)

@@ -52,7 +52,7 @@ public:
         REQUIRE_FALSE(steps_.empty());
         step s = std::move(steps_.front());
         steps_.pop_front();
-        x.doing = "waiting for the answer of";
+        x.phase = "waiting for a response from";
         if (!s.error) x.response = std::move(s.response);
         x.error = s.error;
         if (s.maybe_applied || s.repeated) x.applied = protocol::applied::unknown;

@@ -1,3 +1,4 @@
+// TCP keep-alive: detects a peer that has vanished.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -14,11 +15,11 @@ namespace azkv::net {
 
 namespace asio = boost::asio;
 
-/// Has the system find out that the peer's host is gone, or the way to it, without a word, while nothing is
-/// sent: nobody answers the probes that begin after 10 s of silence, which takes 25 s. That is before an
-/// attempt times out, and for a connection at rest. What is not acknowledged is up to the attempt's deadline.
-inline void notice_vanished_peer(asio::ip::tcp::socket& s) {
-    boost::system::error_code ignored; // it is a refinement
+/// Makes the system detect a peer whose host or network has vanished while nothing is being sent: after 10 s
+/// of silence it sends probes, and gives up after 25 s. That is before an attempt times out, and applies to
+/// idle connections, too. For data that is not acknowledged the attempt's deadline applies.
+inline void enable_keep_alive(asio::ip::tcp::socket& s) {
+    boost::system::error_code ignored; // the connection works without it
     s.set_option(asio::socket_base::keep_alive(true), ignored);
 #if defined(__linux__)
     const auto set = [&s](int option, int n) {
