@@ -1,7 +1,7 @@
 #include "client/request_sender.hpp"
 
-#include "client/missing.hpp"
 #include "async/cancellation.hpp"
+#include "client/missing.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/call_state.hpp"
 #include "protocol/requests.hpp"
@@ -259,7 +259,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
         for (;;) {
             op.require_own_process(); // something that the last request called may have forked
             if (tokens && !answered && !tokens->must_discover()) {
-                token = tokens->at_hand();
+                token = tokens->try_get_cached();
                 if (token.empty()) token = co_await this->token(op, tokens->request(), secret(), deadline);
             }
             const bool at_secondary = state.at_secondary();
@@ -294,7 +294,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
             if (x.unserved) op.tell_overload(*x.unserved);
 
             if (tokens && !x.error && a.response.status == 401 && !answered && !at_secondary) {
-                answered = tokens->answer_to(a.response);
+                answered = tokens->request_for_challenge(a.response);
                 if (answered) {
                     state.remember(x.maybe_applied_before);
                     ticket.lost(false);
@@ -303,7 +303,7 @@ asio::awaitable<void> client::call(operation& op, const protocol::request& r, ti
                     token = co_await this->token(op, *answered, token, deadline);
                     continue;
                 }
-                tokens->distrust(token);
+                tokens->invalidate(token);
             }
             if (!x.error && r.batch_size > 0) unwrap(op, r, x, state, began);
             a.succeeded = !x.error && r.success.contains(a.response.status);

@@ -57,10 +57,6 @@ std::string format_date_time(ticks, fraction);
 /// 8-4-4-4-12 hexadecimal digits, in lower case; nullopt for what is no guid.
 std::optional<std::string> parse_guid(std::string_view text);
 
-/// RFC 4648 with its padding, and nothing else: what `encode_base64` would have made.
-std::optional<std::string> decode_base64(std::string_view text);
-std::string encode_base64(std::string_view bytes);
-
 /// Two digits, in either case, for each byte.
 std::optional<std::string> decode_hex(std::string_view text);
 

@@ -1,7 +1,7 @@
 // Objects of C libraries, owned.
 #pragma once
 
-namespace azkv {
+namespace azkv::support {
 
 /// For a `std::unique_ptr` to what a C library frees by a function of its own.
 template <auto Free>
@@ -13,4 +13,4 @@ public:
     }
 };
 
-} // namespace azkv
+} // namespace azkv::support

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace azkv::identity {
+namespace azkv::support {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -54,4 +54,4 @@ error_code read_small_file(const std::string& path, std::size_t limit, wiped_str
     return {};
 }
 
-} // namespace azkv::identity
+} // namespace azkv::support

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <new>
 
-namespace azkv::identity {
+namespace azkv::support {
 
 /// Where a parser builds values that hold a token: wiped as they go.
 class wiping_memory final : public boost::json::memory_resource {
@@ -23,4 +23,4 @@ private:
     }
 };
 
-} // namespace azkv::identity
+} // namespace azkv::support

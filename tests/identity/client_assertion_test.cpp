@@ -1,8 +1,8 @@
-#include "support/base64.hpp"
 #include "identity/sources/client_assertion.hpp"
+#include "support/base64.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
-#include "support/recorded_surroundings.hpp"
+#include "support/recorded_environment.hpp"
 #include "support/rsa_certificates.hpp"
 #include "support/run.hpp"
 
@@ -47,7 +47,7 @@ public:
         header = decode(jwt.substr(0, first));
         claims = decode(jwt.substr(first + 1, second - first - 1));
         signed_text = jwt.substr(0, second);
-        signature = from_base64(jwt.substr(second + 1)).value();
+        signature = support::decode_base64_lenient(jwt.substr(second + 1)).value();
     }
 
     json::object object(const std::string& text) const { return json::parse(text).as_object(); }
@@ -74,7 +74,7 @@ public:
 
 private:
     static std::string decode(const std::string& part) {
-        const auto text = from_base64(part);
+        const auto text = support::decode_base64_lenient(part);
         REQUIRE(text.has_value());
         return *text;
     }
@@ -123,8 +123,8 @@ TEST_CASE("an assertion for Entra ID") {
     const client_certificate c("", own.key_pem() + own.pem(), {});
     const token_parts t = assertion(c, false);
     CHECK(t.header
-          == R"({"alg":"PS256","typ":"JWT","x5t#S256":")" + to_base64url(digest(own.der(), EVP_sha256()))
-                 + "\"}");
+          == R"({"alg":"PS256","typ":"JWT","x5t#S256":")"
+                 + support::encode_base64url(digest(own.der(), EVP_sha256())) + "\"}");
     CHECK(t.claims
           == R"({"aud":"https://login.example/t/oauth2/v2.0/token","iss":"app-1","sub":"app-1",)"
              R"("jti":"id-1","nbf":1767323045,"iat":1767323045,"exp":1767323645})");
@@ -140,7 +140,8 @@ TEST_CASE("an assertion for AD FS") {
     const client_certificate c("", own.pem() + own.key_pem(), {});
     const token_parts t = assertion(c, true);
     CHECK(t.header
-          == R"({"alg":"RS256","typ":"JWT","x5t":")" + to_base64url(digest(own.der(), EVP_sha1())) + "\"}");
+          == R"({"alg":"RS256","typ":"JWT","x5t":")"
+                 + support::encode_base64url(digest(own.der(), EVP_sha1())) + "\"}");
     CHECK(t.object(t.claims).at("aud") == "https://fs.example/adfs/oauth2/token");
     CHECK(t.signed_by(own.key.get(), false));
     CHECK_FALSE(t.signed_by(own.key.get(), true));
@@ -165,9 +166,9 @@ TEST_CASE("the chain begins with the application's own certificate, in whatever 
     for (const bool adfs : {false, true}) {
         const token_parts t = assertion(c, adfs, true);
         const json::object header = t.object(t.header);
-        const json::array expected{json::value(to_base64(f.leaf.der())),
-                                   json::value(to_base64(f.middle.der())),
-                                   json::value(to_base64(f.root.der()))};
+        const json::array expected{json::value(support::encode_base64(f.leaf.der())),
+                                   json::value(support::encode_base64(f.middle.der())),
+                                   json::value(support::encode_base64(f.root.der()))};
         CHECK(header.at("x5c") == expected);
         CHECK(header.contains(adfs ? "x5t" : "x5t#S256"));
     }

@@ -1,5 +1,5 @@
-#include "identity/sources/developer_tools.hpp"
 #include "identity/fake_programs.hpp"
+#include "identity/sources/developer_tools.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 
@@ -60,10 +60,10 @@ bool is_tool_token(const access_token& t) {
 class fake_tools : public test::fake_programs {
 public:
     fake_tools() {
-        around.variable = [path = directory()](const char* name) {
+        env.variable = [path = directory()](const char* name) {
             return name == std::string_view("PATH") ? std::optional(path) : std::nullopt;
         };
-        around.working_directory = left();
+        env.working_directory = left();
     }
 
     /// What writes down what it got, and answers.
@@ -82,15 +82,15 @@ cat <<'END'
     }
 
     credential_ptr az(std::string own = {}, std::string subscription = {}) const {
-        return make_azure_cli_credential(around, settings, std::move(own), std::move(subscription));
+        return make_azure_cli_credential(env, settings, std::move(own), std::move(subscription));
     }
 
     credential_ptr azd(std::string own = {}) const {
-        return make_azure_developer_cli_credential(around, settings, std::move(own));
+        return make_azure_developer_cli_credential(env, settings, std::move(own));
     }
 
     credential_ptr pwsh(std::string own = {}) const {
-        return make_azure_powershell_credential(around, settings, std::move(own));
+        return make_azure_powershell_credential(env, settings, std::move(own));
     }
 
     /// What is asked once, without a failure, and `variable` then.
@@ -102,7 +102,7 @@ cat <<'END'
         return all.substr(begin, all.find('\n', begin) - begin);
     }
 
-    identity::surroundings around;
+    identity::credential_environment env;
     identity::entra_settings settings;
 };
 
@@ -251,22 +251,22 @@ TEST_CASE("a tool that is not there is unavailable") {
     // Its own interpreter is missing, or a part of it.
     tools.fails("az", 127, "az: 12: python3: not found");
     CHECK(refusal_of(tools.az()).what() == std::string("the Azure CLI is not installed"));
-    tools.around.working_directory = "/nowhere";
+    tools.env.working_directory = "/nowhere";
     const error e = refusal_of(tools.az());
     CHECK(e.code() == errc::credential_unavailable);
     CHECK(contains(e.what(), "cannot be started"));
-    tools.around.variable = [](const char*) { return std::optional<std::string>(); };
+    tools.env.variable = [](const char*) { return std::optional<std::string>(); };
     CHECK(refusal_of(tools.az()).code() == errc::credential_unavailable);
 }
 
 TEST_CASE("no tool of a directory that is not absolute is run") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
-    tools.around.working_directory = tools.directory();
+    tools.env.working_directory = tools.directory();
     const std::filesystem::path before = std::filesystem::current_path();
     std::filesystem::current_path(tools.directory());
     for (const char* path : {"", ".", ":", "./", "../programs", ":/nowhere:.:"}) {
-        tools.around.variable = [path](const char*) { return std::optional<std::string>(path); };
+        tools.env.variable = [path](const char*) { return std::optional<std::string>(path); };
         CHECK(refusal_of(tools.az()).code() == errc::credential_unavailable);
     }
     std::filesystem::current_path(before);
@@ -340,10 +340,10 @@ TEST_CASE("a tool that takes too long is killed with all that it started, and en
     fake_tools tools;
     const test::started_pipe started(tools);
     tools.add("az", test::hanging_script);
-    tools.around.process_timeout = 1s;
+    tools.env.process_timeout = 1s;
     const error e = refusal_of(tools.az());
     CHECK(e.code() == errc::timed_out);
-    CHECK(e.what() == std::string("the Azure CLI gave no token within 1000 ms"));
+    CHECK(e.what() == std::string("the Azure CLI returned no token within 1000 ms"));
     CHECK(test::ends(started.number()));
     CHECK_FALSE(test::has_children());
 }

@@ -56,8 +56,8 @@ std::string token_body(const std::string& more = R"("expires_in":"3599")") {
 /// A machine whose variables, files and network are made up.
 class machine {
 public:
-    identity::surroundings around() {
-        identity::surroundings s;
+    identity::credential_environment env() {
+        identity::credential_environment s;
         s.variable = [this](const char* name) {
             const auto found = variables.find(name);
             return found == variables.end() ? std::nullopt : std::optional(found->second);
@@ -83,7 +83,7 @@ public:
     }
 
     std::shared_ptr<token_credential> credential(const managed_identity_id& id = {}, bool probe = false) {
-        return identity::make_managed_identity_credential(around(), id, probe);
+        return identity::make_managed_identity_credential(env(), id, probe);
     }
 
     access_token token(const std::shared_ptr<token_credential>& from) {
@@ -282,7 +282,7 @@ TEST_CASE("Azure ML has a usual identity") {
 
 TEST_CASE("the first source that the variables tell of") {
     machine m;
-    const auto name = [&] { return std::string(identity::find_identity_source(m.around(), {}).name); };
+    const auto name = [&] { return std::string(identity::find_identity_source(m.env(), {}).name); };
     CHECK(name() == "the metadata service");
     m.variables = {{"IMDS_ENDPOINT", "http://localhost:40342"},
                    {"IDENTITY_SERVER_THUMBPRINT", fabric_thumbprint}};
@@ -467,14 +467,14 @@ TEST_CASE("refusals say who refused, and keep what else was said for the diagnos
     m.net->answer(r);
     const error e = m.failure();
     CHECK(e.code() == errc::authentication_failed);
-    CHECK(std::string(e.what()) == "App Service gave no token (HTTP 400)");
+    CHECK(std::string(e.what()) == "App Service returned no token (HTTP 400)");
     CHECK(secrets::shown_in(e.server_message()));
     CHECK(e.request_id() == "id-1");
 
     in_cloud_shell(m);
     m.net->answer(400, R"({"error":{"code":"AudienceNotSupported","message":"Audience is not supported"}})");
     const error unsupported = m.failure();
-    CHECK(std::string(unsupported.what()) == "Cloud Shell gave no token (HTTP 400)");
+    CHECK(std::string(unsupported.what()) == "Cloud Shell returned no token (HTTP 400)");
     CHECK(unsupported.service_code() == "AudienceNotSupported");
     CHECK(unsupported.server_message() == "Audience is not supported");
 
@@ -543,7 +543,7 @@ TEST_CASE("and then no more") {
         const error e = m.failure();
         CHECK(e.code() == code);
         CHECK(e.status() == static_cast<int>(status));
-        CHECK(contains(e.what(), "the metadata service gave no token (HTTP "));
+        CHECK(contains(e.what(), "the metadata service returned no token (HTTP "));
         CHECK(m.net->finished());
     }
 }
@@ -580,8 +580,8 @@ TEST_CASE("70 seconds pass, whatever the jitter, within the usual deadline") {
     for (std::uint32_t seed = 0; seed < 2000; ++seed) {
         protocol::clocks now;
         const auto begin = now.steady;
-        protocol::call_state state(identity::metadata_retries(), begin + identity::surroundings().timeout,
-                                   seed);
+        protocol::call_state state(identity::metadata_retries(),
+                                   begin + identity::credential_environment().timeout, seed);
         while (state.on_response(gone, false, now) == protocol::call_state::action::wait)
             now.steady += state.delay();
         const bool long_enough = now.steady - begin >= 70s;
@@ -870,7 +870,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
     m.challenge("Basic realm=" + m.path("a.key"));
     const error e = m.failure();
     CHECK(e.code() == errc::authentication_failed);
-    CHECK(std::string(e.what()) == "Azure Arc gave no token (HTTP 401)");
+    CHECK(std::string(e.what()) == "Azure Arc returned no token (HTTP 401)");
     CHECK(m.net->sent.size() == 2);
     CHECK(m.net->finished());
 
@@ -976,18 +976,18 @@ TEST_CASE("over a real network: Service Fabric, which is known by the thumbprint
         return boost::algorithm::erase_all_copy(test::thumbprint(c), ":");
     };
     m.variables["IDENTITY_SERVER_THUMBPRINT"] = digits(own);
-    identity::surroundings around = m.around();
+    identity::credential_environment env = m.env();
     net::connector::settings s;
     s.tls = std::make_shared<net::tls_client>(tls_options());
-    around.direct = [s](const asio::any_io_executor& executor) {
+    env.direct = [s](const asio::any_io_executor& executor) {
         return std::make_shared<net::http_transport>(executor, net::pool::limits(1), s);
     };
-    CHECK(is_token(m.token(identity::make_managed_identity_credential(around, {}, false))));
+    CHECK(is_token(m.token(identity::make_managed_identity_credential(env, {}, false))));
     const bool right = shown == secrets::identity_header;
     CHECK(right);
 
     m.variables["IDENTITY_SERVER_THUMBPRINT"] = digits(self_signed("node.example"));
-    const error e = m.failure(identity::make_managed_identity_credential(around, {}, false));
+    const error e = m.failure(identity::make_managed_identity_credential(env, {}, false));
     CHECK(contains(e.what(), "thumbprint"));
     CHECK(server.requests() == 1);
 }
@@ -1018,10 +1018,10 @@ TEST_CASE("over a real network: nobody answers the probe in time") {
     machine m;
     m.real = true;
     m.variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = server.url();
-    identity::surroundings around = m.around();
-    CHECK(identity::surroundings().probe_timeout == 1s);
-    around.probe_timeout = 30ms;
-    const auto made = identity::make_managed_identity_credential(around, {}, true);
+    identity::credential_environment env = m.env();
+    CHECK(identity::credential_environment().probe_timeout == 1s);
+    env.probe_timeout = 30ms;
+    const auto made = identity::make_managed_identity_credential(env, {}, true);
     const error e = m.failure(made);
     CHECK(e.code() == errc::credential_unavailable);
     CHECK(contains(e.what(), "no metadata service answers"));

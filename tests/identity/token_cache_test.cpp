@@ -18,7 +18,7 @@
 using namespace azkv;
 using namespace azkv::test;
 using namespace std::chrono_literals;
-using identity::judge;
+using identity::state_of;
 using identity::token_cache;
 using identity::token_caller;
 using identity::token_state;
@@ -62,7 +62,7 @@ public:
     }
 
     std::shared_ptr<async::manual_reset_event> gate; // null: it does not wait
-    std::exception_ptr failure;         // null: it does not fail
+    std::exception_ptr failure;                      // null: it does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
     // The steady clock: goes on with the other one, unless that is set.
     std::shared_ptr<std::chrono::steady_clock::time_point> ticks =
@@ -157,35 +157,35 @@ public:
 
 TEST_CASE("when a token is due, and when it is of no use any more") {
     access_token hour(secret(numbered(1)), noon + 1h);
-    CHECK(judge(hour, noon, noon) == token_state::good);
-    CHECK(judge(hour, noon, noon + 55min - 1s) == token_state::good);
-    CHECK(judge(hour, noon, noon + 55min) == token_state::due);
-    CHECK(judge(hour, noon, noon + 1h - 11s) == token_state::due);
-    CHECK(judge(hour, noon, noon + 1h - 10s) == token_state::expired);
-    CHECK(judge(hour, noon, noon + 2h) == token_state::expired);
+    CHECK(state_of(hour, noon, noon) == token_state::good);
+    CHECK(state_of(hour, noon, noon + 55min - 1s) == token_state::good);
+    CHECK(state_of(hour, noon, noon + 55min) == token_state::due);
+    CHECK(state_of(hour, noon, noon + 1h - 11s) == token_state::due);
+    CHECK(state_of(hour, noon, noon + 1h - 10s) == token_state::expired);
+    CHECK(state_of(hour, noon, noon + 2h) == token_state::expired);
 
     hour.refresh_on(noon + 30min);
-    CHECK(judge(hour, noon, noon + 30min - 1s) == token_state::good);
-    CHECK(judge(hour, noon, noon + 30min) == token_state::due);
+    CHECK(state_of(hour, noon, noon + 30min - 1s) == token_state::good);
+    CHECK(state_of(hour, noon, noon + 30min) == token_state::due);
 
     const access_token brief(secret(numbered(1)), noon + 20s);
-    CHECK(judge(brief, noon, noon + 14s) == token_state::good);
-    CHECK(judge(brief, noon, noon + 15s) == token_state::due);
-    CHECK(judge(brief, noon, noon + 18s) == token_state::expired);
+    CHECK(state_of(brief, noon, noon + 14s) == token_state::good);
+    CHECK(state_of(brief, noon, noon + 15s) == token_state::due);
+    CHECK(state_of(brief, noon, noon + 18s) == token_state::expired);
 
     const access_token stale(secret(numbered(1)), noon - 1h);
-    CHECK(judge(stale, noon, noon) == token_state::expired);
+    CHECK(state_of(stale, noon, noon) == token_state::expired);
 }
 
 TEST_CASE("a token is kept by scope and tenant until it expires") {
     fixture f;
     f.source->gate = nullptr;
-    const bool none = f.tokens->at_hand(storage()).empty();
+    const bool none = f.tokens->try_get_cached(storage()).empty();
     CHECK(none);
     f.begin();
     f.finish();
     CHECK(is_token(f.calls.back().token, 1));
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
     f.begin();
     f.finish();
     CHECK(f.source->asked == 1);
@@ -196,10 +196,10 @@ TEST_CASE("a token is kept by scope and tenant until it expires") {
     f.begin(token_request("https://cosmos.azure.com/.default"));
     f.finish();
     CHECK(f.source->asked == 3);
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
 
     f.pass(2h);
-    const bool expired = f.tokens->at_hand(storage()).empty();
+    const bool expired = f.tokens->try_get_cached(storage()).empty();
     CHECK(expired);
     f.begin();
     f.finish();
@@ -293,7 +293,7 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     call& first = f.begin();
     f.settle();
     CHECK_FALSE(first.done); // it is the one that asks
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
     call& second = f.begin();
     f.settle();
     CHECK(second.done);
@@ -301,7 +301,7 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     f.open();
     f.finish();
     CHECK(is_token(first.token, 2));
-    CHECK(is_token(f.tokens->at_hand(storage()), 2));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 2));
     CHECK(f.source->asked == 2);
 }
 
@@ -316,7 +316,7 @@ TEST_CASE("an early request that fails leaves the token that still holds") {
     f.finish();
     CHECK(is_token(c.token, 1));
     CHECK(f.source->asked == 2);
-    CHECK(is_token(f.tokens->at_hand(storage()), 1)); // and is not asked again at once
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1)); // and is not asked again at once
     f.pass(29s);
     f.begin();
     f.finish();
@@ -346,7 +346,7 @@ TEST_CASE("an early request that is cancelled is not begun again at once") {
     f.finish();
     CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
 }
 
 TEST_CASE("failures are given to all that wait, and are not kept") {
@@ -437,7 +437,7 @@ TEST_CASE("a token that was refused for no known reason is dropped, but not agai
     const auto refuse = [&] {
         call& c = f.begin();
         f.finish();
-        f.tokens->distrust(storage(), c.token);
+        f.tokens->invalidate(storage(), c.token);
     };
     for (int i = 0; i < 5; ++i) refuse();
     CHECK(f.source->asked == 2);
@@ -457,7 +457,7 @@ TEST_CASE("a clock that is set back or forward changes nothing about how soon a 
         const auto refuse = [&] {
             call& c = f.begin();
             f.finish();
-            f.tokens->distrust(storage(), c.token);
+            f.tokens->invalidate(storage(), c.token);
         };
         refuse();
         refuse();

@@ -1,8 +1,9 @@
 #include "identity/sources/client_certificate.hpp"
 
 #include "support/freed_by.hpp"
-#include "support/small_file.hpp"
+#include "support/pem_passphrase.hpp"
 #include "support/process.hpp"
+#include "support/small_file.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/error.hpp>
@@ -16,7 +17,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -29,9 +29,9 @@ constexpr std::size_t max_file = 1024 * 1024;
 constexpr int min_bits = 2048;
 constexpr int salt_length = 32;
 
-using bio = std::unique_ptr<BIO, freed_by<BIO_free>>;
-using digest_context = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
-using x509 = std::unique_ptr<X509, freed_by<X509_free>>;
+using bio = std::unique_ptr<BIO, support::freed_by<BIO_free>>;
+using digest_context = std::unique_ptr<EVP_MD_CTX, support::freed_by<EVP_MD_CTX_free>>;
+using x509 = std::unique_ptr<X509, support::freed_by<X509_free>>;
 
 void free_key(EVP_PKEY* key) {
     const support::fork_pause pause;
@@ -58,26 +58,6 @@ bio reader(std::string_view text) {
     check(b != nullptr);
     return b;
 }
-
-/// Gives OpenSSL the passphrase, which would otherwise ask for it on the terminal.
-class passphrase_source {
-public:
-    explicit passphrase_source(const secret& s) : secret_(s) {}
-
-    static int give(char* to, int size, int, void* self) {
-        auto& s = *static_cast<passphrase_source*>(self);
-        s.asked = true;
-        const std::string_view text = s.secret_.reveal();
-        if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
-        std::memcpy(to, text.data(), text.size());
-        return static_cast<int>(text.size());
-    }
-
-    bool asked = false;
-
-private:
-    const secret& secret_;
-};
 
 std::string digest(X509* certificate, const EVP_MD* how) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
@@ -113,11 +93,13 @@ client_certificate::client_certificate(const std::string& name, std::string_view
     const error_queue errors;
     const auto refuse = [&](const char* why) { throw error(errc::invalid_argument, name + ' ' + why); };
 
-    passphrase_source source(passphrase);
-    key_.reset(PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, &passphrase_source::give, &source),
-               &free_key);
-    if (!key_ && source.asked && passphrase.empty()) refuse("has an encrypted key, and needs a passphrase");
-    if (!key_ && source.asked) refuse("has an encrypted key, which the passphrase does not open");
+    support::pem_passphrase source(passphrase);
+    key_.reset(
+        PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, &support::pem_passphrase::callback, &source),
+        &free_key);
+    if (!key_ && source.requested() && passphrase.empty())
+        refuse("has an encrypted key, and needs a passphrase");
+    if (!key_ && source.requested()) refuse("has an encrypted key, which the passphrase does not open");
     if (!key_) refuse("has no private key in PEM that can be read");
     if (EVP_PKEY_get_base_id(key_.get()) != EVP_PKEY_RSA) refuse("has a key that is not an RSA one");
     if (EVP_PKEY_get_bits(key_.get()) < min_bits) refuse("has an RSA key of less than 2048 bits");
@@ -176,7 +158,7 @@ certificate_file::certificate_file(std::string path, secret passphrase)
 std::shared_ptr<const client_certificate> certificate_file::read() const {
     const std::string name = "the certificate file " + path_;
     wiped_string pem;
-    if (const auto ec = read_small_file(path_, max_file, pem))
+    if (const auto ec = support::read_small_file(path_, max_file, pem))
         throw error(errc::invalid_argument, name + " cannot be read: " + ec.message());
     return std::make_shared<const client_certificate>(name, pem.text, passphrase_);
 }

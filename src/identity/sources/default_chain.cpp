@@ -1,11 +1,11 @@
 #include "identity/sources/default_chain.hpp"
 
-#include "support/ascii.hpp"
 #include "identity/sources/developer_tools.hpp"
-#include "identity/sources/environment.hpp"
+#include "identity/sources/environment_credential.hpp"
 #include "identity/sources/identity_source.hpp"
 #include "identity/sources/managed_identity.hpp"
 #include "identity/sources/workload_identity.hpp"
+#include "support/ascii.hpp"
 
 #include <azkv/error.hpp>
 
@@ -43,29 +43,30 @@ public:
     std::function<std::shared_ptr<token_credential>(bool alone)> make;
 };
 
-std::shared_ptr<token_credential> make_managed_identity(const surroundings& around, bool probe) {
-    const auto id = around.variable("AZURE_CLIENT_ID");
+std::shared_ptr<token_credential> make_managed_identity(const credential_environment& env, bool probe) {
+    const auto id = env.variable("AZURE_CLIENT_ID");
     // Where there is but one identity it is meant for another source of the chain.
-    const bool chosen = id && find_identity_source(around, managed_identity_id()).has_choice();
+    const bool chosen = id && find_identity_source(env, managed_identity_id()).has_choice();
     return make_managed_identity_credential(
-        around, chosen ? managed_identity_id::client(*id) : managed_identity_id(), probe);
+        env, chosen ? managed_identity_id::client(*id) : managed_identity_id(), probe);
 }
 
-std::vector<candidate> candidates(const surroundings& around, const std::function<entra_settings()>& settings,
-                                  const std::string& tenant, const std::string& subscription) {
+std::vector<candidate> candidates(const credential_environment& env,
+                                  const std::function<entra_settings()>& settings, const std::string& tenant,
+                                  const std::string& subscription) {
     return {
         {"environment", "EnvironmentCredential", true,
-         [=](bool) { return make_environment_credential(around, settings()); }},
+         [=](bool) { return make_environment_credential(env, settings()); }},
         {"workload identity", "WorkloadIdentityCredential", true,
-         [=](bool) { return make_workload_identity_credential(around, settings()); }},
+         [=](bool) { return make_workload_identity_credential(env, settings()); }},
         {"managed identity", "ManagedIdentityCredential", true,
-         [=](bool alone) { return make_managed_identity(around, !alone); }},
+         [=](bool alone) { return make_managed_identity(env, !alone); }},
         {"Azure CLI", "AzureCliCredential", false,
-         [=](bool) { return make_azure_cli_credential(around, settings(), tenant, subscription); }},
+         [=](bool) { return make_azure_cli_credential(env, settings(), tenant, subscription); }},
         {"Azure PowerShell", "AzurePowerShellCredential", false,
-         [=](bool) { return make_azure_powershell_credential(around, settings(), tenant); }},
+         [=](bool) { return make_azure_powershell_credential(env, settings(), tenant); }},
         {"Azure Developer CLI", "AzureDeveloperCliCredential", false,
-         [=](bool) { return make_azure_developer_cli_credential(around, settings(), tenant); }},
+         [=](bool) { return make_azure_developer_cli_credential(env, settings(), tenant); }},
     };
 }
 
@@ -80,17 +81,17 @@ chain_link make_link(const candidate& c, bool alone) {
 
 } // namespace
 
-std::shared_ptr<token_credential> make_default_credential(const surroundings& around,
+std::shared_ptr<token_credential> make_default_credential(const credential_environment& env,
                                                           const std::function<entra_settings()>& settings,
                                                           const std::string& tenant,
                                                           const std::string& subscription) {
-    const std::string selected = std::string(ascii::trim(around.variable(selection_variable).value_or("")));
+    const std::string selected = std::string(ascii::trim(env.variable(selection_variable).value_or("")));
     const bool prod = ascii::is_equal(selected, "prod");
     const bool dev = ascii::is_equal(selected, "dev");
     const bool group = selected.empty() || prod || dev;
     std::vector<chain_link> links;
     std::string names;
-    for (const candidate& c : candidates(around, settings, tenant, subscription)) {
+    for (const candidate& c : candidates(env, settings, tenant, subscription)) {
         names += ", " + c.name;
         const bool wanted = group ? (c.for_production ? !dev : !prod) : ascii::is_equal(selected, c.name);
         if (wanted) links.push_back(make_link(c, !group));

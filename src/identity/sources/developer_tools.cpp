@@ -1,8 +1,9 @@
 #include "identity/sources/developer_tools.hpp"
 
-#include "support/ascii.hpp"
 #include "identity/sources/process.hpp"
-#include "identity/tokens/token_answer.hpp"
+#include "identity/tokens/token_response.hpp"
+#include "support/ascii.hpp"
+#include "support/base64.hpp"
 #include "support/wiping_memory.hpp"
 
 #include <azkv/error.hpp>
@@ -11,7 +12,6 @@
 #include <boost/json/parser.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <ctime>
@@ -40,14 +40,6 @@ public:
     const char* token;               // the member of its answer
     std::vector<const char*> expiry; // the first of these that can be read
 };
-
-std::string base64(std::string_view text) {
-    std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0'); // it ends with a zero
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-    encoded.pop_back();
-    return encoded;
-}
 
 // A time without an offset is that of this machine.
 std::optional<wall_time> parse_local_time(std::string_view text) {
@@ -108,9 +100,8 @@ public:
     }
 
 protected:
-    developer_tool(description about, surroundings around, entra_settings settings, std::string tenant)
-        : about_(about), around_(std::move(around)), settings_(std::move(settings)),
-          tenant_(std::move(tenant)) {
+    developer_tool(description about, credential_environment env, entra_settings settings, std::string tenant)
+        : about_(about), env_(std::move(env)), settings_(std::move(settings)), tenant_(std::move(tenant)) {
         token_request("any").tenant(tenant_); // checks it
     }
 
@@ -143,11 +134,11 @@ private:
                  "cannot be asked for a token with claims, which the service wants: log in again with `"
                      + std::string(about_.claims) + '`');
         if (request.resource().empty()) throw error(errc::invalid_argument, "the scope names no resource");
-        const auto program = find_program(about_.program, around_.variable("PATH").value_or(""));
+        const auto program = find_program(about_.program, env_.variable("PATH").value_or(""));
         if (!program) unavailable("is not installed");
         command c(*program, {});
-        c.working_directory = around_.working_directory;
-        c.limit = around_.process_timeout;
+        c.working_directory = env_.working_directory;
+        c.limit = env_.process_timeout;
         c.variables.emplace_back("NO_COLOR", "1");
         ask(c, request, tenant);
         return c;
@@ -157,7 +148,7 @@ private:
         const std::string_view said = r.errors.reveal();
         if (r.how == process_result::ending::timed_out)
             fail(errc::timed_out,
-                 "gave no token within " + std::to_string(around_.process_timeout.count()) + " ms", said);
+                 "returned no token within " + std::to_string(env_.process_timeout.count()) + " ms", said);
         if (r.how == process_result::ending::too_much_output)
             fail(errc::bad_response, "wrote more than an answer has", said);
         // Whether it ended well is not always known; its answer tells then.
@@ -167,18 +158,19 @@ private:
             unavailable("has nobody logged in, or not any more: run `" + std::string(about_.log_in) + '`',
                         said);
         if (code != 0)
-            fail(errc::authentication_failed, "gave no token (exit code " + std::to_string(code) + ')', said);
+            fail(errc::authentication_failed, "returned no token (exit code " + std::to_string(code) + ')',
+                 said);
         return parse(answer_in(r.output.reveal()), tenant, said);
     }
 
     access_token parse(std::string_view text, const std::string& tenant, std::string_view said) const {
-        wiping_memory memory;
+        support::wiping_memory memory;
         json::parser parser(&memory);
         parser.reset(&memory);
         boost::system::error_code ec;
         parser.write(text.data(), text.size(), ec);
         const json::value answer = ec ? json::value() : parser.release();
-        if (!answer.is_object()) not_understood("it is no JSON object", said);
+        if (!answer.is_object()) not_understood("it is not a JSON object", said);
         const json::object& o = answer.get_object();
         const std::string_view token = text_at(o, about_.token);
         if (token.empty()) not_understood("it has no token", said);
@@ -195,7 +187,7 @@ private:
         try {
             return access_token(secret(token), expiry);
         } catch (const error&) {
-            not_understood("its token has a character that none can have", said);
+            not_understood("its token has a character that is not visible ASCII", said);
         }
     }
 
@@ -219,14 +211,15 @@ private:
     }
 
     const description about_;
-    const surroundings around_;
+    const credential_environment env_;
     const entra_settings settings_;
     const std::string tenant_;
 };
 
 class azure_cli final : public developer_tool {
 public:
-    azure_cli(surroundings around, entra_settings settings, std::string tenant, std::string subscription)
+    azure_cli(credential_environment env, entra_settings settings, std::string tenant,
+              std::string subscription)
         : developer_tool({"the Azure CLI",
                           "az",
                           "az login",
@@ -234,7 +227,7 @@ public:
                           "az login --claims-challenge ...",
                           "accessToken",
                           {"expires_on", "expiresOn"}},
-                         std::move(around), std::move(settings), std::move(tenant)),
+                         std::move(env), std::move(settings), std::move(tenant)),
           subscription_(std::move(subscription)) {
         const auto allowed = [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
@@ -269,7 +262,7 @@ private:
 
 class azure_developer_cli final : public developer_tool {
 public:
-    azure_developer_cli(surroundings around, entra_settings settings, std::string tenant)
+    azure_developer_cli(credential_environment env, entra_settings settings, std::string tenant)
         : developer_tool({"the Azure Developer CLI",
                           "azd",
                           "azd auth login",
@@ -277,14 +270,14 @@ public:
                           nullptr,
                           "token",
                           {"expiresOn"}},
-                         std::move(around), std::move(settings), std::move(tenant)) {}
+                         std::move(env), std::move(settings), std::move(tenant)) {}
 
 private:
     void ask(command& c, const token_request& request, const std::string& tenant) const override {
         c.arguments = {"auth", "token", "--output", "json", "--no-prompt", "--scope", request.scope()};
         if (!tenant.empty()) c.arguments.insert(c.arguments.end(), {"--tenant-id", tenant});
         if (!request.claims().empty())
-            c.arguments.insert(c.arguments.end(), {"--claims", base64(request.claims())});
+            c.arguments.insert(c.arguments.end(), {"--claims", support::encode_base64(request.claims())});
     }
 };
 
@@ -309,7 +302,7 @@ try {
 
 class azure_powershell final : public developer_tool {
 public:
-    azure_powershell(surroundings around, entra_settings settings, std::string tenant)
+    azure_powershell(credential_environment env, entra_settings settings, std::string tenant)
         : developer_tool({"Azure PowerShell",
                           "pwsh",
                           "Connect-AzAccount",
@@ -317,7 +310,7 @@ public:
                           "Connect-AzAccount -ClaimsChallenge ...",
                           "Token",
                           {"ExpiresOn"}},
-                         std::move(around), std::move(settings), std::move(tenant)) {}
+                         std::move(env), std::move(settings), std::move(tenant)) {}
 
 private:
     void ask(command& c, const token_request& request, const std::string& tenant) const override {
@@ -335,20 +328,21 @@ private:
 
 } // namespace
 
-std::shared_ptr<token_credential> make_azure_cli_credential(surroundings around, entra_settings settings,
-                                                            std::string tenant, std::string subscription) {
-    return std::make_shared<azure_cli>(std::move(around), std::move(settings), std::move(tenant),
+std::shared_ptr<token_credential> make_azure_cli_credential(credential_environment env,
+                                                            entra_settings settings, std::string tenant,
+                                                            std::string subscription) {
+    return std::make_shared<azure_cli>(std::move(env), std::move(settings), std::move(tenant),
                                        std::move(subscription));
 }
 
 std::shared_ptr<token_credential>
-make_azure_developer_cli_credential(surroundings around, entra_settings settings, std::string tenant) {
-    return std::make_shared<azure_developer_cli>(std::move(around), std::move(settings), std::move(tenant));
+make_azure_developer_cli_credential(credential_environment env, entra_settings settings, std::string tenant) {
+    return std::make_shared<azure_developer_cli>(std::move(env), std::move(settings), std::move(tenant));
 }
 
 std::shared_ptr<token_credential>
-make_azure_powershell_credential(surroundings around, entra_settings settings, std::string tenant) {
-    return std::make_shared<azure_powershell>(std::move(around), std::move(settings), std::move(tenant));
+make_azure_powershell_credential(credential_environment env, entra_settings settings, std::string tenant) {
+    return std::make_shared<azure_powershell>(std::move(env), std::move(settings), std::move(tenant));
 }
 
 } // namespace azkv::identity

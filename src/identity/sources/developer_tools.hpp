@@ -1,7 +1,7 @@
 #pragma once
 
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/entra.hpp"
-#include "identity/sources/surroundings.hpp"
 
 #include <azkv/token_credential.hpp>
 
@@ -21,15 +21,16 @@ namespace azkv::identity {
 
 /// `az login`. With a subscription, that one's tenant is asked: the tool takes one or the other. It is an
 /// error (errc::authentication_failed) if the tenant was to be another one.
-std::shared_ptr<token_credential> make_azure_cli_credential(surroundings around, entra_settings settings,
-                                                            std::string tenant, std::string subscription);
+std::shared_ptr<token_credential> make_azure_cli_credential(credential_environment env,
+                                                            entra_settings settings, std::string tenant,
+                                                            std::string subscription);
 
 /// `azd auth login`.
 std::shared_ptr<token_credential>
-make_azure_developer_cli_credential(surroundings around, entra_settings settings, std::string tenant);
+make_azure_developer_cli_credential(credential_environment env, entra_settings settings, std::string tenant);
 
 /// `Connect-AzAccount`. PowerShell 7 (`pwsh`) with Az.Accounts 2.2.0 or later.
 std::shared_ptr<token_credential>
-make_azure_powershell_credential(surroundings around, entra_settings settings, std::string tenant);
+make_azure_powershell_credential(credential_environment env, entra_settings settings, std::string tenant);
 
 } // namespace azkv::identity

@@ -1,9 +1,9 @@
 #include "identity/sources/entra.hpp"
 
-#include "support/ascii.hpp"
-#include "identity/tokens/token_answer.hpp"
 #include "identity/sources/web_client.hpp"
+#include "identity/tokens/token_response.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/ascii.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/error.hpp>
@@ -32,9 +32,9 @@ void blank_out_proofs(std::string& text, const secret& form) {
 
 class entra_credential final : public token_credential {
 public:
-    entra_credential(surroundings around, entra_settings settings, std::string tenant, std::string client_id,
-                     client_proof proof)
-        : around_(std::move(around)), settings_(std::move(settings)), tenant_(std::move(tenant)),
+    entra_credential(credential_environment env, entra_settings settings, std::string tenant,
+                     std::string client_id, client_proof proof)
+        : env_(std::move(env)), settings_(std::move(settings)), tenant_(std::move(tenant)),
           client_id_(std::move(client_id)), proof_(std::move(proof)) {
         settings_.authority_host = authority_url(settings_.authority_host, "authority_host");
         authority_ = protocol::parse_endpoint(settings_.authority_host).host_header;
@@ -49,12 +49,12 @@ public:
         const auto asked = std::chrono::system_clock::now();
         web_request r("POST", token_url(settings_.authority_host, tenant));
         r.form = form(request, tenant, r.url, asked);
-        web_client client = co_await web_client::make(around_, around_.transport, around_.timeout);
+        web_client client = co_await web_client::make(env_, env_.transport, env_.timeout);
         const protocol::retry_policy policy;
         protocol::response answer = co_await client.send(r, policy);
         if (answer.status != 200) {
             blank_out_proofs(answer.body, r.form);
-            fail(answer, authority_);
+            throw_token_error(answer, authority_);
         }
         co_return read_token(std::move(answer), asked);
     }
@@ -87,7 +87,7 @@ private:
         return secret(std::move(f));
     }
 
-    const surroundings around_;
+    const credential_environment env_;
     entra_settings settings_;
     std::string authority_; // its host
     std::string tenant_;
@@ -133,10 +133,10 @@ std::string choose_tenant(const std::string& own, const token_request& r, const 
     return r.tenant();
 }
 
-std::shared_ptr<token_credential> make_entra_credential(surroundings around, entra_settings settings,
+std::shared_ptr<token_credential> make_entra_credential(credential_environment env, entra_settings settings,
                                                         std::string tenant, std::string client_id,
                                                         client_proof proof) {
-    return std::make_shared<entra_credential>(std::move(around), std::move(settings), std::move(tenant),
+    return std::make_shared<entra_credential>(std::move(env), std::move(settings), std::move(tenant),
                                               std::move(client_id), std::move(proof));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 
 #include <azkv/secret.hpp>
 #include <azkv/token_credential.hpp>
@@ -54,7 +54,7 @@ bool is_adfs(std::string_view tenant);
 
 /// An application that asks an authority in its own name (OAuth 2.0, client credentials). Throws
 /// `azkv::error` (errc::invalid_argument) for a tenant, a client id or an authority that is none.
-std::shared_ptr<token_credential> make_entra_credential(surroundings around, entra_settings settings,
+std::shared_ptr<token_credential> make_entra_credential(credential_environment env, entra_settings settings,
                                                         std::string tenant, std::string client_id,
                                                         client_proof proof);
 

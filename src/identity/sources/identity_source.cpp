@@ -1,6 +1,5 @@
 #include "identity/sources/identity_source.hpp"
 
-#include "identity/sources/variables.hpp"
 #include "protocol/endpoint.hpp"
 
 #include <azkv/error.hpp>
@@ -157,27 +156,27 @@ bool is_installed(const std::string& program) {
     return std::filesystem::exists(program, ignored);
 }
 
-identity_source by_variables(const surroundings& around) {
-    auto endpoint = around.variable("IDENTITY_ENDPOINT");
-    secret header = secret_variable(around, "IDENTITY_HEADER");
+identity_source by_variables(const credential_environment& env) {
+    auto endpoint = env.variable("IDENTITY_ENDPOINT");
+    secret header = env.secret_variable("IDENTITY_HEADER");
     if (endpoint && !header.empty()) {
-        auto thumbprint = around.variable("IDENTITY_SERVER_THUMBPRINT");
+        auto thumbprint = env.variable("IDENTITY_SERVER_THUMBPRINT");
         if (thumbprint)
             return service_fabric(*std::move(endpoint), std::move(header), *std::move(thumbprint));
         return app_service(*std::move(endpoint), std::move(header));
     }
-    if (endpoint && around.variable("IMDS_ENDPOINT"))
+    if (endpoint && env.variable("IMDS_ENDPOINT"))
         return azure_arc(checked_url("IDENTITY_ENDPOINT", *std::move(endpoint)));
-    endpoint = around.variable("MSI_ENDPOINT");
-    header = secret_variable(around, "MSI_SECRET");
+    endpoint = env.variable("MSI_ENDPOINT");
+    header = env.secret_variable("MSI_SECRET");
     if (endpoint && !header.empty()) return azure_ml(*std::move(endpoint), std::move(header));
     if (endpoint) return cloud_shell(*std::move(endpoint));
-    if (is_installed(around.arc_agent)) {
+    if (is_installed(env.arc_agent)) {
         identity_source s = azure_arc(std::string("http://127.0.0.1:40342") + metadata_path);
         s.announced = false;
         return s;
     }
-    return virtual_machine(around.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
+    return virtual_machine(env.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
 }
 
 const char* describe(managed_identity_id::kind k) {
@@ -240,12 +239,11 @@ web_request identity_source::request(const std::string& resource) const {
     return r;
 }
 
-identity_source find_identity_source(const surroundings& around, const managed_identity_id& id) {
-    identity_source s = by_variables(around);
+identity_source find_identity_source(const credential_environment& env, const managed_identity_id& id) {
+    identity_source s = by_variables(env);
     choose(s, id);
     if (s.what == kind::azure_ml && s.identity.first.empty())
-        if (const auto usual = around.variable("DEFAULT_IDENTITY_CLIENT_ID"))
-            s.identity = {"clientid", *usual};
+        if (const auto usual = env.variable("DEFAULT_IDENTITY_CLIENT_ID")) s.identity = {"clientid", *usual};
     return s;
 }
 

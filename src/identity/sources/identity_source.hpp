@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/web_client.hpp"
 #include "protocol/call_state.hpp"
 
@@ -45,7 +45,7 @@ public:
 /// this order; or else Azure Arc if its agent is installed, or else that of virtual machines. Throws
 /// `azkv::error` (errc::invalid_argument) for a variable that makes no sense, which it names, and for an
 /// identity that the source does not know.
-identity_source find_identity_source(const surroundings& around, const managed_identity_id& id);
+identity_source find_identity_source(const credential_environment& env, const managed_identity_id& id);
 
 /// When the metadata service of a virtual machine is asked again.
 protocol::retry_policy metadata_retries();

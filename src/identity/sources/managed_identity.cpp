@@ -1,10 +1,10 @@
 #include "identity/sources/managed_identity.hpp"
 
-#include "support/ascii.hpp"
 #include "identity/sources/arc_key.hpp"
 #include "identity/sources/identity_source.hpp"
-#include "identity/tokens/token_answer.hpp"
 #include "identity/sources/web_client.hpp"
+#include "identity/tokens/token_response.hpp"
+#include "support/ascii.hpp"
 
 #include <azkv/error.hpp>
 
@@ -30,13 +30,13 @@ bool is_unreachable(const protocol::response& r) {
 }
 
 [[noreturn]] void unavailable(const std::string& why, const protocol::response& r) {
-    throw error(errc::credential_unavailable, why, details_of(r));
+    throw error(errc::credential_unavailable, why, diagnostics_of(r));
 }
 
 class managed_identity final : public token_credential {
 public:
-    managed_identity(surroundings around, const managed_identity_id& id, bool probe)
-        : around_(std::move(around)), source_(find_identity_source(around_, id)),
+    managed_identity(credential_environment env, const managed_identity_id& id, bool probe)
+        : env_(std::move(env)), source_(find_identity_source(env_, id)),
           probe_(probe && source_.what == kind::virtual_machine) {}
 
     asio::awaitable<access_token> token(token_request request) override {
@@ -44,10 +44,10 @@ public:
         if (probe_ && !present_) co_await look_for_service();
         const wall_time asked = std::chrono::system_clock::now();
         web_request r = source_.request(resource);
-        web_client client = co_await web_client::make(around_, around_.direct, around_.timeout);
+        web_client client = co_await web_client::make(env_, env_.direct, env_.timeout);
         protocol::response answer = co_await ask(client, r);
         if (source_.what == kind::azure_arc && answer.status == 401) {
-            r.headers.emplace_back("Authorization", answer_arc_challenge(answer.challenge, around_.arc_keys));
+            r.headers.emplace_back("Authorization", answer_arc_challenge(answer.challenge, env_.arc_keys));
             answer = co_await ask(client, r);
         }
         if (answer.status != 200) refuse(answer);
@@ -57,8 +57,8 @@ public:
 private:
     // Without the header that a request for a token has, so that it is no such request.
     asio::awaitable<void> look_for_service() {
-        const auto limit = std::min(around_.timeout, around_.probe_timeout);
-        web_client client = co_await web_client::make(around_, around_.direct, limit);
+        const auto limit = std::min(env_.timeout, env_.probe_timeout);
+        web_client client = co_await web_client::make(env_, env_.direct, limit);
         const web_request r("GET", source_.url);
         protocol::retry_policy once;
         once.max_attempts = 1;
@@ -102,7 +102,7 @@ private:
             if (r.status == 400 && says(r, "Identity not found"))
                 unavailable("the machine has no such identity", r);
         }
-        fail(r, source_.name);
+        throw_token_error(r, source_.name);
     }
 
     // Most hold for a day: one that is renewed early outlasts a source that is away for hours.
@@ -112,7 +112,7 @@ private:
         return t;
     }
 
-    const surroundings around_;
+    const credential_environment env_;
     const identity_source source_;
     const bool probe_;
     std::atomic<bool> present_{false}; // the service has answered
@@ -120,9 +120,9 @@ private:
 
 } // namespace
 
-std::shared_ptr<token_credential> make_managed_identity_credential(surroundings around,
+std::shared_ptr<token_credential> make_managed_identity_credential(credential_environment env,
                                                                    managed_identity_id id, bool probe) {
-    return std::make_shared<managed_identity>(std::move(around), id, probe);
+    return std::make_shared<managed_identity>(std::move(env), id, probe);
 }
 
 } // namespace azkv::identity

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 
 #include <azkv/identity.hpp>
 #include <azkv/token_credential.hpp>
@@ -18,7 +18,7 @@ namespace azkv::identity {
 ///
 /// A request's tenant, authority and claims are of no concern: an identity belongs to one tenant, its source
 /// asks the authority, and keeps tokens by itself.
-std::shared_ptr<token_credential> make_managed_identity_credential(surroundings around,
+std::shared_ptr<token_credential> make_managed_identity_credential(credential_environment env,
                                                                    managed_identity_id id, bool probe);
 
 } // namespace azkv::identity

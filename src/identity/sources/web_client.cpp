@@ -75,11 +75,11 @@ void append_parameter(std::string& to, std::string_view name, std::string_view t
     protocol::append_encoded(to, text);
 }
 
-asio::awaitable<web_client> web_client::make(const surroundings& around,
-                                             const surroundings::transport_maker& transport,
+asio::awaitable<web_client> web_client::make(const credential_environment& env,
+                                             const credential_environment::transport_maker& transport,
                                              std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    co_return web_client(around, transport(executor), steady_clock::now() + timeout);
+    co_return web_client(env, transport(executor), steady_clock::now() + timeout);
 }
 
 asio::awaitable<protocol::response> web_client::send(const web_request& r,
@@ -109,7 +109,7 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
             if (state.attempt() > 1) why.append(", after " + std::to_string(state.attempt()) + " attempts");
             throw error(x.error, why);
         }
-        co_await around_->pause(state.delay());
+        co_await env_->pause(state.delay());
     }
 }
 

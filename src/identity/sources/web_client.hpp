@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "protocol/call_state.hpp"
 #include "protocol/message.hpp"
 
@@ -36,8 +36,8 @@ void append_parameter(std::string& to, std::string_view name, std::string_view t
 class web_client {
 public:
     /// Over the awaiting coroutine's executor.
-    static asio::awaitable<web_client> make(const surroundings& around,
-                                            const surroundings::transport_maker& transport,
+    static asio::awaitable<web_client> make(const credential_environment& env,
+                                            const credential_environment::transport_maker& transport,
                                             std::chrono::milliseconds timeout);
 
     /// The answer, whatever its status, when no further attempt is worth it. Throws `azkv::error` with the
@@ -45,11 +45,11 @@ public:
     asio::awaitable<protocol::response> send(const web_request& r, const protocol::retry_policy& policy);
 
 private:
-    web_client(const surroundings& around, std::shared_ptr<net::transport> transport,
+    web_client(const credential_environment& env, std::shared_ptr<net::transport> transport,
                std::chrono::steady_clock::time_point deadline)
-        : around_(&around), transport_(std::move(transport)), deadline_(deadline) {}
+        : env_(&env), transport_(std::move(transport)), deadline_(deadline) {}
 
-    const surroundings* around_;
+    const credential_environment* env_;
     std::shared_ptr<net::transport> transport_;
     std::chrono::steady_clock::time_point deadline_;
 };

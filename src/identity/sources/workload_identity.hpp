@@ -1,7 +1,7 @@
 #pragma once
 
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/entra.hpp"
-#include "identity/sources/surroundings.hpp"
 
 #include <azkv/token_credential.hpp>
 
@@ -15,13 +15,13 @@ namespace azkv::identity {
 /// cannot be read, or has no token.
 client_proof prove_by_token_file(std::string file);
 
-std::shared_ptr<token_credential> make_workload_identity_credential(surroundings around,
+std::shared_ptr<token_credential> make_workload_identity_credential(credential_environment env,
                                                                     entra_settings settings,
                                                                     std::string tenant, std::string client_id,
                                                                     std::string token_file);
 
 /// As the variables say; unavailable if they do not.
-std::shared_ptr<token_credential> make_workload_identity_credential(surroundings around,
+std::shared_ptr<token_credential> make_workload_identity_credential(credential_environment env,
                                                                     entra_settings settings);
 
 } // namespace azkv::identity

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/entra.hpp"
-#include "identity/sources/surroundings.hpp"
 
 #include <azkv/token_credential.hpp>
 
@@ -11,10 +11,11 @@ namespace azkv::identity {
 
 /// What the variables say of authorities and tenants, or else the defaults. Throws `azkv::error`
 /// (errc::invalid_argument) that names the variable.
-entra_settings settings_from_environment(const surroundings& around);
+entra_settings settings_from_environment(const credential_environment& env);
 
 /// An application, by a secret or else by a certificate, as the variables say; unavailable if they do not.
 /// Throws `azkv::error` (errc::invalid_argument) if what they say is of no use.
-std::shared_ptr<token_credential> make_environment_credential(surroundings around, entra_settings settings);
+std::shared_ptr<token_credential> make_environment_credential(credential_environment env,
+                                                              entra_settings settings);
 
 } // namespace azkv::identity
