@@ -33,7 +33,7 @@ TEST_CASE("the challenge of Table Storage") {
     CHECK(c.claims == "");
 }
 
-TEST_CASE("parameters are told apart by blanks or commas, quoted or not, under either name") {
+TEST_CASE("blanks or commas separate parameters, quoted or not, under either name") {
     const std::string uri = "https://login.microsoftonline.com/" + uuid;
     for (const std::string& text : {
              "Bearer authorization=\"" + uri + "\", resource=\"https://vault.example\"",
@@ -57,7 +57,7 @@ TEST_CASE("parameters are told apart by blanks or commas, quoted or not, under e
     }
 }
 
-TEST_CASE("what is no Bearer challenge") {
+TEST_CASE("what is not a Bearer challenge") {
     for (const char* text :
          {"", " ", ",,", "Basic realm=x", "Bearer=x", "Bearers authorization_uri=https://a.example/b",
           "Basic realm=\"Bearer x\"", "Bearer realm=\"no end", "Bearer realm=\"no end\\",

@@ -101,7 +101,7 @@ error refusal(const std::string& pem, const std::string& passphrase = {}) {
     return e;
 }
 
-/// An application's certificate, and whoever stands behind it.
+/// An application's certificate, and those of its issuers.
 class family {
 public:
     issued_certificate root = issue("root", ec_key());
@@ -181,9 +181,10 @@ TEST_CASE("an encrypted key is opened with the passphrase, and never asked for a
         const std::string pem = own.pem() + key;
         const client_certificate c("", pem, secret(secrets::passphrase));
         CHECK(assertion(c, false).signed_by(own.key.get(), true));
-        CHECK(contains(refusal(pem).what(), "needs a passphrase"));
-        CHECK(contains(refusal(pem, secrets::wrong_passphrase).what(), "does not open"));
-        CHECK(contains(refusal(pem, secrets::passphrase + std::string(2000, 'x')).what(), "does not open"));
+        CHECK(contains(refusal(pem).what(), "has an encrypted key: pass its passphrase"));
+        CHECK(contains(refusal(pem, secrets::wrong_passphrase).what(), "passphrase does not decrypt"));
+        CHECK(contains(refusal(pem, secrets::passphrase + std::string(2000, 'x')).what(),
+                       "passphrase does not decrypt"));
     }
     // One that is not needed does no harm.
     CHECK_NOTHROW(client_certificate("", own.pem() + own.key_pem(), secret(secrets::passphrase)));
@@ -191,24 +192,24 @@ TEST_CASE("an encrypted key is opened with the passphrase, and never asked for a
 
 TEST_CASE("a certificate that cannot be used") {
     const issued_certificate own = issue("app", usual_rsa_key());
-    CHECK(contains(refusal("").what(), "no private key"));
-    CHECK(contains(refusal("nothing of the kind").what(), "no private key"));
-    CHECK(contains(refusal(own.pem()).what(), "no private key"));
+    CHECK(contains(refusal("").what(), "no valid private key"));
+    CHECK(contains(refusal("nothing of the kind").what(), "no valid private key"));
+    CHECK(contains(refusal(own.pem()).what(), "no valid private key"));
     CHECK(contains(refusal(own.key_pem()).what(), "no certificate in PEM"));
     CHECK(contains(refusal(own.key_pem() + issue("other", ec_key()).pem()).what(),
-                   "no certificate of its key"));
+                   "no certificate for its key"));
     const issued_certificate elliptic = issue("app", ec_key());
-    CHECK(contains(refusal(elliptic.key_pem() + elliptic.pem()).what(), "not an RSA one"));
+    CHECK(contains(refusal(elliptic.key_pem() + elliptic.pem()).what(), "not an RSA key"));
     const issued_certificate weak = issue("app", rsa_key(1024));
-    CHECK(contains(refusal(weak.key_pem() + weak.pem()).what(), "less than 2048 bits"));
+    CHECK(contains(refusal(weak.key_pem() + weak.pem()).what(), "fewer than 2048 bits"));
     const std::string cut = own.pem().substr(0, own.pem().size() / 2);
-    CHECK(contains(refusal(own.key_pem() + cut).what(), "certificate that cannot be read"));
+    CHECK(contains(refusal(own.key_pem() + cut).what(), "has a malformed certificate"));
     std::string damaged = own.pem();
     damaged.replace(damaged.find('\n') + 1, 8, "AAAAAAAA");
-    CHECK(contains(refusal(own.key_pem() + own.pem() + damaged).what(), "certificate that cannot be read"));
+    CHECK(contains(refusal(own.key_pem() + own.pem() + damaged).what(), "has a malformed certificate"));
     std::string bad_key = own.key_pem();
     bad_key.replace(bad_key.find('\n') + 1, 8, "AAAAAAAA");
-    CHECK(contains(refusal(bad_key + own.pem()).what(), "no private key"));
+    CHECK(contains(refusal(bad_key + own.pem()).what(), "no valid private key"));
 }
 
 TEST_CASE("a file that cannot be read is named") {
@@ -222,7 +223,7 @@ TEST_CASE("a file that cannot be read is named") {
     CHECK(contains(complaint("/"), "cannot be read: Is a directory"));
     CHECK(contains(complaint("/dev/zero"), "cannot be read"));
     const temporary_file empty("");
-    CHECK(contains(complaint(empty.path()), "no private key"));
+    CHECK(contains(complaint(empty.path()), "no valid private key"));
 }
 
 TEST_CASE("a certificate that is replaced is used from the next token on") {

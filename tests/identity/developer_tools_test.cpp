@@ -273,7 +273,7 @@ TEST_CASE("no tool of a directory that is not absolute is run") {
     CHECK_FALSE(tools.has("arguments"));
 }
 
-TEST_CASE("a tool that nobody is logged in with is unavailable, and how to log in is said") {
+TEST_CASE("a tool without a signed-in user is unavailable, and the message says how to sign in") {
     fake_tools tools;
     tools.fails("az", 1, "ERROR: Please run 'az login' to setup account.");
     tools.fails(
@@ -315,7 +315,7 @@ TEST_CASE("any other failure ends a chain, and what the tool said is not in the 
     CHECK(contains(refusal_of(tools.az()).what(), "exit code 137"));
 }
 
-TEST_CASE("an answer that is none") {
+TEST_CASE("malformed output of a tool") {
     const std::string soon = R"("expires_on": 1767322800)";
     for (const std::string& answer :
          {std::string(), std::string("logged in"), std::string("[]"), "{" + soon + "}",
@@ -429,7 +429,7 @@ TEST_CASE("claims that a tool cannot be asked for") {
     for (const credential_ptr& c : {tools.az(), tools.pwsh()}) {
         const error e = refusal_of(c, r);
         CHECK(e.code() == errc::authentication_failed);
-        CHECK(contains(e.what(), "log in again"));
+        CHECK(contains(e.what(), "sign in again"));
         CHECK_FALSE(contains(e.what(), "nbf"));
     }
     CHECK(contains(refusal_of(tools.az(), r).what(), "az login --claims-challenge"));

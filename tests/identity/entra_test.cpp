@@ -172,7 +172,7 @@ TEST_CASE("which tenant is asked") {
         a.settings.allowed_tenants = allowed;
         const error e = a.failure(usual().tenant("other"));
         CHECK(e.code() == errc::authentication_failed);
-        CHECK(contains(e.what(), "not allowed to ask the tenant;"));
+        CHECK(contains(e.what(), "not allowed to request tokens of the tenant;"));
         CHECK(contains(e.what(), "identity_options::allow_tenant"));
     }
     CHECK(a.net->sent.empty());
@@ -211,12 +211,12 @@ TEST_CASE("what cannot be an application is refused when it is made") {
         CAPTURE(host);
         CHECK(refusal(host, "t", "app") == "authority_host must be an https URL without a path");
     }
-    CHECK(contains(refusal("https://login.example", "", "app"), "the tenant is empty"));
+    CHECK(contains(refusal("https://login.example", "", "app"), "invalid tenant: it is empty"));
     for (const char* tenant : {"a/b", "..", "-t", "a b", "t?x", "t#", "%2e"}) {
         CAPTURE(tenant);
         CHECK(contains(refusal("https://login.example", tenant, "app"), "a tenant must be"));
     }
-    CHECK(contains(refusal("https://login.example", "t", ""), "client id is empty"));
+    CHECK(contains(refusal("https://login.example", "t", ""), "invalid client id: it is empty"));
     CHECK(failure_of([] { prove_by_secret(secret()); }).code() == errc::invalid_argument);
 
     entra_settings s;
@@ -454,7 +454,7 @@ TEST_CASE("an authority that is out of order") {
     }
 }
 
-TEST_CASE("an authority that throttles for ever") {
+TEST_CASE("an authority that always throttles") {
     applications a;
     a.server.answer(with_header(http_reply(429, "{}"), "Retry-After", "1"));
     const error e = failure_of([&] { a.token(a.by_secret()); });

@@ -19,7 +19,7 @@
 
 namespace azkv::test {
 
-/// Programs that are shell scripts, in a directory of their own, and what they leave behind in another.
+/// Shell scripts in a directory of their own; they write files to another directory.
 class fake_programs {
 public:
     fake_programs() {

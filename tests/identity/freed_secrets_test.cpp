@@ -64,7 +64,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// How many blocks with `text` in them `f` gives back. What it throws is one of the ways.
+// Returns the number of blocks that `f` frees with `text` in them. `f` may throw.
 int blocks_with(const char* text, const std::function<void()>& f) {
     found = 0;
     wanted = text;
@@ -76,7 +76,7 @@ int blocks_with(const char* text, const std::function<void()>& f) {
     return found;
 }
 
-// In no block: what the tests themselves give back counts, too.
+// Not in a heap block: what the tests themselves free counts, too.
 constexpr char key[] = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt";
 constexpr char signature[] = "hush5hush5hush5hush5hush5hush5hush5hush5";
 constexpr char sas[] = "sv=2019-02-02&sp=raud&sig=hush5hush5hush5hush5hush5hush5hush5hush5";
@@ -185,7 +185,7 @@ TEST_CASE("signatures that are made") {
         const std::string query = account_sas("acct", key, terms);
         query.substr(query.find("sig=") + 4).copy(made.data(), made.size() - 1);
     }
-    // The one that is returned belongs to the caller, who gives it back.
+    // The caller frees the one that is returned.
     CHECK(blocks_with(made.data(), [&] { static_cast<void>(account_sas("acct", key, terms)); }) == 1);
 }
 

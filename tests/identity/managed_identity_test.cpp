@@ -441,7 +441,7 @@ TEST_CASE("when a token expires, and when half of its time is over") {
           == system_clock::from_time_t(1767323045));
 }
 
-TEST_CASE("an answer that gives no token") {
+TEST_CASE("a response without a token") {
     for (const setting where :
          {in_service_fabric, in_app_service, in_arc, in_azure_ml, in_cloud_shell, in_virtual_machine})
         for (const std::string& body :
@@ -596,7 +596,7 @@ TEST_CASE("an identity that the machine does not have") {
     CHECK(e.code() == errc::credential_unavailable);
     CHECK(e.status() == 400);
     CHECK(e.server_message() == "Identity not found");
-    CHECK(std::string(e.what()) == "the machine has no such identity");
+    CHECK(std::string(e.what()) == "the machine does not have this identity");
 
     in_app_service(m); // where it is a refusal
     m.net->answer(400, R"({"message":"Identity not found"})");
@@ -635,7 +635,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a metadata service that never answers is none; one that did is away") {
+TEST_CASE("a metadata service that never responded does not exist; one that did is down") {
     machine m;
     const auto made = m.credential();
     const auto be_away = [&](boost::system::error_code ec) {
@@ -644,7 +644,7 @@ TEST_CASE("a metadata service that never answers is none; one that did is away")
     be_away(asio::error::connection_refused);
     const error none = m.failure(made);
     CHECK(none.code() == errc::credential_unavailable);
-    CHECK(contains(none.what(), "no metadata service answers: "));
+    CHECK(contains(none.what(), "no metadata service responds: "));
     CHECK(contains(none.what(), "169.254.169.254"));
     be_away(asio::error::network_unreachable);
     CHECK(m.failure(made).code() == errc::credential_unavailable);
@@ -660,7 +660,7 @@ TEST_CASE("a metadata service that never answers is none; one that did is away")
     for (int i = 0; i < 4; ++i) m.net->fail(asio::error::connection_refused, false);
     const error no_agent = m.failure();
     CHECK(no_agent.code() == errc::credential_unavailable);
-    CHECK(contains(no_agent.what(), "the agent of Azure Arc does not answer: "));
+    CHECK(contains(no_agent.what(), "the agent of Azure Arc does not respond: "));
 }
 
 TEST_CASE("in a chain, the metadata service is first asked whether it is there") {
@@ -687,7 +687,7 @@ TEST_CASE("a probe is made once, and again when it failed") {
         m.net->fail(asio::error::connection_refused, false);
         const error e = m.failure(made);
         CHECK(e.code() == errc::credential_unavailable);
-        CHECK(contains(e.what(), "no metadata service answers"));
+        CHECK(contains(e.what(), "no metadata service responds"));
     }
     m.net->fail(errc::bad_response, false); // whatever that is
     CHECK(m.failure(made).code() == errc::credential_unavailable);
@@ -698,7 +698,7 @@ TEST_CASE("a probe is made once, and again when it failed") {
     CHECK(m.net->finished());
 }
 
-TEST_CASE("where the variables tell of a source, none is made") {
+TEST_CASE("where the variables name a source, no probe is sent") {
     for (const setting where : {in_service_fabric, in_app_service, in_arc, in_azure_ml, in_cloud_shell}) {
         machine m;
         where(m);
@@ -781,13 +781,13 @@ TEST_CASE("the agent of Azure Arc sees that the program may read its key") {
     }
 }
 
-TEST_CASE("no other file than a key is read for whoever answers in the agent's place") {
+TEST_CASE("no other file than a key is read for a process that poses as the agent") {
     arc_machine m;
     m.write(m.files.path() + "/outside.key", secrets::arc_key);
     m.write(m.path("a.key"), secrets::arc_key);
     std::filesystem::create_directory(m.path("sub"));
     m.write(m.path("sub/b.key"), secrets::arc_key);
-    const std::string outside = "outside of the directory";
+    const std::string outside = "outside its directory of keys";
     for (const std::string& path :
          {m.files.path() + "/outside.key", m.path("../outside.key"), m.path("../tokens/a.key"),
           m.path("sub/b.key"), m.path("./a.key"), m.path("/a.key"), m.files.path() + "/tokens-2/a.key",
@@ -804,7 +804,7 @@ TEST_CASE("no other file than a key is read for whoever answers in the agent's p
     m.write(m.path(".key"), secrets::arc_key);
     for (const std::string name : {"a.txt", "a.key.txt", "a.KEY", "akey", "..", ".", "", ".key"}) {
         CAPTURE(name);
-        CHECK(contains(m.refusal(m.path(name)), "is no key"));
+        CHECK(contains(m.refusal(m.path(name)), "is not a key file"));
     }
 }
 
@@ -814,28 +814,28 @@ TEST_CASE("no link leads out of the directory of keys") {
     m.write(m.path("a.key"), secrets::arc_key);
     std::filesystem::create_symlink(m.files.path() + "/outside.key", m.path("link.key"));
     std::filesystem::create_symlink("a.key", m.path("inner.key"));
-    CHECK(contains(m.refusal(m.path("link.key")), "cannot be read"));
-    CHECK(contains(m.refusal(m.path("inner.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("link.key")), "cannot read the key file"));
+    CHECK(contains(m.refusal(m.path("inner.key")), "cannot read the key file"));
 
     std::filesystem::rename(m.keys(), m.files.path() + "/moved");
     std::filesystem::create_directory_symlink(m.files.path() + "/moved", m.keys());
-    CHECK(contains(m.refusal(m.path("a.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("a.key")), "cannot read the key file"));
 }
 
 TEST_CASE("a key is a small regular file, of what a header can hold") {
     arc_machine m;
-    CHECK(contains(m.refusal(m.path("missing.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("missing.key")), "cannot read the key file"));
     std::filesystem::create_directory(m.path("directory.key"));
-    CHECK(contains(m.refusal(m.path("directory.key")), "no regular file"));
+    CHECK(contains(m.refusal(m.path("directory.key")), "is not a regular file"));
     REQUIRE(::mkfifo(m.path("pipe.key").c_str(), 0600) == 0);
-    CHECK(contains(m.refusal(m.path("pipe.key")), "no regular file"));
+    CHECK(contains(m.refusal(m.path("pipe.key")), "is not a regular file"));
 
     m.write(m.path("large.key"), std::string(4097, 'k'));
-    CHECK(contains(m.refusal(m.path("large.key")), "too large"));
+    CHECK(contains(m.refusal(m.path("large.key")), "has more than 4096 bytes"));
     for (const std::string& text : {std::string(), std::string(" \r\n"), secrets::arc_key + "\r\nEvil: 1",
                                     secrets::arc_key + '\0', secrets::arc_key + "\xC3\xA4"}) {
         m.write(m.path("odd.key"), text);
-        CHECK(contains(m.refusal(m.path("odd.key")), "is none"));
+        CHECK(contains(m.refusal(m.path("odd.key")), "does not hold a key"));
     }
 
     m.write(m.path("largest.key"), std::string(4096, 'k'));
@@ -844,7 +844,7 @@ TEST_CASE("a key is a small regular file, of what a header can hold") {
     CHECK(is_token(m.token()));
 
     std::filesystem::remove_all(m.keys());
-    CHECK(contains(m.refusal(m.path("a.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("a.key")), "cannot read the key file"));
 }
 
 TEST_CASE("a key that only another user may read says how to be that user") {
@@ -862,7 +862,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
         m.challenge(text);
         const error e = m.failure();
         CHECK(e.code() == errc::authentication_failed);
-        CHECK(contains(e.what(), "the agent names no key"));
+        CHECK(contains(e.what(), "the challenge of the agent names no key file"));
     }
     m.write(m.path("a.key"), secrets::arc_key);
     m.net->sent.clear();
@@ -1013,7 +1013,7 @@ TEST_CASE("over a real network: Azure Arc, and Cloud Shell") {
     CHECK(shell.asked()[0].body == resource);
 }
 
-TEST_CASE("over a real network: nobody answers the probe in time") {
+TEST_CASE("over a real network: no response to the probe in time") {
     identity_server server({late()});
     machine m;
     m.real = true;
@@ -1024,7 +1024,7 @@ TEST_CASE("over a real network: nobody answers the probe in time") {
     const auto made = identity::make_managed_identity_credential(env, {}, true);
     const error e = m.failure(made);
     CHECK(e.code() == errc::credential_unavailable);
-    CHECK(contains(e.what(), "no metadata service answers"));
+    CHECK(contains(e.what(), "no metadata service responds"));
     CHECK(server.asked().size() <= 1);
     CHECK(m.pauses.empty());
 }
@@ -1050,7 +1050,7 @@ TEST_CASE("over a real network: several calls at once, on several threads") {
     CHECK(server.requests() >= 17);
 }
 
-TEST_CASE("over a real network: nobody is there") {
+TEST_CASE("over a real network: the connection is refused") {
     std::string url;
     {
         const identity_server gone({late()});

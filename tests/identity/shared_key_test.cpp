@@ -100,7 +100,7 @@ TEST_CASE("the headers of a request") {
     CHECK_FALSE(test::contains(later, "mAt91YM0Z70"));
 }
 
-TEST_CASE("a key that is none is refused without being repeated") {
+TEST_CASE("an invalid key is refused and not repeated") {
     for (const char* key : {"", "abc", "not base64!!", "====", "c2VjcmV0c2VjcmV0*A=="}) {
         CAPTURE(key);
         const error e = test::failure_of([&] { shared_key("acct", key); });

@@ -33,7 +33,7 @@ token_request storage() {
     return token_request("https://storage.azure.com/.default");
 }
 
-// The tokens that sources give: numbered, so that one can be told from another.
+// The tokens of the credentials below, numbered to distinguish them.
 std::string numbered(int n) {
     return secrets::token + std::to_string(n);
 }
@@ -64,7 +64,7 @@ public:
     std::shared_ptr<async::manual_reset_event> gate; // null: it does not wait
     std::exception_ptr failure;                      // null: it does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
-    // The steady clock: goes on with the other one, unless that is set.
+    // The steady clock. Advances with the other one, except when that is set.
     std::shared_ptr<std::chrono::steady_clock::time_point> ticks =
         std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours(1));
     std::chrono::seconds lifetime = 1h;
@@ -108,7 +108,7 @@ public:
 
     void open() { source->gate->set(); }
 
-    /// Time goes by.
+    /// Advances both clocks.
     void pass(std::chrono::seconds s) {
         *source->now += s;
         *source->ticks += s;
@@ -242,7 +242,7 @@ TEST_CASE("a call that is cancelled does not cancel the request of the others") 
     CHECK(f.source->asked == 1);
 }
 
-TEST_CASE("a request that nobody waits for is cancelled, and forgotten") {
+TEST_CASE("a request that no call waits for is cancelled, and forgotten") {
     fixture f;
     for (int i = 0; i < 3; ++i) f.begin();
     f.settle();
@@ -512,7 +512,7 @@ TEST_CASE("an early request leaves a call time to use the old token") {
     CHECK(f.source->cancelled == 1);
 }
 
-TEST_CASE("a request on an executor that nobody runs any more is begun anew on another") {
+TEST_CASE("a request on an executor that is not run any more is started anew on another") {
     fixture f;
     asio::io_context other;
     auto theirs = std::make_shared<async::manual_reset_event>(other.get_executor());
@@ -534,7 +534,8 @@ TEST_CASE("a request on an executor that nobody runs any more is begun anew on a
     CHECK(f.source->asked == 2);
 }
 
-TEST_CASE("a request goes with its execution context, and those that wait elsewhere begin anew") {
+TEST_CASE(
+    "a request is destroyed with its execution context, and calls that wait elsewhere start a new one") {
     fixture f;
     auto other = std::make_unique<asio::io_context>();
     f.source->gate = std::make_shared<async::manual_reset_event>(other->get_executor());

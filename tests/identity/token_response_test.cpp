@@ -235,7 +235,7 @@ TEST_CASE("what an authority says instead") {
     CHECK(token_error().summary(500) == "HTTP 500");
 }
 
-TEST_CASE("a refusal in a form that there is none of is only a status") {
+TEST_CASE("an error in an unknown form is only a status") {
     for (const std::string& body :
          {std::string(), std::string("[]"), std::string("<html>"), std::string(R"({"error":1})"),
           std::string(R"({"error":""})"), std::string(R"({"error":"two words"})"),
@@ -282,7 +282,7 @@ TEST_CASE("a failure tells what was asked and the status; the rest is for the di
     CHECK(failure(400, R"({"error":"invalid_scope"})").service_code() == "invalid_scope");
 }
 
-TEST_CASE("what is worth trying later is told from what is not") {
+TEST_CASE("transient errors are distinguished from permanent ones") {
     for (const unsigned status : {204u, 302u, 400u, 401u, 403u, 404u, 410u})
         CHECK(failure(status, "").code() == errc::authentication_failed);
     CHECK(failure(408, "").code() == errc::timed_out);

@@ -53,7 +53,7 @@ TEST_CASE("the token file is read anew for each token, without white space aroun
     CHECK(second);
 }
 
-TEST_CASE("a token file that gives none") {
+TEST_CASE("a token file without a token") {
     const temporary_file file("");
     const client_proof prove = prove_by_token_file(file.path()); // only read when it is needed
     const std::string name = "the token file " + file.path();

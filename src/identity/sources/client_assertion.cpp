@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::chrono::seconds lifetime{600};
 
-// AD FS knows only the older of the two ways.
+// AD FS supports only PKCS #1 and SHA-1 thumbprints.
 json::object header(const client_certificate& c, bool adfs, bool with_chain) {
     json::object h;
     h["alg"] = adfs ? "RS256" : "PS256";
@@ -60,7 +60,8 @@ secret make_client_assertion(const client_certificate& certificate, const proof_
     text.append(".").append(support::encode_base64url(json::serialize(claims(purpose, id))));
     const secret signature = certificate.sign(text, purpose.adfs ? rsa_signature::pkcs1 : rsa_signature::pss);
     const wiped_string last(support::encode_base64url(signature.reveal()));
-    text.reserve(text.size() + 1 + last.text.size()); // only what is worth nothing yet is left behind
+    text.reserve(text.size() + 1
+                 + last.text.size()); // growing leaves a copy, which must not hold the signature
     text.append(".").append(last.text);
     return secret(std::move(text));
 }

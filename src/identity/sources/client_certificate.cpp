@@ -38,7 +38,7 @@ void free_key(EVP_PKEY* key) {
     EVP_PKEY_free(key);
 }
 
-/// What OpenSSL notes of its failures on this thread is of no use to anybody else.
+/// Keeps the errors of these calls out of OpenSSL's queue for this thread, where others would find them.
 class error_queue {
 public:
     error_queue() { ERR_clear_error(); }
@@ -50,7 +50,7 @@ public:
 };
 
 void check(bool holds) {
-    if (!holds) throw std::bad_alloc(); // with a key that is one, nothing else goes wrong
+    if (!holds) throw std::bad_alloc(); // with a valid key, the only way to fail
 }
 
 bio reader(std::string_view text) {
@@ -75,7 +75,7 @@ std::string der(X509* certificate) {
     return text;
 }
 
-/// Takes the first that fits out of `all`; null if none does.
+/// Removes the first element that fits from `all`, and returns it; null if none does.
 template <class Fits>
 x509 take(std::vector<x509>& all, Fits fits) {
     const auto found = std::ranges::find_if(all, fits);
@@ -98,26 +98,25 @@ client_certificate::client_certificate(const std::string& name, std::string_view
         PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, &support::pem_passphrase::callback, &source),
         &free_key);
     if (!key_ && source.requested() && passphrase.empty())
-        refuse("has an encrypted key, and needs a passphrase");
-    if (!key_ && source.requested()) refuse("has an encrypted key, which the passphrase does not open");
-    if (!key_) refuse("has no private key in PEM that can be read");
-    if (EVP_PKEY_get_base_id(key_.get()) != EVP_PKEY_RSA) refuse("has a key that is not an RSA one");
-    if (EVP_PKEY_get_bits(key_.get()) < min_bits) refuse("has an RSA key of less than 2048 bits");
+        refuse("has an encrypted key: pass its passphrase");
+    if (!key_ && source.requested()) refuse("has an encrypted key that the passphrase does not decrypt");
+    if (!key_) refuse("has no valid private key in PEM");
+    if (EVP_PKEY_get_base_id(key_.get()) != EVP_PKEY_RSA) refuse("has a key that is not an RSA key");
+    if (EVP_PKEY_get_bits(key_.get()) < min_bits) refuse("has an RSA key of fewer than 2048 bits");
 
-    ERR_clear_error(); // of other forms that the key was tried as
+    ERR_clear_error(); // left by the attempts to read the key in other forms
     std::vector<x509> all;
     const bio certificates = reader(pem);
     while (X509* const one = PEM_read_bio_X509(certificates.get(), nullptr, nullptr, nullptr))
         all.emplace_back(one);
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        refuse("has a certificate that cannot be read");
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) refuse("has a malformed certificate");
     if (all.empty()) refuse("has no certificate in PEM");
 
     x509 next = take(all, [&](const x509& c) {
         const EVP_PKEY* const key = X509_get0_pubkey(c.get());
         return key && EVP_PKEY_eq(key, key_.get()) == 1;
     });
-    if (!next) refuse("has no certificate of its key");
+    if (!next) refuse("has no certificate for its key");
     sha1_ = digest(next.get(), EVP_sha1());
     sha256_ = digest(next.get(), EVP_sha256());
     while (next) {
@@ -131,7 +130,7 @@ secret client_certificate::sign(std::string_view text, rsa_signature form) const
     const error_queue errors;
     const digest_context context(EVP_MD_CTX_new());
     check(context != nullptr);
-    EVP_PKEY_CTX* how = nullptr; // the context's own
+    EVP_PKEY_CTX* how = nullptr; // owned by the context
     check(EVP_DigestSignInit(context.get(), &how, EVP_sha256(), nullptr, key_.get()) == 1);
     if (form == rsa_signature::pss) {
         check(EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1);
@@ -151,7 +150,8 @@ secret client_certificate::sign(std::string_view text, rsa_signature form) const
 certificate_file::certificate_file(std::string path, secret passphrase)
     : path_(std::move(path)), passphrase_(std::move(passphrase)) {
     std::error_code ec;
-    changed_ = std::filesystem::last_write_time(path_, ec); // before: a later change is then seen
+    changed_ =
+        std::filesystem::last_write_time(path_, ec); // before reading, so that a change meanwhile is noticed
     last_ = read();
 }
 
@@ -167,15 +167,15 @@ std::shared_ptr<const client_certificate> certificate_file::current() {
     std::error_code ec;
     const auto changed = std::filesystem::last_write_time(path_, ec);
     {
-        const support::fork_pause pause; // a child uses it as well
+        const support::fork_pause pause; // a forked child uses the mutex, too
         const std::lock_guard lock(mutex_);
         if (ec || changed == changed_) return last_;
     }
     std::shared_ptr<const client_certificate> fresh;
     try {
-        fresh = read(); // not under the mutex, nor in a pause: it may take long
+        fresh = read(); // without the mutex and the pause: it may take long
     } catch (const error&) {
-        // Tried again for the next token.
+        // The next call tries again.
     }
     const support::fork_pause pause;
     const std::lock_guard lock(mutex_);

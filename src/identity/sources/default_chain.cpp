@@ -19,14 +19,14 @@ namespace {
 
 constexpr const char* selection_variable = "AZURE_TOKEN_CREDENTIALS";
 
-/// A source whose settings are of no use: it says so when it is its turn, since one before it may do.
-class broken_credential final : public token_credential {
+/// A credential with invalid settings. It throws when it is tried, since one before it may do.
+class misconfigured_credential final : public token_credential {
 public:
-    explicit broken_credential(error why) : why_(std::move(why)) {}
+    explicit misconfigured_credential(error why) : why_(std::move(why)) {}
 
     asio::awaitable<access_token> token(token_request) override {
         const error why = why_;
-        co_await asio::this_coro::executor; // makes it a coroutine: it fails when it is awaited
+        co_await asio::this_coro::executor; // makes this a coroutine, which throws when it is awaited
         throw why;
     }
 
@@ -34,18 +34,18 @@ private:
     error why_;
 };
 
-/// One of the sources that there may be.
+/// A credential that may be part of the chain.
 class candidate {
 public:
     std::string title; // in messages
-    std::string name;  // in the variable
+    std::string name;  // in `AZURE_TOKEN_CREDENTIALS`
     bool for_production;
     std::function<std::shared_ptr<token_credential>(bool alone)> make;
 };
 
 std::shared_ptr<token_credential> make_managed_identity(const credential_environment& env, bool probe) {
     const auto id = env.variable("AZURE_CLIENT_ID");
-    // Where there is but one identity it is meant for another source of the chain.
+    // Where there is no choice of identity, the variable is meant for another credential of the chain.
     const bool chosen = id && find_identity_source(env, managed_identity_id()).has_choice();
     return make_managed_identity_credential(
         env, chosen ? managed_identity_id::client(*id) : managed_identity_id(), probe);
@@ -72,10 +72,10 @@ std::vector<candidate> candidates(const credential_environment& env,
 
 chain_link make_link(const candidate& c, bool alone) {
     try {
-        // A tool that somebody logged in to long ago must not stand before one that works.
+        // A developer tool whose sign-in has expired must not keep the chain from one that works.
         return chain_link(c.title, c.make(alone), !c.for_production);
     } catch (const error& e) {
-        return chain_link(c.title, std::make_shared<broken_credential>(e));
+        return chain_link(c.title, std::make_shared<misconfigured_credential>(e));
     }
 }
 
@@ -98,7 +98,7 @@ std::shared_ptr<token_credential> make_default_credential(const credential_envir
     }
     if (links.empty())
         throw error(errc::invalid_argument,
-                    std::string("the variable ") + selection_variable + " is none of prod, dev" + names);
+                    std::string("the variable ") + selection_variable + " must be one of prod, dev" + names);
     return make_chain(std::move(links));
 }
 

@@ -1,3 +1,4 @@
+// The default chain of credentials, and `AZURE_TOKEN_CREDENTIALS`, which selects from it.
 #pragma once
 
 #include "identity/sources/chain.hpp"
@@ -10,8 +11,8 @@
 
 namespace azkv::identity {
 
-/// The chain of `azkv::default_credential`. `tenant` and `subscription` are for developer tools. Throws
-/// `azkv::error` (errc::invalid_argument) for a value of `AZURE_TOKEN_CREDENTIALS` that is none.
+/// Creates the chain of `azkv::default_credential`. `tenant` and `subscription` are for developer tools.
+/// Throws `azkv::error` (errc::invalid_argument) for an unknown value of `AZURE_TOKEN_CREDENTIALS`.
 std::shared_ptr<token_credential> make_default_credential(const credential_environment& env,
                                                           const std::function<entra_settings()>& settings,
                                                           const std::string& tenant,

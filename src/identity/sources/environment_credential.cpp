@@ -59,7 +59,7 @@ std::shared_ptr<token_credential> make_environment_credential(credential_environ
         return make_entra_credential(env, std::move(settings), env.variable_or_empty("AZURE_TENANT_ID"),
                                      env.variable_or_empty("AZURE_CLIENT_ID"), std::move(by));
     } catch (const error& e) {
-        throw error(e.code(), std::string("an application, as the variables AZURE_... say: ") + e.what());
+        throw error(e.code(), std::string("the variables AZURE_... are not valid: ") + e.what());
     }
 }
 

@@ -1,3 +1,4 @@
+// The credential of an application that the variables AZURE_... describe.
 #pragma once
 
 #include "identity/sources/credential_environment.hpp"
@@ -9,12 +10,12 @@
 
 namespace azkv::identity {
 
-/// What the variables say of authorities and tenants, or else the defaults. Throws `azkv::error`
-/// (errc::invalid_argument) that names the variable.
+/// Reads the authority and the allowed tenants from the variables, or uses the defaults. Throws `azkv::error`
+/// (errc::invalid_argument), which names the variable.
 entra_settings settings_from_environment(const credential_environment& env);
 
-/// An application, by a secret or else by a certificate, as the variables say; unavailable if they do not.
-/// Throws `azkv::error` (errc::invalid_argument) if what they say is of no use.
+/// Creates the credential of an application by a secret, or else by a certificate; an unavailable one if the
+/// variables are not set. Throws `azkv::error` (errc::invalid_argument) if they are not valid.
 std::shared_ptr<token_credential> make_environment_credential(credential_environment env,
                                                               entra_settings settings);
 

@@ -21,7 +21,7 @@ constexpr const char* white_space = " \t\r\n";
 } // namespace
 
 client_proof prove_by_token_file(std::string file) {
-    if (file.empty()) throw error(errc::invalid_argument, "the name of the token file is empty");
+    if (file.empty()) throw error(errc::invalid_argument, "invalid name of the token file: it is empty");
     return [file](std::string& form, const proof_purpose&) {
         const auto fail = [&](const std::string& why) {
             throw error(errc::authentication_failed, "the token file " + file + ' ' + why);
@@ -57,7 +57,8 @@ std::shared_ptr<token_credential> make_workload_identity_credential(credential_e
             env, std::move(settings), env.variable_or_empty("AZURE_TENANT_ID"),
             env.variable_or_empty("AZURE_CLIENT_ID"), env.variable_or_empty("AZURE_FEDERATED_TOKEN_FILE"));
     } catch (const error& e) {
-        throw error(e.code(), std::string("workload identity, as the variables AZURE_... say: ") + e.what());
+        throw error(e.code(),
+                    std::string("the variables AZURE_... of workload identity are not valid: ") + e.what());
     }
 }
 
