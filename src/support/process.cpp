@@ -21,7 +21,7 @@ namespace {
 
 std::atomic<unsigned> ancestors{0};
 
-#ifdef __GLIBC__ // a waiting fork goes before new pauses
+#ifdef __GLIBC__ // new pauses wait for a waiting fork
 constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 #else
 constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_INITIALIZER;

@@ -35,7 +35,7 @@ proof_purpose purpose(bool adfs) {
     return p;
 }
 
-/// A JWT, taken apart.
+/// The parts of a JWT.
 class token_parts {
 public:
     explicit token_parts(const std::string& jwt) {
@@ -186,7 +186,7 @@ TEST_CASE("an encrypted key is opened with the passphrase, and never asked for a
         CHECK(contains(refusal(pem, secrets::passphrase + std::string(2000, 'x')).what(),
                        "passphrase does not decrypt"));
     }
-    // One that is not needed does no harm.
+    // An unneeded passphrase is ignored.
     CHECK_NOTHROW(client_certificate("", own.pem() + own.key_pem(), secret(secrets::passphrase)));
 }
 
@@ -244,7 +244,7 @@ TEST_CASE("a certificate that is replaced is used from the next token on") {
 
     std::filesystem::remove(file.path());
     CHECK(source.current() == after);
-    CHECK(before->chain().front() == first.der()); // still whole for whoever uses it
+    CHECK(before->chain().front() == first.der()); // still valid for its users
 }
 
 TEST_CASE("the proof by a certificate") {

@@ -56,7 +56,7 @@ bool is_tool_token(const access_token& t) {
     return t.token().reveal() == tool_token;
 }
 
-/// Tools that are scripts, and those who ask them.
+/// Tools that are scripts, and credentials that run them.
 class fake_tools : public test::fake_programs {
 public:
     fake_tools() {
@@ -66,7 +66,7 @@ public:
         env.working_directory = left();
     }
 
-    /// What writes down what it got, and answers.
+    /// Adds a tool that records its arguments, and answers.
     void answers(const std::string& tool, const std::string& answer) {
         add(tool, R"(for a in "$@"; do printf '<%s>\n' "$a"; done > "$left/arguments"
 env > "$left/environment"
@@ -76,7 +76,7 @@ cat <<'END'
 )" + answer + "\nEND");
     }
 
-    /// What fails.
+    /// Adds a tool that fails.
     void fails(const std::string& tool, int code, const std::string& message) {
         add(tool, "cat >&2 <<'END'\n" + message + "\nEND\nexit " + std::to_string(code));
     }
@@ -93,7 +93,7 @@ cat <<'END'
         return make_azure_powershell_credential(env, settings, std::move(own));
     }
 
-    /// What is asked once, without a failure, and `variable` then.
+    /// Returns an environment variable of the recorded run; "none" if it was not set.
     std::string variable(const std::string& name) const {
         const std::string all = '\n' + text("environment");
         const std::size_t at = all.find('\n' + name + '=');
@@ -124,7 +124,7 @@ const std::string az_arguments = "<account>\n<get-access-token>\n<--output>\n<js
 const std::string azd_arguments = "<auth>\n<token>\n<--output>\n<json>\n<--no-prompt>\n"
                                   "<--scope>\n<https://storage.azure.com/.default>\n";
 
-/// The machine's zone, for a while.
+/// Sets the time zone of the machine, and restores it.
 class time_zone {
 public:
     explicit time_zone(const char* zone) {
@@ -248,7 +248,7 @@ TEST_CASE("a tool that is not there is unavailable") {
         CHECK(contains(e.what(), "is not installed"));
     }
     CHECK(refusal_of(tools.az()).what() == std::string("the Azure CLI is not installed"));
-    // Its own interpreter is missing, or a part of it.
+    // The interpreter of the tool is missing, or a part of it.
     tools.fails("az", 127, "az: 12: python3: not found");
     CHECK(refusal_of(tools.az()).what() == std::string("the Azure CLI is not installed"));
     tools.env.working_directory = "/nowhere";

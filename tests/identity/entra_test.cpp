@@ -35,7 +35,7 @@ bool is_the_token(const access_token& t) {
     return t.token().reveal() == secrets::access_token;
 }
 
-/// An authority that is a script.
+/// A scripted authority.
 class scripted_authority {
 public:
     std::shared_ptr<token_credential> credential(const std::string& tenant, client_proof proof) {
@@ -149,7 +149,7 @@ TEST_CASE("which tenant is asked") {
         a.settings = std::move(s);
         a.net->answer(200, token_body());
         a.token(usual().tenant(wanted), own);
-        const std::string target = a.net->sent.at(0).substr(6); // behind `POST /`
+        const std::string target = a.net->sent.at(0).substr(6); // after `POST /`
         return target.substr(0, target.find("/oauth2"));
     };
     const entra_settings usual_settings;
@@ -294,7 +294,7 @@ TEST_CASE("an authority that repeats what it was sent does not bring the secret 
     CHECK(e.server_message() == "got client_secret=***&scope=x");
 }
 
-// From here on with a real authority.
+// The tests below use a real HTTPS server.
 
 namespace {
 
@@ -320,7 +320,7 @@ public:
         return token_of(context, c, std::move(r));
     }
 
-    /// Of each of them.
+    /// One credential of each kind.
     error failure() {
         std::optional<error> last;
         for (const auto& c : {by_certificate(), by_token_file(), by_secret()}) {
@@ -434,7 +434,7 @@ TEST_CASE("an authority that stumbles once") {
         a.server.answer(http_reply(200, token_body()));
         CHECK(is_the_token(a.token(c)));
         a.server.answer(http_reply(500)); // the next one's first
-        CHECK_NOTHROW(a.token(c));        // the last reply was for ever
+        CHECK_NOTHROW(a.token(c));        // the last reply repeats forever
     }
 }
 

@@ -24,7 +24,7 @@ entra_settings settings(const std::string& name, const std::string& text) {
     return settings_from_environment(env.offline());
 }
 
-/// An environment whose application asks a script.
+/// An environment with a scripted authority.
 class environment {
 public:
     environment() { env.variables = {{"AZURE_TENANT_ID", "tenant-1"}, {"AZURE_CLIENT_ID", "app-1"}}; }
@@ -34,7 +34,7 @@ public:
         return make_environment_credential(s, settings_from_environment(s));
     }
 
-    /// The form that it sends.
+    /// Returns the form that the credential sends.
     std::map<std::string, std::string> form() {
         net->answer(200, token_body());
         const auto c = credential();
@@ -110,7 +110,7 @@ TEST_CASE("an application of the environment, by its secret") {
     e.form();
     CHECK(contains(e.net->sent.at(1), "Host: login.microsoftonline.us\r\n"));
 
-    // It stays with its own tenant, whichever is asked for.
+    // The tenant of a request is ignored.
     e.env.variables["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"] = "true";
     e.net->answer(200, token_body());
     const auto c = e.credential();

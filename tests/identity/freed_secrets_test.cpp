@@ -1,4 +1,4 @@
-// No block of memory is given back with a secret in it, whichever way the secret came.
+// No block of memory is freed with a secret in it, wherever the secret came from.
 
 #include <azkv/blocking_store.hpp>
 #include <azkv/identity.hpp>
@@ -17,7 +17,7 @@
 
 namespace {
 
-// What is looked for while it is not null.
+// The text that is searched for; null: none.
 std::atomic<const char*> wanted{nullptr};
 std::atomic<int> found{0};
 
@@ -104,7 +104,7 @@ void use(blocking_store db) {
     });
 }
 
-/// A variable that is set as long as this lives.
+/// Sets an environment variable until destruction.
 class variable {
 public:
     variable(const char* name, const char* text) : name_(name) { ::setenv(name, text, 1); }
@@ -137,7 +137,7 @@ TEST_CASE("connection strings") {
     };
     CHECK(blocks_with(key, open(with_key)) == 0);
     CHECK(blocks_with(signature, open(with_sas)) == 0);
-    // And those that are refused, early and late.
+    // Invalid ones, too, refused early and late.
     constexpr const char* wrong[] = {
         "AccountKey=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt",
         "AccountName=a;AccountKey=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt=",
@@ -204,7 +204,7 @@ TEST_CASE("variables") {
     }
     for (const char* header : {"IDENTITY_HEADER", "MSI_SECRET"}) {
         const variable v(header, password);
-        CHECK(blocks_with(password, [] { managed_identity_credential(); }) == 0); // without what goes with it
+        CHECK(blocks_with(password, [] { managed_identity_credential(); }) == 0); // without its endpoint
         const variable app("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token");
         const variable ml("MSI_ENDPOINT", "http://127.0.0.1:1/token");
         CHECK(blocks_with(password, [] { managed_identity_credential(); }) == 0);

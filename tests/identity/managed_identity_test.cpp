@@ -53,7 +53,7 @@ std::string token_body(const std::string& more = R"("expires_in":"3599")") {
     return R"({"token_type":"Bearer","access_token":")" + secrets::access_token + "\"," + more + '}';
 }
 
-/// A machine whose variables, files and network are made up.
+/// A machine with variables, files and a network of the test.
 class machine {
 public:
     identity::credential_environment env() {
@@ -92,7 +92,7 @@ public:
 
     access_token token(const managed_identity_id& id = {}) { return token(credential(id)); }
 
-    /// The failure to get a token, which tells no secret.
+    /// Returns the error of a failed request for a token, which reveals no secret.
     error failure(const std::shared_ptr<token_credential>& from) {
         const error e = failure_of([&] { token(from); });
         CHECK_FALSE(secrets::shown_in(e.what()));
@@ -101,7 +101,7 @@ public:
 
     error failure(const managed_identity_id& id = {}) { return failure(credential(id)); }
 
-    /// Whether request `i` was this.
+    /// Returns true if request `i` was this one.
     bool sent(std::size_t i, const std::string& request_line, const std::string& host,
               const std::string& rest) {
         return i < net->sent.size()
@@ -749,7 +749,7 @@ public:
         net->answer(std::move(r));
     }
 
-    /// Why the challenge was not answered.
+    /// Returns why the challenge was not met.
     std::string refusal(const std::string& path) {
         net->sent.clear();
         challenge("Basic realm=" + path);
@@ -848,7 +848,7 @@ TEST_CASE("a key is a small regular file, of what a header can hold") {
 }
 
 TEST_CASE("a key that only another user may read says how to be that user") {
-    if (::geteuid() == 0) return; // who may read all
+    if (::geteuid() == 0) return; // root may read any file
     arc_machine m;
     m.write(m.path("a.key"), secrets::arc_key);
     std::filesystem::permissions(m.path("a.key"), std::filesystem::perms::none);
@@ -874,7 +874,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
     CHECK(m.net->sent.size() == 2);
     CHECK(m.net->finished());
 
-    in_app_service(m); // nobody else is given files
+    in_app_service(m); // only Azure Arc gets files
     m.challenge("Basic realm=" + m.path("a.key"));
     CHECK(m.failure().status() == 401);
     CHECK(m.net->finished());
@@ -884,7 +884,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
 
 namespace {
 
-/// A server that keeps what it was asked.
+/// A server that records its requests.
 class identity_server {
 public:
     explicit identity_server(std::vector<http_reply> replies)

@@ -44,7 +44,7 @@ command shell(const std::string& script) {
     return command("/bin/sh", {"-c", script});
 }
 
-/// Puts a signal's action back.
+/// Restores the action of a signal.
 class action_of_signal {
 public:
     action_of_signal(int number, void (*action)(int))

@@ -1,4 +1,4 @@
-// Tokens: how long they are kept, who asks for a new one, and who waits for it.
+// The token cache: how long tokens are kept, which call requests a new one, and which calls wait.
 
 #include "async/manual_reset_event.hpp"
 #include "identity/tokens/token_cache.hpp"
@@ -42,7 +42,7 @@ bool is_token(const secret& s, int n) {
     return s.reveal() == numbered(n);
 }
 
-/// Gives a new token for each request, when it is let.
+/// Returns a new token for each request, after `gate` is open.
 class gated_source final : public token_credential {
 public:
     asio::awaitable<access_token> token(token_request request) override {
@@ -61,8 +61,8 @@ public:
         co_return access_token(secret(numbered(n)), *now + lifetime);
     }
 
-    std::shared_ptr<async::manual_reset_event> gate; // null: it does not wait
-    std::exception_ptr failure;                      // null: it does not fail
+    std::shared_ptr<async::manual_reset_event> gate; // null: returns at once
+    std::exception_ptr failure;                      // null: does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
     // The steady clock. Advances with the other one, except when that is set.
     std::shared_ptr<std::chrono::steady_clock::time_point> ticks =
@@ -73,7 +73,7 @@ public:
     std::string last_tenant;
 };
 
-/// A call, and what becomes of it.
+/// A call and its result.
 class call {
 public:
     bool done = false;
@@ -135,7 +135,7 @@ public:
         return c;
     }
 
-    /// All that can happen without a further word.
+    /// Runs all that is ready.
     void settle() {
         context.restart();
         context.poll();
@@ -247,7 +247,7 @@ TEST_CASE("a request that no call waits for is cancelled, and forgotten") {
     for (int i = 0; i < 3; ++i) f.begin();
     f.settle();
     for (call& c : f.calls) c.cancellation.emit(asio::cancellation_type::terminal);
-    f.finish(); // ends: nothing is left under way
+    f.finish(); // ends: nothing is left in flight
     for (const call& c : f.calls) CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
 
@@ -292,7 +292,7 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     f.close();
     call& first = f.begin();
     f.settle();
-    CHECK_FALSE(first.done); // it is the one that asks
+    CHECK_FALSE(first.done); // this one requests the token
     CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
     call& second = f.begin();
     f.settle();
@@ -316,7 +316,7 @@ TEST_CASE("an early request that fails leaves the token that still holds") {
     f.finish();
     CHECK(is_token(c.token, 1));
     CHECK(f.source->asked == 2);
-    CHECK(is_token(f.tokens->try_get_cached(storage()), 1)); // and is not asked again at once
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1)); // no new request at once
     f.pass(29s);
     f.begin();
     f.finish();
@@ -419,7 +419,7 @@ TEST_CASE("a token with claims is not taken for one without, nor the other way r
     call& challenged = f.begin(with_claims, refused);
     call& also = f.begin(with_claims, refused);
     f.settle();
-    CHECK(f.source->asked == 3); // not the one under way
+    CHECK(f.source->asked == 3); // not the one in flight
     f.open();
     f.finish();
     CHECK(is_token(early.token, 2));

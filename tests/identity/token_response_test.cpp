@@ -256,7 +256,7 @@ TEST_CASE("an error in an unknown form is only a status") {
 }
 
 TEST_CASE("a failure tells what was asked and the status; the rest is for the diagnostics") {
-    // Whoever is asked may repeat a secret, in any place.
+    // The authority may repeat a secret anywhere.
     const std::string s = secrets::access_token;
     std::string word = s;
     std::erase_if(word, [](char c) { return c == '.' || c == '-'; });

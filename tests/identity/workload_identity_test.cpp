@@ -103,11 +103,11 @@ TEST_CASE("workload identity, as the variables say") {
 TEST_CASE("workload identity is unavailable where a variable is missing, which it names") {
     asio::io_context context;
     const std::vector<std::string> names{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"};
-    for (unsigned set = 0; set < 7; ++set) { // all but all three
+    for (unsigned set = 0; set < 7; ++set) { // except all three
         recorded_environment env;
         for (unsigned i = 0; i < 3; ++i) env.variables[names[i]] = set & (1u << i) ? "x" : "";
         const auto c = make_workload_identity_credential(env.offline(), entra_settings());
-        const auto unawaited = c->token(token_request("x")); // it fails when it is awaited, and no sooner
+        const auto unawaited = c->token(token_request("x")); // throws only when it is awaited
         const error e = failure_of([&] { token_of(context, c, token_request("x")); });
         CHECK(e.code() == errc::credential_unavailable);
         for (unsigned i = 0; i < 3; ++i) CHECK(contains(e.what(), names[i]) == !(set & (1u << i)));
