@@ -1,7 +1,7 @@
 #include "client/request_sender.hpp"
 
-#include "async/cancellation.hpp"
 #include "client/missing.hpp"
+#include "async/cancellation.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/call_state.hpp"
 #include "protocol/requests.hpp"

@@ -1,11 +1,11 @@
 #include "client/service_context.hpp"
 
-#include "client/pacing.hpp"
 #include "codec/names.hpp"
+#include "identity/tokens/token_provider.hpp"
 #include "identity/sources/cloud.hpp"
 #include "identity/sources/credential_environment.hpp"
-#include "identity/tokens/token_provider.hpp"
 #include "net/tls.hpp"
+#include "client/pacing.hpp"
 #include "protocol/connection_string.hpp"
 
 #include <azkv/error.hpp>
@@ -34,13 +34,14 @@ void require_protection(const protocol::endpoint& e, bool tokens, bool allow_pla
 
 account::account(std::string_view url, const credential& credential, store_options o,
                  std::string_view secondary_url)
-    : options(std::move(o)), endpoint(protocol::parse_table_endpoint(
-                                 url, credential.signer_ ? credential.signer_->query() : std::string_view())),
+    : options(std::move(o)),
+      endpoint(protocol::parse_table_endpoint(url, credential.signer_ ? credential.signer_->query()
+                                                                          : std::string_view())),
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
-      signer(credential.signer_), budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
-      paces(std::make_shared<azkv::pacing>(options.max_waiting())),
-      tracker(std::make_shared<async::operation_tracker>()) {
+      signer(credential.signer_),
+      budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
+      paces(std::make_shared<azkv::pacing>(options.max_waiting())), tracker(std::make_shared<async::operation_tracker>()) {
     require_protection(endpoint, credential.tokens_ != nullptr, options.allow_plain_http());
     if (options.secondary_reads()) {
         if (mode == service_mode::cosmos)
@@ -54,8 +55,8 @@ account::account(std::string_view url, const credential& credential, store_optio
     if (!credential.tokens_) return;
     std::string scope = options.token_scope();
     if (scope.empty()) scope = identity::default_scope(endpoint.at.host, mode);
-    tokens = std::make_shared<identity::token_provider>(credential.tokens_, std::move(scope),
-                                                        options.tenant_discovery());
+    tokens =
+        std::make_shared<identity::token_provider>(credential.tokens_, std::move(scope), options.tenant_discovery());
 }
 
 std::shared_ptr<const account> account::for_child() const {

@@ -18,7 +18,7 @@
 
 namespace azkv::test {
 
-/// Surroundings with variables of the test's own, in which no time passes: pauses are only noted.
+/// An environment with variables of the test's own. Pauses take no time, and are recorded.
 class recorded_environment {
 public:
     using milliseconds = std::chrono::milliseconds;
@@ -33,7 +33,7 @@ public:
             return none ? std::nullopt : std::optional(found->second);
         };
         s.transport = std::move(transport);
-        s.direct = [](const asio::any_io_executor&) { return nullptr; }; // nobody here may use it
+        s.direct = [](const asio::any_io_executor&) { return nullptr; }; // not used by these tests
         s.pause = [p = pauses_](milliseconds d) { return note(p, d); };
         return s;
     }
