@@ -364,7 +364,7 @@ TEST_CASE("a source is somewhere near, or is asked over TLS") {
               "http://2130706433/", "http://localhost.example/", "http://[2001:db8::1]/", "http://[fec0::1]/",
               "http://[::ffff:8.8.8.8]/", "http://[fe00::1]/"}) {
             CAPTURE(far);
-            CHECK(contains(complaint(p, far), "must be an https URL, or name an address of this machine"));
+            CHECK(contains(complaint(p, far), "must be an https URL, or have an address of this machine"));
         }
         for (const std::string none : {"nonsense", "ftp://127.0.0.1/", "127.0.0.1:41056", "http://",
                                        "http:///x", "http://127.0.0.1/x y", "http://127.0.0.1/\r\nA: b",
