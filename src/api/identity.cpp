@@ -1,17 +1,17 @@
 #include "identity/sources/chain.hpp"
 #include "identity/sources/client_assertion.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/default_chain.hpp"
 #include "identity/sources/developer_tools.hpp"
 #include "identity/sources/entra.hpp"
-#include "identity/sources/environment.hpp"
+#include "identity/sources/environment_credential.hpp"
 #include "identity/sources/managed_identity.hpp"
-#include "identity/sources/surroundings.hpp"
 #include "identity/sources/workload_identity.hpp"
 #include "net/http_transport.hpp"
 #include "net/proxy_access.hpp"
 #include "net/tls.hpp"
-#include "support/require.hpp"
 #include "support/per_process.hpp"
+#include "support/require.hpp"
 
 #include <azkv/identity.hpp>
 
@@ -20,8 +20,8 @@
 
 namespace azkv {
 
+using identity::credential_environment;
 using identity::entra_settings;
-using identity::surroundings;
 
 namespace {
 
@@ -47,7 +47,7 @@ private:
     support::per_process<client> clients_;
 };
 
-surroundings surroundings_of(const identity_options& o) {
+credential_environment environment_of(const identity_options& o) {
     const auto tls = std::make_shared<process_tls>(o.tls());
     net::connector::settings direct;
     direct.max_response_size = 1 << 20;
@@ -60,7 +60,7 @@ surroundings surroundings_of(const identity_options& o) {
             return std::make_shared<net::http_transport>(executor, net::pool::limits(1), s);
         };
     };
-    surroundings s;
+    credential_environment s;
     s.transport = maker(outward);
     s.direct = maker(direct);
     s.timeout = o.timeout();
@@ -69,8 +69,8 @@ surroundings surroundings_of(const identity_options& o) {
 }
 
 // What the options say, and of what they do not say the variables.
-entra_settings settings_of(const identity_options& o, const surroundings& around) {
-    entra_settings s = settings_from_environment(around);
+entra_settings settings_of(const identity_options& o, const credential_environment& env) {
+    entra_settings s = settings_from_environment(env);
     if (!o.authority_host().empty()) s.authority_host = o.authority_host();
     if (!o.allowed_tenants().empty()) s.allowed_tenants = o.allowed_tenants();
     if (o.send_certificate_chain()) s.send_certificate_chain = *o.send_certificate_chain();
@@ -80,16 +80,15 @@ entra_settings settings_of(const identity_options& o, const surroundings& around
 /// Sources that each want the same of the options.
 class workshop {
 public:
-    explicit workshop(const identity_options& o)
-        : around(surroundings_of(o)), settings(settings_of(o, around)) {}
+    explicit workshop(const identity_options& o) : env(environment_of(o)), settings(settings_of(o, env)) {}
 
     std::shared_ptr<token_credential> entra(std::string tenant, std::string client_id,
                                             identity::client_proof proof) const {
-        return identity::make_entra_credential(around, settings, std::move(tenant), std::move(client_id),
+        return identity::make_entra_credential(env, settings, std::move(tenant), std::move(client_id),
                                                std::move(proof));
     }
 
-    surroundings around;
+    credential_environment env;
     entra_settings settings;
 };
 
@@ -171,45 +170,45 @@ std::shared_ptr<token_credential> workload_identity_credential(std::string tenan
                                                                std::string token_file,
                                                                const identity_options& o) {
     const workshop w(o);
-    return identity::make_workload_identity_credential(w.around, w.settings, std::move(tenant),
+    return identity::make_workload_identity_credential(w.env, w.settings, std::move(tenant),
                                                        std::move(client_id), std::move(token_file));
 }
 
 std::shared_ptr<token_credential> workload_identity_credential(const identity_options& o) {
     const workshop w(o);
-    return identity::make_workload_identity_credential(w.around, w.settings);
+    return identity::make_workload_identity_credential(w.env, w.settings);
 }
 
 std::shared_ptr<token_credential> environment_credential(const identity_options& o) {
     const workshop w(o);
-    return identity::make_environment_credential(w.around, w.settings);
+    return identity::make_environment_credential(w.env, w.settings);
 }
 
 std::shared_ptr<token_credential> managed_identity_credential(const managed_identity_id& id,
                                                               const identity_options& o) {
-    return identity::make_managed_identity_credential(surroundings_of(o), id, false);
+    return identity::make_managed_identity_credential(environment_of(o), id, false);
 }
 
 std::shared_ptr<token_credential> azure_cli_credential(const identity_options& o) {
     const workshop w(o);
-    return identity::make_azure_cli_credential(w.around, w.settings, o.tenant(), o.subscription());
+    return identity::make_azure_cli_credential(w.env, w.settings, o.tenant(), o.subscription());
 }
 
 std::shared_ptr<token_credential> azure_developer_cli_credential(const identity_options& o) {
     const workshop w(o);
-    return identity::make_azure_developer_cli_credential(w.around, w.settings, o.tenant());
+    return identity::make_azure_developer_cli_credential(w.env, w.settings, o.tenant());
 }
 
 std::shared_ptr<token_credential> azure_powershell_credential(const identity_options& o) {
     const workshop w(o);
-    return identity::make_azure_powershell_credential(w.around, w.settings, o.tenant());
+    return identity::make_azure_powershell_credential(w.env, w.settings, o.tenant());
 }
 
 std::shared_ptr<token_credential> default_credential(const identity_options& o) {
-    const surroundings around = surroundings_of(o);
+    const credential_environment env = environment_of(o);
     // A source that cannot read them says so when it is its turn.
-    const auto settings = [o, around] { return settings_of(o, around); };
-    return identity::make_default_credential(around, settings, o.tenant(), o.subscription());
+    const auto settings = [o, env] { return settings_of(o, env); };
+    return identity::make_default_credential(env, settings, o.tenant(), o.subscription());
 }
 
 namespace {

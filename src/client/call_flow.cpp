@@ -63,7 +63,7 @@ protocol::applied call_flow::applied() const {
 call_flow::step call_flow::next_sending() {
     const auto& tokens = service_.tokens;
     if (tokens && !challenge_ && !tokens->must_discover()) {
-        token_ = tokens->at_hand();
+        token_ = tokens->try_get_cached();
         if (token_.empty()) {
             wanted_ = tokens->request();
             return step::get_token;
@@ -101,8 +101,8 @@ call_flow::step call_flow::exchanged(net::exchange& x, const protocol::clocks& n
 bool call_flow::is_challenged(const net::exchange& x) {
     const auto& tokens = service_.tokens;
     if (!tokens || challenge_ || x.error || x.response.status != 401 || state_.at_secondary()) return false;
-    challenge_ = wanted_ = tokens->answer_to(x.response);
-    if (!challenge_) tokens->distrust(token_);
+    challenge_ = wanted_ = tokens->request_for_challenge(x.response);
+    if (!challenge_) tokens->invalidate(token_);
     return challenge_.has_value();
 }
 

@@ -4,7 +4,7 @@
 #include "client/pacing.hpp"
 #include "codec/names.hpp"
 #include "identity/sources/cloud.hpp"
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "identity/tokens/token_provider.hpp"
 #include "net/tls.hpp"
 #include "protocol/connection_string.hpp"

@@ -142,8 +142,14 @@ void authenticator::check_shared_key(const request& r, identity::shared_key_sche
     require(sent.has_value(), authentication_failed("Request date header is missing or not understood."));
     require(*sent >= now - max_skew, authentication_failed("Request date header too old."));
     require(*sent <= now + max_skew, authentication_failed("Request date header is in the future."));
-    const std::string signature = mac_.sign(identity::string_to_sign(
-        scheme, r.method, r.header("Content-MD5"), r.header("Content-Type"), date, account_, r.target));
+    identity::shared_key_input input;
+    input.request.method = r.method;
+    input.request.content_type = r.header("Content-Type");
+    input.request.target = r.target;
+    input.content_md5 = r.header("Content-MD5");
+    input.date = date;
+    input.account = account_;
+    const std::string signature = mac_.sign(identity::string_to_sign(scheme, input));
     require(same_signature(signature, credential.substr(colon + 1)),
             authentication_failed("The signature did not match."));
 }

@@ -3,12 +3,12 @@
 #include "emulator/failure.hpp"
 #include "protocol/lines.hpp"
 #include "support/ascii.hpp"
+#include "support/whole_number.hpp"
 
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/status.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 namespace azkv::emulation {
@@ -122,12 +122,9 @@ request parse_operation(std::string_view text) {
         throw invalid_input();
     operation.headers = take_headers(text);
     operation.body = text;
-    if (const std::string_view length = operation.header("Content-Length"); !length.empty()) {
-        std::size_t n = 0;
-        const auto [end, ec] = std::from_chars(length.data(), length.data() + length.size(), n);
-        if (ec != std::errc{} || end != length.data() + length.size() || n != text.size())
-            throw invalid_input();
-    }
+    const std::string_view length = operation.header("Content-Length");
+    if (!length.empty() && !support::whole_number<std::size_t>(length, text.size(), text.size()))
+        throw invalid_input();
     return operation;
 }
 

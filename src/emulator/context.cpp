@@ -1,6 +1,7 @@
 #include "emulator/context.hpp"
 
 #include "emulator/failure.hpp"
+#include "support/base64.hpp"
 
 #include <boost/algorithm/string/replace.hpp>
 
@@ -65,7 +66,7 @@ std::string etag(ticks timestamp, service_mode mode) {
 }
 
 std::string write_token(std::string_view key) {
-    std::string text = encode_base64(key);
+    std::string text = support::encode_base64(key);
     std::ranges::replace(text, '=', '-');
     return "1!" + std::to_string(text.size()) + "!" + text;
 }
@@ -74,7 +75,7 @@ std::string read_token(std::string_view token) {
     const auto text_at = token.rfind('!') + 1;
     std::string text(token.substr(text_at));
     std::ranges::replace(text, '-', '=');
-    auto key = decode_base64(text);
+    auto key = support::decode_base64(text);
     if (!key || write_token(*key) != token) throw invalid_input();
     return std::move(*key);
 }

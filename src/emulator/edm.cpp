@@ -1,8 +1,7 @@
 #include "emulator/edm.hpp"
 
 #include "codec/utf.hpp"
-
-#include <openssl/evp.h>
+#include "support/whole_number.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,10 +35,8 @@ bool take(std::string_view& text, char c) {
 std::optional<int> take_number(std::string_view& text, std::size_t digits, int max) {
     if (text.size() < digits || !std::all_of(text.begin(), text.begin() + digits, is_digit))
         return std::nullopt;
-    int number = 0;
-    std::from_chars(text.data(), text.data() + digits, number);
-    if (number > max) return std::nullopt;
-    text.remove_prefix(digits);
+    const auto number = support::whole_number<int>(text.substr(0, digits), 0, max);
+    if (number) text.remove_prefix(digits);
     return number;
 }
 
@@ -192,28 +189,6 @@ std::optional<std::string> parse_guid(std::string_view text) {
         if (guid[i] >= 'A' && guid[i] <= 'F') guid[i] = static_cast<char>(guid[i] - 'A' + 'a');
     }
     return guid;
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-    if (text.size() % 4 != 0) return std::nullopt;
-    std::string bytes(text.size() / 4 * 3, '\0');
-    const int n =
-        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-    if (n < 0) return std::nullopt;
-    bytes.resize(static_cast<std::size_t>(n) - text.ends_with("=") - text.ends_with("=="));
-    // The decoder accepts padding anywhere, surrounding spaces, and unused bits that are not zero.
-    if (encode_base64(bytes) != text) return std::nullopt;
-    return bytes;
-}
-
-std::string encode_base64(std::string_view bytes) {
-    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // with the zero that the encoder appends
-    const int n =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-    text.resize(static_cast<std::size_t>(n));
-    return text;
 }
 
 std::optional<std::string> decode_hex(std::string_view text) {

@@ -58,10 +58,6 @@ std::string format_date_time(ticks, fraction);
 /// Returns a GUID (8-4-4-4-12 hexadecimal digits) in lower case; nullopt if the text is not one.
 std::optional<std::string> parse_guid(std::string_view text);
 
-/// Strict base64 (RFC 4648, with padding): decodes only what `encode_base64` returns.
-std::optional<std::string> decode_base64(std::string_view text);
-std::string encode_base64(std::string_view bytes);
-
 /// Decodes two hexadecimal digits, in either case, for each byte.
 std::optional<std::string> decode_hex(std::string_view text);
 

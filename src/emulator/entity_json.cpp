@@ -3,6 +3,7 @@
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
 #include "emulator/failure.hpp"
+#include "support/base64.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
@@ -190,7 +191,7 @@ std::optional<edm_value> read_typed(edm type, const scalar& s) {
     case edm::int64: return with_integer(read_integer(s.text));
     case edm::date_time: return with_integer(parse_date_time(s.text));
     case edm::guid: return with_text(parse_guid(s.text));
-    case edm::binary: return with_text(decode_base64(s.text));
+    case edm::binary: return with_text(support::decode_base64(s.text));
     default: return edm_value(edm::string, s.text);
     }
 }
@@ -364,7 +365,7 @@ void append_property(std::string& out, std::string_view name, const edm_value& v
             .append("\"");
         break;
     case edm::guid: out.append("\"").append(v.text).append("\""); break;
-    case edm::binary: out.append("\"").append(encode_base64(v.text)).append("\""); break;
+    case edm::binary: out.append("\"").append(support::encode_base64(v.text)).append("\""); break;
     }
 }
 

@@ -3,11 +3,13 @@
 #include "codec/json_text.hpp"
 #include "emulator/entities.hpp"
 #include "emulator/failure.hpp"
+#include "support/base64.hpp"
+#include "support/whole_number.hpp"
 
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <limits>
 
 namespace azkv::emulation {
 
@@ -83,7 +85,8 @@ private:
 
 // The continuation token of Cosmos DB: `{"token":"...","range":{"min":"","max":"FF"}}`.
 std::string write_position(std::int64_t position) {
-    return R"({"token":")" + encode_base64(std::to_string(position)) + R"(","range":{"min":"","max":"FF"}})";
+    return R"({"token":")" + support::encode_base64(std::to_string(position))
+           + R"(","range":{"min":"","max":"FF"}})";
 }
 
 std::int64_t read_position(const std::string& text) {
@@ -91,14 +94,14 @@ std::int64_t read_position(const std::string& text) {
     const json::value v = json::parse(text, ec);
     const json::object* const o = ec ? nullptr : v.if_object();
     const json::value* const token = o ? o->if_contains("token") : nullptr;
-    const auto digits =
-        token && token->is_string() ? decode_base64(std::string_view(token->get_string())) : std::nullopt;
-    std::int64_t position = 0;
-    const bool understood =
-        digits
-        && std::from_chars(digits->data(), digits->data() + digits->size(), position).ec == std::errc();
-    if (!understood) throw invalid_input();
-    return position;
+    const auto digits = token && token->is_string()
+                            ? support::decode_base64(std::string_view(token->get_string()))
+                            : std::nullopt;
+    using limit = std::numeric_limits<std::int64_t>;
+    const auto position =
+        digits ? support::whole_number<std::int64_t>(*digits, limit::min(), limit::max()) : std::nullopt;
+    if (!position) throw invalid_input();
+    return *position;
 }
 
 } // namespace
@@ -138,12 +141,9 @@ reply query_entities(const context& c, const request& r, const target& t) {
 std::size_t read_top(const context& c, const target& t) {
     const std::string* const text = t.parameter("$top");
     if (!text) return limits::page_rows;
-    std::size_t n = 0;
-    const char* const end = text->data() + text->size();
-    const auto result = std::from_chars(text->data(), end, n);
-    if (result.ec != std::errc() || result.ptr != end || n == 0 || n > limits(c.mode).max_top)
-        throw invalid_input();
-    return n;
+    const auto n = support::whole_number<std::size_t>(*text, 1, limits(c.mode).max_top);
+    if (!n) throw invalid_input();
+    return *n;
 }
 
 filter read_filter(const context& c, const target& t) {

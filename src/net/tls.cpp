@@ -3,6 +3,7 @@
 #include "net/address.hpp"
 #include "support/ascii.hpp"
 #include "support/freed_by.hpp"
+#include "support/pem_passphrase.hpp"
 #include "support/process.hpp"
 
 #include <azkv/error.hpp>
@@ -17,7 +18,6 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -62,23 +62,6 @@ void load_authorities(ssl::context& context, const tls_options& o) {
     if (unreadable || ec) refuse("ca_directory: cannot read the directory " + quoted(o.ca_directory()));
 }
 
-class key_password {
-public:
-    explicit key_password(const secret& text) : text(text) {}
-
-    static int copy_to(char* to, int size, int, void* self) {
-        auto& password = *static_cast<key_password*>(self);
-        password.asked = true;
-        const std::string_view text = password.text.reveal();
-        if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
-        std::memcpy(to, text.data(), text.size());
-        return static_cast<int>(text.size());
-    }
-
-    const secret& text;
-    bool asked = false;
-};
-
 // By default OpenSSL would prompt on the terminal.
 int no_password(char*, int, int, void*) {
     return -1;
@@ -91,14 +74,14 @@ void load_client_certificate(SSL_CTX* context, const tls_options& o) {
     if (SSL_CTX_use_certificate_chain_file(context, chain_file.c_str()) != 1)
         refuse("client_certificate: cannot read a certificate from " + quoted(chain_file));
 
-    const std::unique_ptr<BIO, freed_by<BIO_free>> file(BIO_new_file(key_file.c_str(), "r"));
+    const std::unique_ptr<BIO, support::freed_by<BIO_free>> file(BIO_new_file(key_file.c_str(), "r"));
     if (!file) refuse("client_certificate: cannot read the key file " + quoted(key_file));
-    key_password password(o.client_key_passphrase());
-    const std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>> key(
-        PEM_read_bio_PrivateKey(file.get(), nullptr, &key_password::copy_to, &password));
-    if (!key && password.asked && password.text.empty())
+    support::pem_passphrase passphrase(o.client_key_passphrase());
+    const std::unique_ptr<EVP_PKEY, support::freed_by<EVP_PKEY_free>> key(
+        PEM_read_bio_PrivateKey(file.get(), nullptr, &support::pem_passphrase::callback, &passphrase));
+    if (!key && passphrase.requested() && o.client_key_passphrase().empty())
         refuse("client_certificate: the key in " + quoted(key_file) + " is encrypted; pass its passphrase");
-    if (!key && password.asked)
+    if (!key && passphrase.requested())
         refuse("client_certificate: cannot decrypt the key in " + quoted(key_file) + " with the passphrase");
     if (!key) refuse("client_certificate: cannot read a key from " + quoted(key_file));
     if (SSL_CTX_use_PrivateKey(context, key.get()) != 1)
@@ -141,7 +124,7 @@ std::string thumbprint_of(const X509* certificate) {
 
 bool names_a_host(const X509* certificate) {
     ERR_set_mark();
-    const std::unique_ptr<GENERAL_NAMES, freed_by<GENERAL_NAMES_free>> names(
+    const std::unique_ptr<GENERAL_NAMES, support::freed_by<GENERAL_NAMES_free>> names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     ERR_pop_to_mark();
     for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {

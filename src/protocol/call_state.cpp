@@ -2,11 +2,12 @@
 
 #include "protocol/http_date.hpp"
 #include "protocol/service_error.hpp"
+#include "support/whole_number.hpp"
 
 #include <azkv/error.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <limits>
 
 namespace azkv::protocol {
 
@@ -17,12 +18,9 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds longest_hint{
     1'000'000'000}; // far beyond any deadline; nothing overflows below
 
-std::optional<long long> whole_number(const std::string& text) {
-    long long n = 0;
-    const char* const end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, n);
-    if (text.empty() || result.ec != std::errc{} || result.ptr != end || n < 0) return std::nullopt;
-    return std::min<long long>(n, longest_hint.count());
+std::optional<long long> read_hint(const std::string& text) {
+    const auto n = support::whole_number<long long>(text, 0, std::numeric_limits<long long>::max());
+    return n ? std::optional(std::min<long long>(*n, longest_hint.count())) : std::nullopt;
 }
 
 // Requests that were refused were not carried out. Those at which the service, or an intermediary, failed may
@@ -38,8 +36,8 @@ applied applied_by(const response& r, const retry_policy& p) {
 
 // A date of its clock is compared with that clock.
 std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
-    if (const auto ms = whole_number(r.retry_after_ms)) return milliseconds(*ms);
-    if (const auto s = whole_number(r.retry_after)) return std::chrono::seconds(*s);
+    if (const auto ms = read_hint(r.retry_after_ms)) return milliseconds(*ms);
+    if (const auto s = read_hint(r.retry_after)) return std::chrono::seconds(*s);
     if (r.retry_after.empty()) return std::nullopt;
     const auto at = parse_http_date(r.retry_after);
     if (!at) return std::nullopt;

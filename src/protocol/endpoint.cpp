@@ -1,6 +1,7 @@
 #include "protocol/endpoint.hpp"
 
 #include "support/ascii.hpp"
+#include "support/whole_number.hpp"
 
 #include <azkv/error.hpp>
 
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace azkv::protocol {
 
@@ -25,9 +25,7 @@ namespace {
 } // namespace
 
 bool is_port(std::string_view text) {
-    unsigned n = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
-    return ec == std::errc() && end == text.data() + text.size() && n >= 1 && n <= 65'535;
+    return support::whole_number<unsigned>(text, 1, 65'535).has_value();
 }
 
 endpoint parse_endpoint(std::string_view text) {

@@ -2,6 +2,8 @@
 
 #include "protocol/percent_encoding.hpp"
 #include "support/ascii.hpp"
+#include "support/base64.hpp"
+#include "support/whole_number.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/config.hpp>
@@ -11,10 +13,8 @@
 #include <boost/url/ipv6_address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace azkv::protocol {
@@ -26,15 +26,6 @@ namespace {
 [[noreturn]] void refuse_proxy(const char* why) {
     throw error(errc::invalid_argument,
                 std::string("invalid proxy URL: ") + why); // without the URL: a secret
-}
-
-secret in_base64(const wiped_string& plain) {
-    std::string text(4 * ((plain.text.size() + 2) / 3) + 1, '\0');
-    const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                  reinterpret_cast<const unsigned char*>(plain.text.data()),
-                                  static_cast<int>(plain.text.size()));
-    text.resize(static_cast<std::size_t>(n));
-    return secret(std::move(text));
 }
 
 template <class Address>
@@ -96,7 +87,7 @@ proxy_settings::proxy_settings(const secret& url) {
     const wiped_string password(u.password());
     credentials.text.reserve(credentials.text.size() + 1 + password.text.size());
     credentials.text.append(":").append(password.text);
-    credentials_ = in_base64(credentials);
+    credentials_ = secret(support::encode_base64(credentials.text));
 }
 
 proxy_settings::rule proxy_settings::parse_rule(std::string_view text) {
@@ -104,10 +95,10 @@ proxy_settings::rule proxy_settings::parse_rule(std::string_view text) {
     if (const auto slash = text.find('/'); slash != text.npos) {
         const std::string_view bits = text.substr(slash + 1);
         std::string network = parse_address(text.substr(0, slash));
-        if (!network.empty() && is_number(bits)
-            && std::from_chars(bits.data(), bits.data() + bits.size(), r.prefix).ec == std::errc{}
-            && r.prefix <= 8 * network.size()) {
+        const auto prefix = support::whole_number<std::size_t>(bits, 0, 8 * network.size());
+        if (!network.empty() && prefix) {
             r.address = std::move(network);
+            r.prefix = *prefix;
             return r;
         }
     }

@@ -1,4 +1,4 @@
-// Text of protocols: letters, digits and blanks of ASCII, whatever the program's locale is.
+// ASCII text of protocols, independent of the program's locale. No I/O.
 #pragma once
 
 #include <boost/url/grammar/ci_string.hpp>
@@ -15,21 +15,21 @@ inline std::string to_lower(std::string_view text) {
     return lower;
 }
 
-/// Without regard to case. (`boost::urls::grammar::ci_is_equal` reads a byte behind the end, in Boost 1.81.)
+/// Ignores case. (`boost::urls::grammar::ci_is_equal` of Boost 1.81 reads a byte beyond the end.)
 inline bool is_equal(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, [](char c, char d) {
         return c == d || boost::urls::grammar::to_lower(c) == boost::urls::grammar::to_lower(d);
     });
 }
 
-/// `text` without the blanks and line ends around it.
+/// Returns `text` without leading and trailing blanks and line ends.
 inline std::string_view trim(std::string_view text) {
     constexpr std::string_view blanks = " \t\r\n\v\f";
     text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
     return text.substr(0, text.find_last_not_of(blanks) + 1); // npos + 1 is 0
 }
 
-/// Offset of the first `part`, in upper or lower case, of `text`; npos if there is none.
+/// Returns the offset of the first `part` in `text`, ignoring case; npos if there is none.
 inline std::size_t find_ignoring_case(std::string_view text, std::string_view part) {
     const auto found = std::ranges::search(text, part, [](char a, char b) {
         return boost::urls::grammar::to_lower(a) == boost::urls::grammar::to_lower(b);

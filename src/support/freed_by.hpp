@@ -1,9 +1,9 @@
-// Objects of C libraries, owned.
+// Ownership of objects of C libraries.
 #pragma once
 
-namespace azkv {
+namespace azkv::support {
 
-/// For a `std::unique_ptr` to what a C library frees by a function of its own.
+/// Deleter of a `std::unique_ptr` that calls a function of the library.
 template <auto Free>
 class freed_by {
 public:
@@ -13,4 +13,4 @@ public:
     }
 };
 
-} // namespace azkv
+} // namespace azkv::support

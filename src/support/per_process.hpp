@@ -1,4 +1,4 @@
-// An object that each process has one of.
+// One object for each process: a forked child gets its own.
 #pragma once
 
 #include "support/process.hpp"
@@ -9,9 +9,9 @@
 
 namespace azkv::support {
 
-/// A `T` for the process that asks. What a parent had is left in its child as it was at the fork: its threads
-/// may have been anywhere in it, with mutexes locked. Safe to share between threads. Takes no lock, which
-/// might be held at a fork.
+/// Holds a `T` for the calling process. A child never touches the parent's object, in which other threads may
+/// have been at the fork, with mutexes locked. Safe to share between threads. Takes no lock, since it might
+/// be held at a fork.
 template <class T>
 class per_process {
 public:
@@ -25,8 +25,8 @@ public:
         if (is_here(*last)) delete last;
     }
 
-    /// The one of this process, which `make(parents)` makes when it is asked for the first time: a
-    /// `std::unique_ptr<T>`. More than one may be made, if several threads ask; one of them stays.
+    /// Returns the object of this process. The first call of a child creates it by `make(object_of_parent)`,
+    /// which returns a `std::unique_ptr<T>`. Concurrent first calls may create several, of which one is kept.
     template <class Make>
     T& here(Make make) {
         owned* last = last_;
@@ -42,7 +42,7 @@ private:
 
         const unsigned process = process_number();
         const std::unique_ptr<T> object;
-        owned* parents = nullptr; // still refers to it, for those who search for leaks
+        owned* parents = nullptr; // keeps it reachable for leak checkers
     };
 
     static bool is_here(const owned& o) { return o.process == process_number(); }

@@ -21,7 +21,7 @@ namespace {
 
 std::atomic<unsigned> ancestors{0};
 
-#ifdef __GLIBC__ // pauses that are not begun yet wait for whoever forks
+#ifdef __GLIBC__ // new pauses wait for a waiting fork
 constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 #else
 constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_INITIALIZER;
@@ -32,8 +32,8 @@ constexpr ::pthread_rwlock_t unlocked = PTHREAD_RWLOCK_INITIALIZER;
 thread_local unsigned depth = 0;   // of this thread's pauses
 thread_local bool forking = false; // this thread holds the lock of pauses for a fork
 
-/// Descriptors. It has no lock, so that a child finds it whole also after a fork that no pause kept away:
-/// from a signal's handler, for instance.
+/// A set of descriptors. Without a lock, so that it is consistent in a child even after a fork that ignored
+/// the pauses, from a signal handler for instance.
 class descriptor_set {
 public:
     /// Throws `std::bad_alloc`.
@@ -81,7 +81,7 @@ private:
         std::array<std::atomic<std::uint64_t>, size / word> words{};
     };
 
-    /// Null: none of its block was ever in the set.
+    /// Returns null if no descriptor of the block was ever in the set.
     std::atomic<std::uint64_t>* word_of(std::size_t n) const noexcept {
         block* const b = n < blocks_.size() * block::size ? blocks_[n / block::size].load() : nullptr;
         return b ? &b->words[n % block::size / word] : nullptr;
@@ -89,15 +89,16 @@ private:
 
     static std::uint64_t bit(std::size_t n) { return std::uint64_t{1} << (n % word); }
 
-    std::array<std::atomic<block*>, 4'096> blocks_{}; // made as they are needed, and kept
+    std::array<std::atomic<block*>, 4'096> blocks_{}; // allocated on demand, and kept
 };
 
-constinit descriptor_set sockets; // that no child may speak on
+constinit descriptor_set sockets; // those that children must not use
 
-/// What OpenSSL does at the end of a thread, which takes a lock of the process, too, and is not done twice.
+/// Runs OpenSSL's clean-up at the end of a thread during a pause, since it takes a lock of the process.
+/// OpenSSL does not run it again.
 class end_of_thread {
 public:
-    void heed() noexcept {} // from now on
+    void activate() noexcept {} // any use registers the destructor
 
     ~end_of_thread() {
         const fork_pause pause;
@@ -107,17 +108,17 @@ public:
 
 thread_local end_of_thread thread_end;
 
-// Only what a signal handler may do: other threads of the parent may have been anywhere.
+// Async-signal-safe: other threads of the parent may have held any lock.
 void replace_sockets() noexcept {
     const auto unconnected = [] {
         constexpr int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
         const int socket = ::socket(AF_INET, type, 0);
-        return socket >= 0 ? socket : ::socket(AF_UNIX, type, 0); // where there is no IPv4
+        return socket >= 0 ? socket : ::socket(AF_UNIX, type, 0); // without IPv4
     };
     int dead = unconnected();
     sockets.for_each([&](std::size_t n) {
         const int socket = static_cast<int>(n);
-        if (dead < 0) { // no descriptor is left
+        if (dead < 0) { // no descriptors left
             ::close(socket);
             dead = unconnected();
         }
@@ -127,7 +128,7 @@ void replace_sockets() noexcept {
 }
 
 void before_fork() noexcept {
-    // In a pause, from a signal's handler for instance, it cannot wait for its own end.
+    // A fork during this thread's own pause, from a signal handler for instance, must not wait for its end.
     forking = depth == 0 && ::pthread_rwlock_wrlock(&pauses) == 0;
 }
 
@@ -138,9 +139,9 @@ void in_parent() noexcept {
 void in_child() noexcept {
     ++ancestors;
     replace_sockets();
-    // The dead ones are nobody's: the child may close them, and open others under their numbers.
+    // The child may close the replacements, and open other descriptors under their numbers.
     sockets.clear();
-    pauses = unlocked; // those who waited for it in the parent would be waited for
+    pauses = unlocked; // the copy would wait for threads of the parent
     depth = 0;
     forking = false;
 }
@@ -153,11 +154,11 @@ unsigned process_number() noexcept {
     return ancestors.load(std::memory_order_relaxed);
 }
 
-// While the lock is held, or waited for, `depth` is never 0: a signal's handler may fork in between.
+// `depth` is not 0 while the lock is held or awaited, since a signal handler may fork at any time.
 fork_pause::fork_pause() noexcept {
     if (depth++ > 0) return;
-    thread_end.heed();
-    if (::pthread_rwlock_rdlock(&pauses) != 0) depth = 0; // it forks just now
+    thread_end.activate();
+    if (::pthread_rwlock_rdlock(&pauses) != 0) depth = 0; // this thread is forking
 }
 
 fork_pause::~fork_pause() {

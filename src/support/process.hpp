@@ -1,17 +1,17 @@
-// Which process this is, and sockets of it that a forked child must not speak on.
+// Forks: tells a child from its parent, and replaces sockets in the child.
 #pragma once
 
 namespace azkv::support {
 
-/// Tells a process from those that it was forked from: an object that remembers another number belongs to an
-/// ancestor. Counted by a handler of `pthread_atfork`; a child of `_Fork`, which runs none, counts as its
-/// parent.
+/// Returns the number of forks between this process and its oldest ancestor with the library: an object that
+/// holds another number belongs to an ancestor. A handler of `pthread_atfork` counts, so that a child of
+/// `_Fork`, which runs no handlers, has the number of its parent.
 unsigned process_number() noexcept;
 
-/// While one lives no thread of this process forks. So a child finds whole what its parent's threads touch
-/// only under a pause, with no lock held: OpenSSL, for instance, which has locks of the whole process. Many
-/// threads may have them at once, and one thread several. To be held shortly, and not while a coroutine or
-/// what a user has passed is called.
+/// Delays forks of this process while it exists. A child therefore finds data that threads use only during a
+/// pause in a consistent state, with no lock held: OpenSSL's, for instance, which has locks of the whole
+/// process. Any number of threads may hold pauses at once, and a thread may nest them. Hold one briefly, and
+/// never while a coroutine or a user's function runs.
 class fork_pause {
 public:
     fork_pause() noexcept;
@@ -20,16 +20,16 @@ public:
     fork_pause(const fork_pause&) = delete;
     fork_pause& operator=(const fork_pause&) = delete;
 
-    /// Ends this thread's pauses before the scopes that they are in.
+    /// Ends this thread's pauses before the end of their scopes.
     static void end() noexcept;
 };
 
-/// From now on every child gets a socket without a peer in place of this one, under the same number. So the
-/// child holds the connection no more, without a byte on the wire, and what still refers to the number gets
-/// errors. Throws `std::bad_alloc`.
+/// Replaces this socket in every child to come by one without a peer, under the same number. The child then
+/// does not hold the connection, no byte is sent, and code that still uses the number gets errors. Throws
+/// `std::bad_alloc`.
 void keep_from_children(int socket, const fork_pause&);
 
-/// The opposite, before the descriptor is closed. Does nothing for any other.
+/// Reverts `keep_from_children`; call it before the descriptor is closed. Ignores other descriptors.
 void give_up(int socket, const fork_pause&) noexcept;
 
 } // namespace azkv::support

@@ -1,4 +1,4 @@
-// How much of its time a call has to have left to be worth beginning.
+// The time that a call must have left to be worth starting. No I/O, no clock of its own.
 #pragma once
 
 #include <algorithm>
@@ -6,17 +6,17 @@
 
 namespace azkv::support {
 
-/// Follows the 90th percentile of how long exchanges take, and adds a quarter. A higher percentile would be
-/// that of a slow partition's answers as soon as a tenth of the calls goes there, and keep all others out,
-/// too; the quarter is for those that are a little slower than most, of which a tenth would be given up. What
-/// was given up counts as longer: the estimate would stay low for ever where hardly anything comes to its
-/// end. No clock of its own.
+/// Estimates the 90th percentile of the duration of exchanges, and adds a quarter. As soon as a tenth of the
+/// calls went to a slow partition, a higher percentile would be that of its responses, and would keep out all
+/// other calls, too. The quarter is for exchanges that are a little slower than most: without it a tenth of
+/// them would be given up. An exchange that was given up counts as longer than the estimate, which would
+/// otherwise stay low forever where hardly any exchange completes.
 class reserve {
 public:
     using clock = std::chrono::steady_clock;
 
-    /// Of a call that began to wait at `since`: never more than half of its time, so that a slow service, or
-    /// a part of it, does not keep everybody out.
+    /// Returns the reserve of a call that began to wait at `since`: at most half of its time, so that a slow
+    /// service, or a part of it, does not keep out all calls.
     clock::duration of(clock::time_point since, clock::time_point deadline) const {
         return std::min<clock::duration>(estimate_ * 5 / 4, (deadline - since) / 2);
     }
@@ -33,7 +33,7 @@ public:
     }
 
 private:
-    clock::duration estimate_{0}; // nothing before the first exchange has ended
+    clock::duration estimate_{0}; // 0 before the first exchange has ended
 };
 
 } // namespace azkv::support

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace azkv::identity {
+namespace azkv::support {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -30,7 +30,7 @@ error_code system_error() {
 } // namespace
 
 error_code read_small_file(const std::string& path, std::size_t limit, wiped_string& content) {
-    // A pipe would keep the thread waiting.
+    // Without O_NONBLOCK, opening a pipe would block the thread.
     const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (number < 0) return system_error();
     const std::unique_ptr<std::FILE, closer> file(::fdopen(number, "rb"));
@@ -45,7 +45,7 @@ error_code read_small_file(const std::string& path, std::size_t limit, wiped_str
     if (::fstat(number, &about) != 0) return system_error();
     if (S_ISDIR(about.st_mode)) return make_error_code(boost::system::errc::is_a_directory);
     if (!S_ISREG(about.st_mode)) return asio::error::invalid_argument;
-    std::setvbuf(file.get(), nullptr, _IONBF, 0); // no buffer that nobody wipes
+    std::setvbuf(file.get(), nullptr, _IONBF, 0); // a buffer would not be wiped
     content.text.assign(limit + 1, '\0');
     const std::size_t n = std::fread(content.text.data(), 1, content.text.size(), file.get());
     if (std::ferror(file.get())) return system_error();
@@ -54,4 +54,4 @@ error_code read_small_file(const std::string& path, std::size_t limit, wiped_str
     return {};
 }
 
-} // namespace azkv::identity
+} // namespace azkv::support

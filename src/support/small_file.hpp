@@ -1,3 +1,4 @@
+// Reads small files that hold secrets.
 #pragma once
 
 #include "support/wipe.hpp"
@@ -7,10 +8,10 @@
 #include <cstddef>
 #include <string>
 
-namespace azkv::identity {
+namespace azkv::support {
 
-/// Reads all of a file that holds a secret: errc::too_large if it has more than `limit` bytes, or the
-/// system's own error.
+/// Reads a whole regular file. Returns errc::too_large if it has more than `limit` bytes, or the error of the
+/// system.
 boost::system::error_code read_small_file(const std::string& path, std::size_t limit, wiped_string& content);
 
-} // namespace azkv::identity
+} // namespace azkv::support

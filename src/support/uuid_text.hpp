@@ -1,3 +1,4 @@
+// The text form of UUIDs.
 #pragma once
 
 #include <boost/uuid/uuid.hpp>
@@ -9,7 +10,7 @@
 
 namespace azkv {
 
-/// A UUID as it is written. Each call has one: Boost's way to write it takes three times as long.
+/// A UUID as text. Every call needs one, and Boost's conversion takes three times as long.
 class uuid_text {
 public:
     explicit uuid_text(const boost::uuids::uuid& id) {

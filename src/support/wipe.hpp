@@ -1,3 +1,4 @@
+// Overwrites secrets in memory.
 #pragma once
 
 #include <openssl/crypto.h>
@@ -7,14 +8,14 @@
 
 namespace azkv {
 
-/// Overwrites all that a string holds, and leaves it empty.
+/// Overwrites the whole capacity of a string, and leaves it empty.
 inline void wipe(std::string& text) {
-    text.resize(text.capacity()); // what was cut off, too; takes no other memory
+    text.resize(text.capacity()); // includes what was cut off; does not reallocate
     OPENSSL_cleanse(text.data(), text.size());
     text.clear();
 }
 
-/// A string that is wiped when it goes.
+/// A string that its destructor wipes.
 class wiped_string {
 public:
     wiped_string() {}

@@ -1,3 +1,4 @@
+// Memory for parsers of secrets.
 #pragma once
 
 #include <boost/json/memory_resource.hpp>
@@ -6,9 +7,9 @@
 #include <cstddef>
 #include <new>
 
-namespace azkv::identity {
+namespace azkv::support {
 
-/// Where a parser builds values that hold a token: wiped as they go.
+/// Memory of parsed values that hold a secret: overwritten before it is freed.
 class wiping_memory final : public boost::json::memory_resource {
 private:
     void* do_allocate(std::size_t size, std::size_t) override { return ::operator new(size); }
@@ -23,4 +24,4 @@ private:
     }
 };
 
-} // namespace azkv::identity
+} // namespace azkv::support

@@ -18,8 +18,11 @@ public:
 
     reply ask(std::string method, std::string target, std::string body = {}, std::string host = "localhost") {
         const std::string date = protocol::http_date(std::chrono::system_clock::now());
-        const std::string text =
-            identity::string_to_sign(identity::shared_key_scheme::lite, method, {}, {}, date, "a", target);
+        identity::shared_key_input input;
+        input.request.target = target;
+        input.date = date;
+        input.account = "a";
+        const std::string text = identity::string_to_sign(identity::shared_key_scheme::lite, input);
         request r;
         r.method = std::move(method);
         r.target = std::move(target);

@@ -6,6 +6,8 @@
 #include "identity/tokens/shared_key.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/http_date.hpp"
+#include "protocol/percent_encoding.hpp"
+#include "support/base64.hpp"
 #include "support/run.hpp"
 #include "support/signing_vectors.hpp"
 #include "support/temporary_directory.hpp"
@@ -42,6 +44,12 @@ std::string encoded(std::string text) {
     return out;
 }
 
+std::string percent_encoded(std::string_view text) {
+    std::string out;
+    protocol::append_encoded(out, text);
+    return out;
+}
+
 /// A service, asked with the account's key or without.
 class subject {
 public:
@@ -54,11 +62,13 @@ public:
         request r = make(std::move(method), base_ + target, std::move(body), std::move(more));
         const std::string date = protocol::http_date(std::chrono::system_clock::now());
         r.headers.emplace_back("x-ms-date", date);
+        identity::shared_key_input input;
+        input.request.target = signed_as_.empty() ? r.target : signed_as_;
+        input.date = date;
+        input.account = account_;
         r.headers.emplace_back(
-            "Authorization",
-            "SharedKeyLite " + account_ + ":"
-                + sign(identity::string_to_sign(identity::shared_key_scheme::lite, r.method, {}, {}, date,
-                                                account_, signed_as_.empty() ? r.target : signed_as_)));
+            "Authorization", "SharedKeyLite " + account_ + ":"
+                                 + sign(identity::string_to_sign(identity::shared_key_scheme::lite, input)));
         return service_.answer(r, origin());
     }
 
@@ -264,6 +274,21 @@ TEST_CASE("a page ends after so many rows, found or not") {
     CHECK(rows(page) == 0);
     REQUIRE(find_header(page.headers, "x-ms-continuation-NextRowKey"));
     CHECK(*find_header(page.headers, "x-ms-continuation-NextRowKey") == "1!8!MTIwMDAw"); // 120000
+}
+
+TEST_CASE("cosmos: a continuation token holds a whole number, and nothing after it") {
+    subject s(service_mode::cosmos);
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    s.put("ttt", "p", "r");
+    const auto status = [&](const std::string& position) {
+        const std::string token = R"({"token":")" + support::encode_base64(position) + R"("})";
+        return s.ask("GET", "/ttt?NextPartitionKey=" + percent_encoded(token) + "&NextRowKey=NA").status;
+    };
+    CHECK(status("1") == 200);
+    for (const char* wrong : {"1x", "1 ", " 1", "1.5", "x", "", "99999999999999999999"}) {
+        CAPTURE(wrong);
+        CHECK(status(wrong) == 400);
+    }
 }
 
 TEST_CASE("a directory keeps all that was answered, for the mode that it was made in") {

@@ -1,8 +1,8 @@
 #include "identity/tokens/challenge.hpp"
 
 #include "fuzz.hpp"
-#include "support/base64.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/base64.hpp"
 
 #include <azkv/token_credential.hpp>
 
@@ -56,7 +56,7 @@ void check_use(const bearer_challenge& c) {
 
 std::string written(const bearer_challenge& c) {
     std::string text = "Bearer resource_id=" + quoted(c.resource) + ", error=" + quoted(c.error)
-                       + " claims=" + to_base64url(c.claims);
+                       + " claims=" + support::encode_base64url(c.claims);
     if (!c.authority.empty())
         text += ", authorization_uri=" + quoted(c.authority + '/' + c.tenant + "/oauth2/authorize");
     return text;

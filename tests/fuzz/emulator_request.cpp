@@ -156,9 +156,14 @@ private:
         const auto scheme =
             from == sender::key ? identity::shared_key_scheme::full : identity::shared_key_scheme::lite;
         const std::string_view date = r.header("x-ms-date");
-        const std::string text =
-            identity::string_to_sign(scheme, r.method, r.header("Content-MD5"), r.header("Content-Type"),
-                                     date.empty() ? r.header("Date") : date, account, r.target);
+        identity::shared_key_input input;
+        input.request.method = r.method;
+        input.request.content_type = r.header("Content-Type");
+        input.request.target = r.target;
+        input.content_md5 = r.header("Content-MD5");
+        input.date = date.empty() ? r.header("Date") : date;
+        input.account = account;
+        const std::string text = identity::string_to_sign(scheme, input);
         set_default(r, "Authorization",
                     (from == sender::key ? "SharedKey a:" : "SharedKeyLite a:") + mac_.sign(text));
     }

@@ -1,7 +1,6 @@
-#include "identity/tokens/token_answer.hpp"
-
 #include "codec/utf.hpp"
 #include "fuzz.hpp"
+#include "identity/tokens/token_response.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -18,7 +17,7 @@ namespace {
 
 const wall_time asked{seconds(1'767'323'045)};
 const wall_time last{seconds(7'258'118'400)}; // of those that are read
-constexpr std::string_view not_understood = "the answer with the token was not understood: ";
+constexpr std::string_view malformed = "malformed token response: ";
 
 protocol::response answer(std::string_view line, std::string body) {
     protocol::response r;
@@ -44,11 +43,11 @@ std::optional<access_token> read(const std::string& body) {
             } catch (const error& e) {
                 const std::string_view what = e.what();
                 const auto is = [&](std::string_view reason) {
-                    return what.starts_with(not_understood) && what.substr(not_understood.size()) == reason;
+                    return what.starts_with(malformed) && what.substr(malformed.size()) == reason;
                 };
-                fuzz::require(is("it is no JSON object") || is("it has no access_token")
+                fuzz::require(is("it is not a JSON object") || is("it has no access_token")
                                   || is("it does not say when the token expires")
-                                  || is("its access_token has a character that none can have"),
+                                  || is("its access_token has a character that is not visible ASCII"),
                               "a complaint repeats nothing");
                 throw;
             }
@@ -73,13 +72,13 @@ void check_token(const std::string& body) {
 
 // Of all that an answer holds, an error tells the number and words that the protocol has.
 void check_refusal(const protocol::response& r) {
-    const token_refusal said = read_refusal(r);
+    const token_error said = read_token_error(r);
     fuzz::require(said.error.size() + said.description.size() <= r.body.size(), "nothing is made up");
     try {
-        fail(r, "A");
+        throw_token_error(r, "A");
     } catch (const error& e) {
         fuzz::require(e.status() == static_cast<int>(r.status), "the status is told");
-        const std::string begin = "A gave no token (HTTP " + std::to_string(r.status);
+        const std::string begin = "A returned no token (HTTP " + std::to_string(r.status);
         std::string_view rest = e.what();
         fuzz::require(rest.starts_with(begin) && rest.ends_with(')'), "a refusal says whose it is");
         rest.remove_prefix(begin.size());

@@ -1,4 +1,4 @@
-// Several sources of tokens, one behind the other.
+// Chains of credentials.
 
 #include "identity/sources/chain.hpp"
 #include "support/run.hpp"
@@ -20,7 +20,7 @@ access_token good() {
     return access_token(secret(secrets::token), std::chrono::system_clock::now() + 1h);
 }
 
-/// Gives a token, or fails, as it is told.
+/// Returns a token, or throws, as scripted.
 class source final : public token_credential {
 public:
     source() {}
@@ -50,7 +50,7 @@ bool gives_token(const std::shared_ptr<token_credential>& c) {
 
 } // namespace
 
-TEST_CASE("the first source that gives a token is the one that is asked from then on") {
+TEST_CASE("the first credential that returns a token is the only one used from then on") {
     const auto first = std::make_shared<source>(unavailable("it is not set up"));
     const auto second = std::make_shared<source>();
     const auto third = std::make_shared<source>();
@@ -86,7 +86,7 @@ TEST_CASE("a source that fails ends the chain, and the error lists what each one
     CHECK(first->asked == 2);
 }
 
-TEST_CASE("a chain of which nothing is there says so of each") {
+TEST_CASE("a chain without an available credential reports the reason of each") {
     const auto chain =
         identity::make_chain({{"environment", std::make_shared<source>(unavailable("no variables"))},
                               {"Azure CLI", std::make_shared<source>(unavailable("not installed"))}});

@@ -1,5 +1,5 @@
-#include "support/base64.hpp"
 #include "identity/tokens/challenge.hpp"
+#include "support/base64.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,7 +33,7 @@ TEST_CASE("the challenge of Table Storage") {
     CHECK(c.claims == "");
 }
 
-TEST_CASE("parameters are told apart by blanks or commas, quoted or not, under either name") {
+TEST_CASE("blanks or commas separate parameters, quoted or not, under either name") {
     const std::string uri = "https://login.microsoftonline.com/" + uuid;
     for (const std::string& text : {
              "Bearer authorization=\"" + uri + "\", resource=\"https://vault.example\"",
@@ -57,7 +57,7 @@ TEST_CASE("parameters are told apart by blanks or commas, quoted or not, under e
     }
 }
 
-TEST_CASE("what is no Bearer challenge") {
+TEST_CASE("what is not a Bearer challenge") {
     for (const char* text :
          {"", " ", ",,", "Basic realm=x", "Bearer=x", "Bearers authorization_uri=https://a.example/b",
           "Basic realm=\"Bearer x\"", "Bearer realm=\"no end", "Bearer realm=\"no end\\",
@@ -127,26 +127,29 @@ TEST_CASE("the claims that a token must have") {
         CHECK(c.error == "insufficient_claims");
         return c.claims;
     };
-    CHECK(claims(to_base64(json)) == json);
-    CHECK(claims(to_base64url(json)) == json);
+    CHECK(claims(azkv::support::encode_base64(json)) == json);
+    CHECK(claims(azkv::support::encode_base64url(json)) == json);
     const std::string other = R"({"a":"?>~"})"; // where the alphabets differ
-    CHECK(to_base64(other) != to_base64url(other));
-    CHECK(claims(to_base64(other)) == other);
-    CHECK(claims(to_base64url(other)) == other);
+    CHECK(azkv::support::encode_base64(other) != azkv::support::encode_base64url(other));
+    CHECK(claims(azkv::support::encode_base64(other)) == other);
+    CHECK(claims(azkv::support::encode_base64url(other)) == other);
     // Unquoted, with padding.
-    CHECK(parsed("Bearer claims=" + to_base64(R"({"a":1})") + ",error=x").claims == R"({"a":1})");
+    CHECK(parsed("Bearer claims=" + azkv::support::encode_base64(R"({"a":1})") + ",error=x").claims
+          == R"({"a":1})");
 
     CHECK(claims("") == "");
     CHECK(claims("***") == "");
     for (const char* text : {"", "x", "1", "[1]", "\"a\"", "{", "{\"a\":1}x", "{\"a\":\"\xFF\"}"}) {
         CAPTURE(text);
-        CHECK(claims(to_base64(text)) == "");
+        CHECK(claims(azkv::support::encode_base64(text)) == "");
     }
     const auto of_size = [](std::size_t n) { return R"({"a":")" + std::string(n - 8, 'x') + "\"}"; };
-    CHECK(claims(to_base64(of_size(16 * 1024))).size() == 16 * 1024);
-    CHECK(claims(to_base64(of_size(16 * 1024 + 1))) == "");
-    CHECK(claims(to_base64(std::string(40, '[') + std::string(40, ']'))) == "");
-    CHECK(claims(to_base64("{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}")) == "");
+    CHECK(claims(azkv::support::encode_base64(of_size(16 * 1024))).size() == 16 * 1024);
+    CHECK(claims(azkv::support::encode_base64(of_size(16 * 1024 + 1))) == "");
+    CHECK(claims(azkv::support::encode_base64(std::string(40, '[') + std::string(40, ']'))) == "");
+    CHECK(claims(
+              azkv::support::encode_base64("{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}"))
+          == "");
 }
 
 TEST_CASE("what is kept has visible characters only") {

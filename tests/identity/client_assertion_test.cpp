@@ -1,8 +1,8 @@
-#include "support/base64.hpp"
 #include "identity/sources/client_assertion.hpp"
+#include "support/base64.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
-#include "support/recorded_surroundings.hpp"
+#include "support/recorded_environment.hpp"
 #include "support/rsa_certificates.hpp"
 #include "support/run.hpp"
 
@@ -35,7 +35,7 @@ proof_purpose purpose(bool adfs) {
     return p;
 }
 
-/// A JWT, taken apart.
+/// The parts of a JWT.
 class token_parts {
 public:
     explicit token_parts(const std::string& jwt) {
@@ -47,7 +47,7 @@ public:
         header = decode(jwt.substr(0, first));
         claims = decode(jwt.substr(first + 1, second - first - 1));
         signed_text = jwt.substr(0, second);
-        signature = from_base64(jwt.substr(second + 1)).value();
+        signature = support::decode_base64_lenient(jwt.substr(second + 1)).value();
     }
 
     json::object object(const std::string& text) const { return json::parse(text).as_object(); }
@@ -74,7 +74,7 @@ public:
 
 private:
     static std::string decode(const std::string& part) {
-        const auto text = from_base64(part);
+        const auto text = support::decode_base64_lenient(part);
         REQUIRE(text.has_value());
         return *text;
     }
@@ -101,7 +101,7 @@ error refusal(const std::string& pem, const std::string& passphrase = {}) {
     return e;
 }
 
-/// An application's certificate, and whoever stands behind it.
+/// An application's certificate, and those of its issuers.
 class family {
 public:
     issued_certificate root = issue("root", ec_key());
@@ -123,8 +123,8 @@ TEST_CASE("an assertion for Entra ID") {
     const client_certificate c("", own.key_pem() + own.pem(), {});
     const token_parts t = assertion(c, false);
     CHECK(t.header
-          == R"({"alg":"PS256","typ":"JWT","x5t#S256":")" + to_base64url(digest(own.der(), EVP_sha256()))
-                 + "\"}");
+          == R"({"alg":"PS256","typ":"JWT","x5t#S256":")"
+                 + support::encode_base64url(digest(own.der(), EVP_sha256())) + "\"}");
     CHECK(t.claims
           == R"({"aud":"https://login.example/t/oauth2/v2.0/token","iss":"app-1","sub":"app-1",)"
              R"("jti":"id-1","nbf":1767323045,"iat":1767323045,"exp":1767323645})");
@@ -140,7 +140,8 @@ TEST_CASE("an assertion for AD FS") {
     const client_certificate c("", own.pem() + own.key_pem(), {});
     const token_parts t = assertion(c, true);
     CHECK(t.header
-          == R"({"alg":"RS256","typ":"JWT","x5t":")" + to_base64url(digest(own.der(), EVP_sha1())) + "\"}");
+          == R"({"alg":"RS256","typ":"JWT","x5t":")"
+                 + support::encode_base64url(digest(own.der(), EVP_sha1())) + "\"}");
     CHECK(t.object(t.claims).at("aud") == "https://fs.example/adfs/oauth2/token");
     CHECK(t.signed_by(own.key.get(), false));
     CHECK_FALSE(t.signed_by(own.key.get(), true));
@@ -165,9 +166,9 @@ TEST_CASE("the chain begins with the application's own certificate, in whatever 
     for (const bool adfs : {false, true}) {
         const token_parts t = assertion(c, adfs, true);
         const json::object header = t.object(t.header);
-        const json::array expected{json::value(to_base64(f.leaf.der())),
-                                   json::value(to_base64(f.middle.der())),
-                                   json::value(to_base64(f.root.der()))};
+        const json::array expected{json::value(support::encode_base64(f.leaf.der())),
+                                   json::value(support::encode_base64(f.middle.der())),
+                                   json::value(support::encode_base64(f.root.der()))};
         CHECK(header.at("x5c") == expected);
         CHECK(header.contains(adfs ? "x5t" : "x5t#S256"));
     }
@@ -180,34 +181,35 @@ TEST_CASE("an encrypted key is opened with the passphrase, and never asked for a
         const std::string pem = own.pem() + key;
         const client_certificate c("", pem, secret(secrets::passphrase));
         CHECK(assertion(c, false).signed_by(own.key.get(), true));
-        CHECK(contains(refusal(pem).what(), "needs a passphrase"));
-        CHECK(contains(refusal(pem, secrets::wrong_passphrase).what(), "does not open"));
-        CHECK(contains(refusal(pem, secrets::passphrase + std::string(2000, 'x')).what(), "does not open"));
+        CHECK(contains(refusal(pem).what(), "has an encrypted key: pass its passphrase"));
+        CHECK(contains(refusal(pem, secrets::wrong_passphrase).what(), "passphrase does not decrypt"));
+        CHECK(contains(refusal(pem, secrets::passphrase + std::string(2000, 'x')).what(),
+                       "passphrase does not decrypt"));
     }
-    // One that is not needed does no harm.
+    // An unneeded passphrase is ignored.
     CHECK_NOTHROW(client_certificate("", own.pem() + own.key_pem(), secret(secrets::passphrase)));
 }
 
 TEST_CASE("a certificate that cannot be used") {
     const issued_certificate own = issue("app", usual_rsa_key());
-    CHECK(contains(refusal("").what(), "no private key"));
-    CHECK(contains(refusal("nothing of the kind").what(), "no private key"));
-    CHECK(contains(refusal(own.pem()).what(), "no private key"));
+    CHECK(contains(refusal("").what(), "no valid private key"));
+    CHECK(contains(refusal("nothing of the kind").what(), "no valid private key"));
+    CHECK(contains(refusal(own.pem()).what(), "no valid private key"));
     CHECK(contains(refusal(own.key_pem()).what(), "no certificate in PEM"));
     CHECK(contains(refusal(own.key_pem() + issue("other", ec_key()).pem()).what(),
-                   "no certificate of its key"));
+                   "no certificate for its key"));
     const issued_certificate elliptic = issue("app", ec_key());
-    CHECK(contains(refusal(elliptic.key_pem() + elliptic.pem()).what(), "not an RSA one"));
+    CHECK(contains(refusal(elliptic.key_pem() + elliptic.pem()).what(), "not an RSA key"));
     const issued_certificate weak = issue("app", rsa_key(1024));
-    CHECK(contains(refusal(weak.key_pem() + weak.pem()).what(), "less than 2048 bits"));
+    CHECK(contains(refusal(weak.key_pem() + weak.pem()).what(), "fewer than 2048 bits"));
     const std::string cut = own.pem().substr(0, own.pem().size() / 2);
-    CHECK(contains(refusal(own.key_pem() + cut).what(), "certificate that cannot be read"));
+    CHECK(contains(refusal(own.key_pem() + cut).what(), "has a malformed certificate"));
     std::string damaged = own.pem();
     damaged.replace(damaged.find('\n') + 1, 8, "AAAAAAAA");
-    CHECK(contains(refusal(own.key_pem() + own.pem() + damaged).what(), "certificate that cannot be read"));
+    CHECK(contains(refusal(own.key_pem() + own.pem() + damaged).what(), "has a malformed certificate"));
     std::string bad_key = own.key_pem();
     bad_key.replace(bad_key.find('\n') + 1, 8, "AAAAAAAA");
-    CHECK(contains(refusal(bad_key + own.pem()).what(), "no private key"));
+    CHECK(contains(refusal(bad_key + own.pem()).what(), "no valid private key"));
 }
 
 TEST_CASE("a file that cannot be read is named") {
@@ -221,7 +223,7 @@ TEST_CASE("a file that cannot be read is named") {
     CHECK(contains(complaint("/"), "cannot be read: Is a directory"));
     CHECK(contains(complaint("/dev/zero"), "cannot be read"));
     const temporary_file empty("");
-    CHECK(contains(complaint(empty.path()), "no private key"));
+    CHECK(contains(complaint(empty.path()), "no valid private key"));
 }
 
 TEST_CASE("a certificate that is replaced is used from the next token on") {
@@ -242,7 +244,7 @@ TEST_CASE("a certificate that is replaced is used from the next token on") {
 
     std::filesystem::remove(file.path());
     CHECK(source.current() == after);
-    CHECK(before->chain().front() == first.der()); // still whole for whoever uses it
+    CHECK(before->chain().front() == first.der()); // still valid for its users
 }
 
 TEST_CASE("the proof by a certificate") {

@@ -1,5 +1,5 @@
-#include "identity/sources/developer_tools.hpp"
 #include "identity/fake_programs.hpp"
+#include "identity/sources/developer_tools.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 
@@ -56,17 +56,17 @@ bool is_tool_token(const access_token& t) {
     return t.token().reveal() == tool_token;
 }
 
-/// Tools that are scripts, and those who ask them.
+/// Tools that are scripts, and credentials that run them.
 class fake_tools : public test::fake_programs {
 public:
     fake_tools() {
-        around.variable = [path = directory()](const char* name) {
+        env.variable = [path = directory()](const char* name) {
             return name == std::string_view("PATH") ? std::optional(path) : std::nullopt;
         };
-        around.working_directory = left();
+        env.working_directory = left();
     }
 
-    /// What writes down what it got, and answers.
+    /// Adds a tool that records its arguments, and answers.
     void answers(const std::string& tool, const std::string& answer) {
         add(tool, R"(for a in "$@"; do printf '<%s>\n' "$a"; done > "$left/arguments"
 env > "$left/environment"
@@ -76,24 +76,24 @@ cat <<'END'
 )" + answer + "\nEND");
     }
 
-    /// What fails.
+    /// Adds a tool that fails.
     void fails(const std::string& tool, int code, const std::string& message) {
         add(tool, "cat >&2 <<'END'\n" + message + "\nEND\nexit " + std::to_string(code));
     }
 
     credential_ptr az(std::string own = {}, std::string subscription = {}) const {
-        return make_azure_cli_credential(around, settings, std::move(own), std::move(subscription));
+        return make_azure_cli_credential(env, settings, std::move(own), std::move(subscription));
     }
 
     credential_ptr azd(std::string own = {}) const {
-        return make_azure_developer_cli_credential(around, settings, std::move(own));
+        return make_azure_developer_cli_credential(env, settings, std::move(own));
     }
 
     credential_ptr pwsh(std::string own = {}) const {
-        return make_azure_powershell_credential(around, settings, std::move(own));
+        return make_azure_powershell_credential(env, settings, std::move(own));
     }
 
-    /// What is asked once, without a failure, and `variable` then.
+    /// Returns an environment variable of the recorded run; "none" if it was not set.
     std::string variable(const std::string& name) const {
         const std::string all = '\n' + text("environment");
         const std::size_t at = all.find('\n' + name + '=');
@@ -102,7 +102,7 @@ cat <<'END'
         return all.substr(begin, all.find('\n', begin) - begin);
     }
 
-    identity::surroundings around;
+    identity::credential_environment env;
     identity::entra_settings settings;
 };
 
@@ -124,7 +124,7 @@ const std::string az_arguments = "<account>\n<get-access-token>\n<--output>\n<js
 const std::string azd_arguments = "<auth>\n<token>\n<--output>\n<json>\n<--no-prompt>\n"
                                   "<--scope>\n<https://storage.azure.com/.default>\n";
 
-/// The machine's zone, for a while.
+/// Sets the time zone of the machine, and restores it.
 class time_zone {
 public:
     explicit time_zone(const char* zone) {
@@ -248,32 +248,32 @@ TEST_CASE("a tool that is not there is unavailable") {
         CHECK(contains(e.what(), "is not installed"));
     }
     CHECK(refusal_of(tools.az()).what() == std::string("the Azure CLI is not installed"));
-    // Its own interpreter is missing, or a part of it.
+    // The interpreter of the tool is missing, or a part of it.
     tools.fails("az", 127, "az: 12: python3: not found");
     CHECK(refusal_of(tools.az()).what() == std::string("the Azure CLI is not installed"));
-    tools.around.working_directory = "/nowhere";
+    tools.env.working_directory = "/nowhere";
     const error e = refusal_of(tools.az());
     CHECK(e.code() == errc::credential_unavailable);
     CHECK(contains(e.what(), "cannot be started"));
-    tools.around.variable = [](const char*) { return std::optional<std::string>(); };
+    tools.env.variable = [](const char*) { return std::optional<std::string>(); };
     CHECK(refusal_of(tools.az()).code() == errc::credential_unavailable);
 }
 
 TEST_CASE("no tool of a directory that is not absolute is run") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
-    tools.around.working_directory = tools.directory();
+    tools.env.working_directory = tools.directory();
     const std::filesystem::path before = std::filesystem::current_path();
     std::filesystem::current_path(tools.directory());
     for (const char* path : {"", ".", ":", "./", "../programs", ":/nowhere:.:"}) {
-        tools.around.variable = [path](const char*) { return std::optional<std::string>(path); };
+        tools.env.variable = [path](const char*) { return std::optional<std::string>(path); };
         CHECK(refusal_of(tools.az()).code() == errc::credential_unavailable);
     }
     std::filesystem::current_path(before);
     CHECK_FALSE(tools.has("arguments"));
 }
 
-TEST_CASE("a tool that nobody is logged in with is unavailable, and how to log in is said") {
+TEST_CASE("a tool without a signed-in user is unavailable, and the message says how to sign in") {
     fake_tools tools;
     tools.fails("az", 1, "ERROR: Please run 'az login' to setup account.");
     tools.fails(
@@ -315,7 +315,7 @@ TEST_CASE("any other failure ends a chain, and what the tool said is not in the 
     CHECK(contains(refusal_of(tools.az()).what(), "exit code 137"));
 }
 
-TEST_CASE("an answer that is none") {
+TEST_CASE("malformed output of a tool") {
     const std::string soon = R"("expires_on": 1767322800)";
     for (const std::string& answer :
          {std::string(), std::string("logged in"), std::string("[]"), "{" + soon + "}",
@@ -340,10 +340,10 @@ TEST_CASE("a tool that takes too long is killed with all that it started, and en
     fake_tools tools;
     const test::started_pipe started(tools);
     tools.add("az", test::hanging_script);
-    tools.around.process_timeout = 1s;
+    tools.env.process_timeout = 1s;
     const error e = refusal_of(tools.az());
     CHECK(e.code() == errc::timed_out);
-    CHECK(e.what() == std::string("the Azure CLI gave no token within 1000 ms"));
+    CHECK(e.what() == std::string("the Azure CLI returned no token within 1000 ms"));
     CHECK(test::ends(started.number()));
     CHECK_FALSE(test::has_children());
 }
@@ -429,7 +429,7 @@ TEST_CASE("claims that a tool cannot be asked for") {
     for (const credential_ptr& c : {tools.az(), tools.pwsh()}) {
         const error e = refusal_of(c, r);
         CHECK(e.code() == errc::authentication_failed);
-        CHECK(contains(e.what(), "log in again"));
+        CHECK(contains(e.what(), "sign in again"));
         CHECK_FALSE(contains(e.what(), "nbf"));
     }
     CHECK(contains(refusal_of(tools.az(), r).what(), "az login --claims-challenge"));

@@ -1,10 +1,10 @@
-#include "support/base64.hpp"
 #include "identity/sources/client_assertion.hpp"
 #include "identity/sources/entra.hpp"
 #include "identity/sources/workload_identity.hpp"
+#include "support/base64.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
-#include "support/recorded_surroundings.hpp"
+#include "support/recorded_environment.hpp"
 #include "support/rsa_certificates.hpp"
 #include "support/run.hpp"
 #include "support/scripted_transport.hpp"
@@ -35,11 +35,11 @@ bool is_the_token(const access_token& t) {
     return t.token().reveal() == secrets::access_token;
 }
 
-/// An authority that is a script.
+/// A scripted authority.
 class scripted_authority {
 public:
     std::shared_ptr<token_credential> credential(const std::string& tenant, client_proof proof) {
-        return make_entra_credential(around.with(net), settings, tenant, "app-1", std::move(proof));
+        return make_entra_credential(env.with(net), settings, tenant, "app-1", std::move(proof));
     }
 
     std::shared_ptr<token_credential> credential(const std::string& tenant = "tenant-1") {
@@ -58,7 +58,7 @@ public:
     }
 
     asio::io_context context;
-    recorded_surroundings around;
+    recorded_environment env;
     std::shared_ptr<scripted_transport> net = std::make_shared<scripted_transport>();
     entra_settings settings;
 };
@@ -96,13 +96,13 @@ TEST_CASE("a token by a client secret, byte for byte") {
     const bool same = a.net->sent.at(0) == expected;
     CHECK(same);
     CHECK(a.net->finished());
-    CHECK(a.around.pauses().empty());
+    CHECK(a.env.pauses().empty());
 }
 
 TEST_CASE("a form is percent-encoded") {
     scripted_authority a;
     a.net->answer(200, token_body());
-    const auto c = make_entra_credential(a.around.with(a.net), a.settings, "contoso.onmicrosoft.com",
+    const auto c = make_entra_credential(a.env.with(a.net), a.settings, "contoso.onmicrosoft.com",
                                          "app 1&x=y", prove_by_secret(secret(secrets::reserved_secret)));
     token_of(a.context, c, usual().claims(R"({"a":"?"})"));
     const std::string expected =
@@ -135,7 +135,8 @@ TEST_CASE("AD FS is asked in its own way") {
         CHECK(contains(a.net->sent.back(), "/oauth2/token HTTP/1.1"));
         auto form = parse_form(body_of(a.net->sent.back()));
         const std::string jwt = form.at("client_assertion");
-        const auto header = json::parse(from_base64(jwt.substr(0, jwt.find('.'))).value()).as_object();
+        const auto header =
+            json::parse(support::decode_base64_lenient(jwt.substr(0, jwt.find('.'))).value()).as_object();
         CHECK(header.at("alg") == "RS256");
         CHECK(form.at("resource") == "https://storage.azure.com");
         CHECK_FALSE(form.contains("scope"));
@@ -148,7 +149,7 @@ TEST_CASE("which tenant is asked") {
         a.settings = std::move(s);
         a.net->answer(200, token_body());
         a.token(usual().tenant(wanted), own);
-        const std::string target = a.net->sent.at(0).substr(6); // behind `POST /`
+        const std::string target = a.net->sent.at(0).substr(6); // after `POST /`
         return target.substr(0, target.find("/oauth2"));
     };
     const entra_settings usual_settings;
@@ -171,7 +172,7 @@ TEST_CASE("which tenant is asked") {
         a.settings.allowed_tenants = allowed;
         const error e = a.failure(usual().tenant("other"));
         CHECK(e.code() == errc::authentication_failed);
-        CHECK(contains(e.what(), "not allowed to ask the tenant;"));
+        CHECK(contains(e.what(), "not allowed to request tokens of the tenant;"));
         CHECK(contains(e.what(), "identity_options::allow_tenant"));
     }
     CHECK(a.net->sent.empty());
@@ -199,7 +200,7 @@ TEST_CASE("what cannot be an application is refused when it is made") {
         entra_settings s;
         s.authority_host = host;
         const error e = failure_of([&] {
-            make_entra_credential(recorded_surroundings().offline(), s, tenant, id,
+            make_entra_credential(recorded_environment().offline(), s, tenant, id,
                                   prove_by_secret(secret(secrets::client_secret)));
         });
         CHECK(e.code() == errc::invalid_argument);
@@ -210,17 +211,17 @@ TEST_CASE("what cannot be an application is refused when it is made") {
         CAPTURE(host);
         CHECK(refusal(host, "t", "app") == "authority_host must be an https URL without a path");
     }
-    CHECK(contains(refusal("https://login.example", "", "app"), "the tenant is empty"));
+    CHECK(contains(refusal("https://login.example", "", "app"), "invalid tenant: it is empty"));
     for (const char* tenant : {"a/b", "..", "-t", "a b", "t?x", "t#", "%2e"}) {
         CAPTURE(tenant);
         CHECK(contains(refusal("https://login.example", tenant, "app"), "a tenant must be"));
     }
-    CHECK(contains(refusal("https://login.example", "t", ""), "client id is empty"));
+    CHECK(contains(refusal("https://login.example", "t", ""), "invalid client id: it is empty"));
     CHECK(failure_of([] { prove_by_secret(secret()); }).code() == errc::invalid_argument);
 
     entra_settings s;
     s.authority_host = "https://login.example/"; // this is one
-    CHECK(make_entra_credential(recorded_surroundings().offline(), s, "t", "app",
+    CHECK(make_entra_credential(recorded_environment().offline(), s, "t", "app",
                                 prove_by_secret(secret(secrets::client_secret))));
 }
 
@@ -233,7 +234,7 @@ TEST_CASE("lost connections and timeouts are tried again") {
     CHECK(a.net->sent.size() == 3);
     const bool same = a.net->sent[0] == a.net->sent[1] && a.net->sent[1] == a.net->sent[2];
     CHECK(same);
-    CHECK(a.around.pauses().size() == 2);
+    CHECK(a.env.pauses().size() == 2);
 }
 
 TEST_CASE("a cancelled request for a token is not tried again") {
@@ -256,7 +257,7 @@ TEST_CASE("a pause that is longer than the time that is left is not begun") {
     r.retry_after = "121";
     a.net->answer(r);
     CHECK(a.failure().code() == errc::throttled);
-    CHECK(a.around.pauses().empty());
+    CHECK(a.env.pauses().empty());
 }
 
 TEST_CASE("a refusal tells what the authority said, where it belongs") {
@@ -273,7 +274,7 @@ TEST_CASE("a refusal tells what the authority said, where it belongs") {
     CHECK(e.code() == condition::unauthorized);
     CHECK(e.code() != condition::transient);
     CHECK(std::string(e.what())
-          == "login.microsoftonline.com gave no token (HTTP 401, invalid_client, AADSTS7000215)");
+          == "login.microsoftonline.com returned no token (HTTP 401, invalid_client, AADSTS7000215)");
     CHECK(e.status() == 401);
     CHECK(e.service_code() == "AADSTS7000215");
     CHECK(e.server_message() == "AADSTS7000215: Invalid client secret provided.");
@@ -293,7 +294,7 @@ TEST_CASE("an authority that repeats what it was sent does not bring the secret 
     CHECK(e.server_message() == "got client_secret=***&scope=x");
 }
 
-// From here on with a real authority.
+// The tests below use a real HTTPS server.
 
 namespace {
 
@@ -311,15 +312,15 @@ public:
     }
 
     std::shared_ptr<token_credential> by_token_file() {
-        return make_workload_identity_credential(around.with(server.transport()), settings, "tenant-1",
-                                                 "app-1", token_file_.path());
+        return make_workload_identity_credential(env.with(server.transport()), settings, "tenant-1", "app-1",
+                                                 token_file_.path());
     }
 
     access_token token(const std::shared_ptr<token_credential>& c, token_request r = usual()) {
         return token_of(context, c, std::move(r));
     }
 
-    /// Of each of them.
+    /// One credential of each kind.
     error failure() {
         std::optional<error> last;
         for (const auto& c : {by_certificate(), by_token_file(), by_secret()}) {
@@ -331,13 +332,13 @@ public:
 
     asio::io_context context;
     identity_server server;
-    recorded_surroundings around;
+    recorded_environment env;
     entra_settings settings;
     issued_certificate own = issue("app", usual_rsa_key());
 
 private:
     std::shared_ptr<token_credential> make(client_proof proof) {
-        return make_entra_credential(around.with(server.transport()), settings, "tenant-1", "app-1",
+        return make_entra_credential(env.with(server.transport()), settings, "tenant-1", "app-1",
                                      std::move(proof));
     }
 
@@ -386,7 +387,8 @@ TEST_CASE("tokens over TLS, for each kind of application") {
     const std::string jwt = forms[1].at("client_assertion");
     const auto dot = jwt.find('.');
     const auto claims =
-        json::parse(from_base64(jwt.substr(dot + 1, jwt.rfind('.') - dot - 1)).value()).as_object();
+        json::parse(support::decode_base64_lenient(jwt.substr(dot + 1, jwt.rfind('.') - dot - 1)).value())
+            .as_object();
     CHECK(claims.at("aud").as_string() == a.server.url() + requests[1].target);
     CHECK(claims.at("iss") == "app-1");
     CHECK(claims.at("sub") == "app-1");
@@ -410,7 +412,7 @@ TEST_CASE("an application that is not known is not tried again") {
         CHECK_FALSE(contains(e.what(), "said the server"));
         CHECK(e.server_message() == "AADSTS700027: said the server");
         CHECK(a.server.requests().size() == 3); // one of each
-        CHECK(a.around.pauses().empty());
+        CHECK(a.env.pauses().empty());
     }
 }
 
@@ -419,9 +421,9 @@ TEST_CASE("an authority that asks for patience gets it") {
     a.server.answer(with_header(http_reply(429, "{}"), "Retry-After", "7"));
     a.server.answer(http_reply(200, token_body()));
     CHECK(is_the_token(a.token(a.by_secret())));
-    REQUIRE(a.around.pauses().size() == 1);
-    CHECK(a.around.pauses()[0] >= 7s);
-    CHECK(a.around.pauses()[0] <= 7700ms);
+    REQUIRE(a.env.pauses().size() == 1);
+    CHECK(a.env.pauses()[0] >= 7s);
+    CHECK(a.env.pauses()[0] <= 7700ms);
     CHECK(a.server.requests().size() == 2);
 }
 
@@ -432,7 +434,7 @@ TEST_CASE("an authority that stumbles once") {
         a.server.answer(http_reply(200, token_body()));
         CHECK(is_the_token(a.token(c)));
         a.server.answer(http_reply(500)); // the next one's first
-        CHECK_NOTHROW(a.token(c));        // the last reply was for ever
+        CHECK_NOTHROW(a.token(c));        // the last reply repeats forever
     }
 }
 
@@ -443,23 +445,23 @@ TEST_CASE("an authority that is out of order") {
     CHECK(e.code() == errc::server_error);
     CHECK(e.code() == condition::transient);
     CHECK(e.status() == 503);
-    CHECK(contains(e.what(), a.server.host() + " gave no token (HTTP 503)"));
+    CHECK(contains(e.what(), a.server.host() + " returned no token (HTTP 503)"));
     CHECK(a.server.requests().size() == 12); // four of each
-    CHECK(a.around.pauses().size() == 9);
-    for (const auto pause : a.around.pauses()) {
+    CHECK(a.env.pauses().size() == 9);
+    for (const auto pause : a.env.pauses()) {
         CHECK(pause >= 50ms);
         CHECK(pause <= 10s);
     }
 }
 
-TEST_CASE("an authority that throttles for ever") {
+TEST_CASE("an authority that always throttles") {
     applications a;
     a.server.answer(with_header(http_reply(429, "{}"), "Retry-After", "1"));
     const error e = failure_of([&] { a.token(a.by_secret()); });
     CHECK(e.code() == errc::throttled);
     CHECK(e.code() == condition::throttled);
-    CHECK(a.around.pauses().size() == 3);
-    for (const auto pause : a.around.pauses()) CHECK((pause >= 1s && pause <= 1100ms));
+    CHECK(a.env.pauses().size() == 3);
+    for (const auto pause : a.env.pauses()) CHECK((pause >= 1s && pause <= 1100ms));
 }
 
 TEST_CASE("an authority that is not there") {
@@ -473,7 +475,7 @@ TEST_CASE("an authority that is not there") {
     CHECK(e.code() == asio::error::connection_refused);
     CHECK(e.code() == condition::transient);
     CHECK(contains(e.what(), "connecting to " + host));
-    CHECK(a.around.pauses().size() == 9);
+    CHECK(a.env.pauses().size() == 9);
 }
 
 TEST_CASE("an authority that cannot prove who it is gets nothing") {
@@ -483,7 +485,7 @@ TEST_CASE("an authority that cannot prove who it is gets nothing") {
     CHECK(contains(e.what(), "TLS handshake with 127.0.0.1"));
     CHECK(e.code() != condition::transient);
     CHECK(a.server.requests().empty());
-    CHECK(a.around.pauses().empty());
+    CHECK(a.env.pauses().empty());
 }
 
 TEST_CASE("answers that hold no token") {
@@ -529,6 +531,7 @@ TEST_CASE("tenants and authorities, at a real one") {
     CHECK(requests[0].target == "/tenant-2/oauth2/v2.0/token");
     const std::string jwt = parse_form(requests[0].body).at("client_assertion");
     const auto dot = jwt.find('.');
-    const auto claims = json::parse(from_base64(jwt.substr(dot + 1, jwt.rfind('.') - dot - 1)).value());
+    const auto claims =
+        json::parse(support::decode_base64_lenient(jwt.substr(dot + 1, jwt.rfind('.') - dot - 1)).value());
     CHECK(claims.at("aud").as_string() == a.server.url() + "/tenant-2/oauth2/v2.0/token");
 }

@@ -1,8 +1,8 @@
+#include "identity/sources/environment_credential.hpp"
 #include "support/base64.hpp"
-#include "identity/sources/environment.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
-#include "support/recorded_surroundings.hpp"
+#include "support/recorded_environment.hpp"
 #include "support/rsa_certificates.hpp"
 #include "support/run.hpp"
 #include "support/scripted_transport.hpp"
@@ -19,22 +19,22 @@ namespace json = boost::json;
 namespace {
 
 entra_settings settings(const std::string& name, const std::string& text) {
-    recorded_surroundings around;
-    around.variables[name] = text;
-    return settings_from_environment(around.offline());
+    recorded_environment env;
+    env.variables[name] = text;
+    return settings_from_environment(env.offline());
 }
 
-/// An environment whose application asks a script.
+/// An environment with a scripted authority.
 class environment {
 public:
-    environment() { around.variables = {{"AZURE_TENANT_ID", "tenant-1"}, {"AZURE_CLIENT_ID", "app-1"}}; }
+    environment() { env.variables = {{"AZURE_TENANT_ID", "tenant-1"}, {"AZURE_CLIENT_ID", "app-1"}}; }
 
     std::shared_ptr<token_credential> credential() {
-        const surroundings s = around.with(net);
+        const credential_environment s = env.with(net);
         return make_environment_credential(s, settings_from_environment(s));
     }
 
-    /// The form that it sends.
+    /// Returns the form that the credential sends.
     std::map<std::string, std::string> form() {
         net->answer(200, token_body());
         const auto c = credential();
@@ -45,11 +45,11 @@ public:
 
     json::object header() {
         const std::string jwt = form().at("client_assertion");
-        return json::parse(from_base64(jwt.substr(0, jwt.find('.'))).value()).as_object();
+        return json::parse(support::decode_base64_lenient(jwt.substr(0, jwt.find('.'))).value()).as_object();
     }
 
     asio::io_context context;
-    recorded_surroundings around;
+    recorded_environment env;
     std::shared_ptr<scripted_transport> net = std::make_shared<scripted_transport>();
 };
 
@@ -98,20 +98,20 @@ TEST_CASE("switches in the environment") {
 
 TEST_CASE("an application of the environment, by its secret") {
     environment e;
-    e.around.variables["AZURE_CLIENT_SECRET"] = secrets::client_secret;
-    e.around.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = "/nowhere/app.pem"; // the secret goes first
+    e.env.variables["AZURE_CLIENT_SECRET"] = secrets::client_secret;
+    e.env.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = "/nowhere/app.pem"; // the secret goes first
     const auto form = e.form();
     const bool same = form.at("client_secret") == secrets::client_secret;
     CHECK(same);
     CHECK_FALSE(form.contains("client_assertion"));
     CHECK(contains(e.net->sent.at(0), "Host: login.microsoftonline.com\r\n"));
 
-    e.around.variables["AZURE_AUTHORITY_HOST"] = "login.microsoftonline.us";
+    e.env.variables["AZURE_AUTHORITY_HOST"] = "login.microsoftonline.us";
     e.form();
     CHECK(contains(e.net->sent.at(1), "Host: login.microsoftonline.us\r\n"));
 
-    // It stays with its own tenant, whichever is asked for.
-    e.around.variables["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"] = "true";
+    // The tenant of a request is ignored.
+    e.env.variables["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"] = "true";
     e.net->answer(200, token_body());
     const auto c = e.credential();
     token_of(e.context, c, token_request("x").tenant("tenant-2"));
@@ -122,13 +122,13 @@ TEST_CASE("an application of the environment, by its certificate") {
     const issued_certificate own = issue("app", usual_rsa_key());
     const temporary_file file(own.pem() + own.key_pem(secrets::passphrase));
     environment e;
-    e.around.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = file.path();
-    e.around.variables["AZURE_CLIENT_CERTIFICATE_PASSWORD"] = secrets::passphrase;
+    e.env.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = file.path();
+    e.env.variables["AZURE_CLIENT_CERTIFICATE_PASSWORD"] = secrets::passphrase;
     CHECK_FALSE(e.header().contains("x5c"));
-    e.around.variables["AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"] = "1";
+    e.env.variables["AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"] = "1";
     CHECK(e.header().at("x5c").as_array().size() == 1);
 
-    e.around.variables["AZURE_CLIENT_CERTIFICATE_PASSWORD"] = secrets::wrong_passphrase;
+    e.env.variables["AZURE_CLIENT_CERTIFICATE_PASSWORD"] = secrets::wrong_passphrase;
     const error wrong = failure_of([&] { e.credential(); });
     CHECK(wrong.code() == errc::invalid_argument);
     CHECK(contains(wrong.what(), "variables"));
@@ -139,7 +139,7 @@ TEST_CASE("an application of the environment, by its certificate") {
 TEST_CASE("an environment without an application is unavailable, and says what is missing") {
     const auto complaint = [](const std::map<std::string, std::string>& variables) {
         environment e;
-        e.around.variables = variables;
+        e.env.variables = variables;
         const auto c = e.credential();
         const error why = failure_of([&] { token_of(e.context, c, token_request("x")); });
         CHECK(why.code() == errc::credential_unavailable);

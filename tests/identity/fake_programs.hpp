@@ -19,7 +19,7 @@
 
 namespace azkv::test {
 
-/// Programs that are shell scripts, in a directory of their own, and what they leave behind in another.
+/// Shell scripts in a directory of their own; they write files to another directory.
 class fake_programs {
 public:
     fake_programs() {
@@ -27,13 +27,13 @@ public:
         std::filesystem::create_directory(left());
     }
 
-    /// Where they are.
+    /// Returns the directory of the scripts.
     std::string directory() const { return root_.path() + "/programs"; }
 
-    /// Where they write: `$left` in a script.
+    /// Returns the directory that they write to: `$left` in a script.
     std::string left() const { return root_.path() + "/left"; }
 
-    /// The path of a new one.
+    /// Adds a script and returns its path.
     std::string add(const std::string& name, const std::string& script, bool executable = true) {
         const std::string file = directory() + '/' + name;
         std::filesystem::create_directories(std::filesystem::path(file).parent_path());
@@ -77,7 +77,7 @@ public:
         return number();
     }
 
-    /// What it has written.
+    /// Returns the number.
     pid_t number() const {
         char text[32] = {};
         REQUIRE(read(descriptor_, text, sizeof text - 1) > 0);
@@ -90,10 +90,10 @@ private:
     int descriptor_ = -1;
 };
 
-/// A script that starts another process, which holds on to its output, and then hangs.
+/// A script that starts a process, which keeps the output open, and then hangs.
 inline const char* const hanging_script = "sleep 600 &\necho $! > \"$left/started\"\nwait";
 
-/// Whether a process has ended, or does so soon; it need not be a child.
+/// Returns true if a process has ended, or ends soon. It need not be a child.
 inline bool ends(pid_t pid) {
     const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     if (descriptor < 0) return errno == ESRCH;
@@ -103,7 +103,7 @@ inline bool ends(pid_t pid) {
     return ended;
 }
 
-/// Whether this process has a child, dead or alive.
+/// Returns true if this process has a child, running or not.
 inline bool has_children() {
     siginfo_t info{};
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;

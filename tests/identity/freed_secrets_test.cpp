@@ -1,4 +1,4 @@
-// No block of memory is given back with a secret in it, whichever way the secret came.
+// No block of memory is freed with a secret in it, wherever the secret came from.
 
 #include <azkv/blocking_store.hpp>
 #include <azkv/identity.hpp>
@@ -17,7 +17,7 @@
 
 namespace {
 
-// What is looked for while it is not null.
+// The text that is searched for; null: none.
 std::atomic<const char*> wanted{nullptr};
 std::atomic<int> found{0};
 
@@ -64,7 +64,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// How many blocks with `text` in them `f` gives back. What it throws is one of the ways.
+// Returns the number of blocks that `f` frees with `text` in them. `f` may throw.
 int blocks_with(const char* text, const std::function<void()>& f) {
     found = 0;
     wanted = text;
@@ -76,7 +76,7 @@ int blocks_with(const char* text, const std::function<void()>& f) {
     return found;
 }
 
-// In no block: what the tests themselves give back counts, too.
+// Not in a heap block: what the tests themselves free counts, too.
 constexpr char key[] = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt";
 constexpr char signature[] = "hush5hush5hush5hush5hush5hush5hush5hush5";
 constexpr char sas[] = "sv=2019-02-02&sp=raud&sig=hush5hush5hush5hush5hush5hush5hush5hush5";
@@ -104,7 +104,7 @@ void use(blocking_store db) {
     });
 }
 
-/// A variable that is set as long as this lives.
+/// Sets an environment variable until destruction.
 class variable {
 public:
     variable(const char* name, const char* text) : name_(name) { ::setenv(name, text, 1); }
@@ -137,7 +137,7 @@ TEST_CASE("connection strings") {
     };
     CHECK(blocks_with(key, open(with_key)) == 0);
     CHECK(blocks_with(signature, open(with_sas)) == 0);
-    // And those that are refused, early and late.
+    // Invalid ones, too, refused early and late.
     constexpr const char* wrong[] = {
         "AccountKey=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt",
         "AccountName=a;AccountKey=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt=",
@@ -185,7 +185,7 @@ TEST_CASE("signatures that are made") {
         const std::string query = account_sas("acct", key, terms);
         query.substr(query.find("sig=") + 4).copy(made.data(), made.size() - 1);
     }
-    // The one that is returned belongs to the caller, who gives it back.
+    // The caller frees the one that is returned.
     CHECK(blocks_with(made.data(), [&] { static_cast<void>(account_sas("acct", key, terms)); }) == 1);
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("variables") {
     }
     for (const char* header : {"IDENTITY_HEADER", "MSI_SECRET"}) {
         const variable v(header, password);
-        CHECK(blocks_with(password, [] { managed_identity_credential(); }) == 0); // without what goes with it
+        CHECK(blocks_with(password, [] { managed_identity_credential(); }) == 0); // without its endpoint
         const variable app("IDENTITY_ENDPOINT", "http://127.0.0.1:1/token");
         const variable ml("MSI_ENDPOINT", "http://127.0.0.1:1/token");
         CHECK(blocks_with(password, [] { managed_identity_credential(); }) == 0);

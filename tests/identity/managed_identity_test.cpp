@@ -53,11 +53,11 @@ std::string token_body(const std::string& more = R"("expires_in":"3599")") {
     return R"({"token_type":"Bearer","access_token":")" + secrets::access_token + "\"," + more + '}';
 }
 
-/// A machine whose variables, files and network are made up.
+/// A machine with variables, files and a network of the test.
 class machine {
 public:
-    identity::surroundings around() {
-        identity::surroundings s;
+    identity::credential_environment env() {
+        identity::credential_environment s;
         s.variable = [this](const char* name) {
             const auto found = variables.find(name);
             return found == variables.end() ? std::nullopt : std::optional(found->second);
@@ -83,7 +83,7 @@ public:
     }
 
     std::shared_ptr<token_credential> credential(const managed_identity_id& id = {}, bool probe = false) {
-        return identity::make_managed_identity_credential(around(), id, probe);
+        return identity::make_managed_identity_credential(env(), id, probe);
     }
 
     access_token token(const std::shared_ptr<token_credential>& from) {
@@ -92,7 +92,7 @@ public:
 
     access_token token(const managed_identity_id& id = {}) { return token(credential(id)); }
 
-    /// The failure to get a token, which tells no secret.
+    /// Returns the error of a failed request for a token, which reveals no secret.
     error failure(const std::shared_ptr<token_credential>& from) {
         const error e = failure_of([&] { token(from); });
         CHECK_FALSE(secrets::shown_in(e.what()));
@@ -101,7 +101,7 @@ public:
 
     error failure(const managed_identity_id& id = {}) { return failure(credential(id)); }
 
-    /// Whether request `i` was this.
+    /// Returns true if request `i` was this one.
     bool sent(std::size_t i, const std::string& request_line, const std::string& host,
               const std::string& rest) {
         return i < net->sent.size()
@@ -282,7 +282,7 @@ TEST_CASE("Azure ML has a usual identity") {
 
 TEST_CASE("the first source that the variables tell of") {
     machine m;
-    const auto name = [&] { return std::string(identity::find_identity_source(m.around(), {}).name); };
+    const auto name = [&] { return std::string(identity::find_identity_source(m.env(), {}).name); };
     CHECK(name() == "the metadata service");
     m.variables = {{"IMDS_ENDPOINT", "http://localhost:40342"},
                    {"IDENTITY_SERVER_THUMBPRINT", fabric_thumbprint}};
@@ -364,7 +364,7 @@ TEST_CASE("a source is somewhere near, or is asked over TLS") {
               "http://2130706433/", "http://localhost.example/", "http://[2001:db8::1]/", "http://[fec0::1]/",
               "http://[::ffff:8.8.8.8]/", "http://[fe00::1]/"}) {
             CAPTURE(far);
-            CHECK(contains(complaint(p, far), "must be an https URL, or name an address of this machine"));
+            CHECK(contains(complaint(p, far), "must be an https URL, or have an address of this machine"));
         }
         for (const std::string none : {"nonsense", "ftp://127.0.0.1/", "127.0.0.1:41056", "http://",
                                        "http:///x", "http://127.0.0.1/x y", "http://127.0.0.1/\r\nA: b",
@@ -441,7 +441,7 @@ TEST_CASE("when a token expires, and when half of its time is over") {
           == system_clock::from_time_t(1767323045));
 }
 
-TEST_CASE("an answer that gives no token") {
+TEST_CASE("a response without a token") {
     for (const setting where :
          {in_service_fabric, in_app_service, in_arc, in_azure_ml, in_cloud_shell, in_virtual_machine})
         for (const std::string& body :
@@ -467,14 +467,14 @@ TEST_CASE("refusals say who refused, and keep what else was said for the diagnos
     m.net->answer(r);
     const error e = m.failure();
     CHECK(e.code() == errc::authentication_failed);
-    CHECK(std::string(e.what()) == "App Service gave no token (HTTP 400)");
+    CHECK(std::string(e.what()) == "App Service returned no token (HTTP 400)");
     CHECK(secrets::shown_in(e.server_message()));
     CHECK(e.request_id() == "id-1");
 
     in_cloud_shell(m);
     m.net->answer(400, R"({"error":{"code":"AudienceNotSupported","message":"Audience is not supported"}})");
     const error unsupported = m.failure();
-    CHECK(std::string(unsupported.what()) == "Cloud Shell gave no token (HTTP 400)");
+    CHECK(std::string(unsupported.what()) == "Cloud Shell returned no token (HTTP 400)");
     CHECK(unsupported.service_code() == "AudienceNotSupported");
     CHECK(unsupported.server_message() == "Audience is not supported");
 
@@ -543,7 +543,7 @@ TEST_CASE("and then no more") {
         const error e = m.failure();
         CHECK(e.code() == code);
         CHECK(e.status() == static_cast<int>(status));
-        CHECK(contains(e.what(), "the metadata service gave no token (HTTP "));
+        CHECK(contains(e.what(), "the metadata service returned no token (HTTP "));
         CHECK(m.net->finished());
     }
 }
@@ -580,8 +580,8 @@ TEST_CASE("70 seconds pass, whatever the jitter, within the usual deadline") {
     for (std::uint32_t seed = 0; seed < 2000; ++seed) {
         protocol::clocks now;
         const auto begin = now.steady;
-        protocol::call_state state(identity::metadata_retries(), begin + identity::surroundings().timeout,
-                                   seed);
+        protocol::call_state state(identity::metadata_retries(),
+                                   begin + identity::credential_environment().timeout, seed);
         while (state.on_response(gone, protocol::applied::no, now) == protocol::call_state::action::wait)
             now.steady += state.delay();
         const bool long_enough = now.steady - begin >= 70s;
@@ -596,7 +596,7 @@ TEST_CASE("an identity that the machine does not have") {
     CHECK(e.code() == errc::credential_unavailable);
     CHECK(e.status() == 400);
     CHECK(e.server_message() == "Identity not found");
-    CHECK(std::string(e.what()) == "the machine has no such identity");
+    CHECK(std::string(e.what()) == "the machine does not have this identity");
 
     in_app_service(m); // where it is a refusal
     m.net->answer(400, R"({"message":"Identity not found"})");
@@ -635,7 +635,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a metadata service that never answers is none; one that did is away") {
+TEST_CASE("a metadata service that never responded does not exist; one that did is down") {
     machine m;
     const auto made = m.credential();
     const auto be_away = [&](boost::system::error_code ec) {
@@ -644,7 +644,7 @@ TEST_CASE("a metadata service that never answers is none; one that did is away")
     be_away(asio::error::connection_refused);
     const error none = m.failure(made);
     CHECK(none.code() == errc::credential_unavailable);
-    CHECK(contains(none.what(), "no metadata service answers: "));
+    CHECK(contains(none.what(), "no metadata service responds: "));
     CHECK(contains(none.what(), "169.254.169.254"));
     be_away(asio::error::network_unreachable);
     CHECK(m.failure(made).code() == errc::credential_unavailable);
@@ -660,7 +660,7 @@ TEST_CASE("a metadata service that never answers is none; one that did is away")
     for (int i = 0; i < 4; ++i) m.net->fail(asio::error::connection_refused, false);
     const error no_agent = m.failure();
     CHECK(no_agent.code() == errc::credential_unavailable);
-    CHECK(contains(no_agent.what(), "the agent of Azure Arc does not answer: "));
+    CHECK(contains(no_agent.what(), "the agent of Azure Arc does not respond: "));
 }
 
 TEST_CASE("in a chain, the metadata service is first asked whether it is there") {
@@ -687,7 +687,7 @@ TEST_CASE("a probe is made once, and again when it failed") {
         m.net->fail(asio::error::connection_refused, false);
         const error e = m.failure(made);
         CHECK(e.code() == errc::credential_unavailable);
-        CHECK(contains(e.what(), "no metadata service answers"));
+        CHECK(contains(e.what(), "no metadata service responds"));
     }
     m.net->fail(errc::bad_response, false); // whatever that is
     CHECK(m.failure(made).code() == errc::credential_unavailable);
@@ -698,7 +698,7 @@ TEST_CASE("a probe is made once, and again when it failed") {
     CHECK(m.net->finished());
 }
 
-TEST_CASE("where the variables tell of a source, none is made") {
+TEST_CASE("where the variables name a source, no probe is sent") {
     for (const setting where : {in_service_fabric, in_app_service, in_arc, in_azure_ml, in_cloud_shell}) {
         machine m;
         where(m);
@@ -749,7 +749,7 @@ public:
         net->answer(std::move(r));
     }
 
-    /// Why the challenge was not answered.
+    /// Returns why the challenge was not met.
     std::string refusal(const std::string& path) {
         net->sent.clear();
         challenge("Basic realm=" + path);
@@ -781,13 +781,13 @@ TEST_CASE("the agent of Azure Arc sees that the program may read its key") {
     }
 }
 
-TEST_CASE("no other file than a key is read for whoever answers in the agent's place") {
+TEST_CASE("no other file than a key is read for a process that poses as the agent") {
     arc_machine m;
     m.write(m.files.path() + "/outside.key", secrets::arc_key);
     m.write(m.path("a.key"), secrets::arc_key);
     std::filesystem::create_directory(m.path("sub"));
     m.write(m.path("sub/b.key"), secrets::arc_key);
-    const std::string outside = "outside of the directory";
+    const std::string outside = "outside its directory of keys";
     for (const std::string& path :
          {m.files.path() + "/outside.key", m.path("../outside.key"), m.path("../tokens/a.key"),
           m.path("sub/b.key"), m.path("./a.key"), m.path("/a.key"), m.files.path() + "/tokens-2/a.key",
@@ -804,7 +804,7 @@ TEST_CASE("no other file than a key is read for whoever answers in the agent's p
     m.write(m.path(".key"), secrets::arc_key);
     for (const std::string name : {"a.txt", "a.key.txt", "a.KEY", "akey", "..", ".", "", ".key"}) {
         CAPTURE(name);
-        CHECK(contains(m.refusal(m.path(name)), "is no key"));
+        CHECK(contains(m.refusal(m.path(name)), "is not a key file"));
     }
 }
 
@@ -814,28 +814,28 @@ TEST_CASE("no link leads out of the directory of keys") {
     m.write(m.path("a.key"), secrets::arc_key);
     std::filesystem::create_symlink(m.files.path() + "/outside.key", m.path("link.key"));
     std::filesystem::create_symlink("a.key", m.path("inner.key"));
-    CHECK(contains(m.refusal(m.path("link.key")), "cannot be read"));
-    CHECK(contains(m.refusal(m.path("inner.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("link.key")), "cannot read the key file"));
+    CHECK(contains(m.refusal(m.path("inner.key")), "cannot read the key file"));
 
     std::filesystem::rename(m.keys(), m.files.path() + "/moved");
     std::filesystem::create_directory_symlink(m.files.path() + "/moved", m.keys());
-    CHECK(contains(m.refusal(m.path("a.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("a.key")), "cannot read the key file"));
 }
 
 TEST_CASE("a key is a small regular file, of what a header can hold") {
     arc_machine m;
-    CHECK(contains(m.refusal(m.path("missing.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("missing.key")), "cannot read the key file"));
     std::filesystem::create_directory(m.path("directory.key"));
-    CHECK(contains(m.refusal(m.path("directory.key")), "no regular file"));
+    CHECK(contains(m.refusal(m.path("directory.key")), "is not a regular file"));
     REQUIRE(::mkfifo(m.path("pipe.key").c_str(), 0600) == 0);
-    CHECK(contains(m.refusal(m.path("pipe.key")), "no regular file"));
+    CHECK(contains(m.refusal(m.path("pipe.key")), "is not a regular file"));
 
     m.write(m.path("large.key"), std::string(4097, 'k'));
-    CHECK(contains(m.refusal(m.path("large.key")), "too large"));
+    CHECK(contains(m.refusal(m.path("large.key")), "has more than 4096 bytes"));
     for (const std::string& text : {std::string(), std::string(" \r\n"), secrets::arc_key + "\r\nEvil: 1",
                                     secrets::arc_key + '\0', secrets::arc_key + "\xC3\xA4"}) {
         m.write(m.path("odd.key"), text);
-        CHECK(contains(m.refusal(m.path("odd.key")), "is none"));
+        CHECK(contains(m.refusal(m.path("odd.key")), "does not hold a key"));
     }
 
     m.write(m.path("largest.key"), std::string(4096, 'k'));
@@ -844,11 +844,11 @@ TEST_CASE("a key is a small regular file, of what a header can hold") {
     CHECK(is_token(m.token()));
 
     std::filesystem::remove_all(m.keys());
-    CHECK(contains(m.refusal(m.path("a.key")), "cannot be read"));
+    CHECK(contains(m.refusal(m.path("a.key")), "cannot read the key file"));
 }
 
 TEST_CASE("a key that only another user may read says how to be that user") {
-    if (::geteuid() == 0) return; // who may read all
+    if (::geteuid() == 0) return; // root may read any file
     arc_machine m;
     m.write(m.path("a.key"), secrets::arc_key);
     std::filesystem::permissions(m.path("a.key"), std::filesystem::perms::none);
@@ -862,7 +862,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
         m.challenge(text);
         const error e = m.failure();
         CHECK(e.code() == errc::authentication_failed);
-        CHECK(contains(e.what(), "the agent names no key"));
+        CHECK(contains(e.what(), "the challenge of the agent names no key file"));
     }
     m.write(m.path("a.key"), secrets::arc_key);
     m.net->sent.clear();
@@ -870,11 +870,11 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
     m.challenge("Basic realm=" + m.path("a.key"));
     const error e = m.failure();
     CHECK(e.code() == errc::authentication_failed);
-    CHECK(std::string(e.what()) == "Azure Arc gave no token (HTTP 401)");
+    CHECK(std::string(e.what()) == "Azure Arc returned no token (HTTP 401)");
     CHECK(m.net->sent.size() == 2);
     CHECK(m.net->finished());
 
-    in_app_service(m); // nobody else is given files
+    in_app_service(m); // only Azure Arc gets files
     m.challenge("Basic realm=" + m.path("a.key"));
     CHECK(m.failure().status() == 401);
     CHECK(m.net->finished());
@@ -884,7 +884,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
 
 namespace {
 
-/// A server that keeps what it was asked.
+/// A server that records its requests.
 class identity_server {
 public:
     explicit identity_server(std::vector<http_reply> replies)
@@ -976,18 +976,18 @@ TEST_CASE("over a real network: Service Fabric, which is known by the thumbprint
         return boost::algorithm::erase_all_copy(test::thumbprint(c), ":");
     };
     m.variables["IDENTITY_SERVER_THUMBPRINT"] = digits(own);
-    identity::surroundings around = m.around();
+    identity::credential_environment env = m.env();
     net::connector::settings s;
     s.tls = std::make_shared<net::tls_client>(tls_options());
-    around.direct = [s](const asio::any_io_executor& executor) {
+    env.direct = [s](const asio::any_io_executor& executor) {
         return std::make_shared<net::http_transport>(executor, net::pool::limits(1), s);
     };
-    CHECK(is_token(m.token(identity::make_managed_identity_credential(around, {}, false))));
+    CHECK(is_token(m.token(identity::make_managed_identity_credential(env, {}, false))));
     const bool right = shown == secrets::identity_header;
     CHECK(right);
 
     m.variables["IDENTITY_SERVER_THUMBPRINT"] = digits(self_signed("node.example"));
-    const error e = m.failure(identity::make_managed_identity_credential(around, {}, false));
+    const error e = m.failure(identity::make_managed_identity_credential(env, {}, false));
     CHECK(contains(e.what(), "thumbprint"));
     CHECK(server.requests() == 1);
 }
@@ -1013,18 +1013,18 @@ TEST_CASE("over a real network: Azure Arc, and Cloud Shell") {
     CHECK(shell.asked()[0].body == resource);
 }
 
-TEST_CASE("over a real network: nobody answers the probe in time") {
+TEST_CASE("over a real network: no response to the probe in time") {
     identity_server server({late()});
     machine m;
     m.real = true;
     m.variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = server.url();
-    identity::surroundings around = m.around();
-    CHECK(identity::surroundings().probe_timeout == 1s);
-    around.probe_timeout = 30ms;
-    const auto made = identity::make_managed_identity_credential(around, {}, true);
+    identity::credential_environment env = m.env();
+    CHECK(identity::credential_environment().probe_timeout == 1s);
+    env.probe_timeout = 30ms;
+    const auto made = identity::make_managed_identity_credential(env, {}, true);
     const error e = m.failure(made);
     CHECK(e.code() == errc::credential_unavailable);
-    CHECK(contains(e.what(), "no metadata service answers"));
+    CHECK(contains(e.what(), "no metadata service responds"));
     CHECK(server.asked().size() <= 1);
     CHECK(m.pauses.empty());
 }
@@ -1050,7 +1050,7 @@ TEST_CASE("over a real network: several calls at once, on several threads") {
     CHECK(server.requests() >= 17);
 }
 
-TEST_CASE("over a real network: nobody is there") {
+TEST_CASE("over a real network: the connection is refused") {
     std::string url;
     {
         const identity_server gone({late()});

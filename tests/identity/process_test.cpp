@@ -44,7 +44,7 @@ command shell(const std::string& script) {
     return command("/bin/sh", {"-c", script});
 }
 
-/// Puts a signal's action back.
+/// Restores the action of a signal.
 class action_of_signal {
 public:
     action_of_signal(int number, void (*action)(int))
@@ -133,13 +133,13 @@ TEST_CASE("standard descriptors that are closed here do no harm") {
     CHECK(status == 0);
 }
 
-TEST_CASE("an end by a signal is told as shells do") {
+TEST_CASE("the exit code of a killed program is that of shells") {
     CHECK(result_of(shell("kill -TERM $$")).exit_code == 128 + SIGTERM);
     CHECK(result_of(shell("exit 127")).exit_code == 127);
     CHECK(result_of(shell("")).exit_code == 0);
 }
 
-TEST_CASE("a program that cannot be started leaves nothing behind") {
+TEST_CASE("a program that cannot be started leaves no descriptors open") {
     test::fake_programs programs;
     asio::io_context context;
     const auto failure = [&](const command& c) {
@@ -175,7 +175,7 @@ TEST_CASE("at its limit a program is killed with all that it started") {
     test::fake_programs programs;
     const test::started_pipe started(programs);
     command c(programs.add("p", test::hanging_script), {});
-    c.limit = 1s;
+    c.time_limit = 1s;
     const auto begin = std::chrono::steady_clock::now();
     CHECK(result_of(c).how == ending::timed_out);
     CHECK(std::chrono::steady_clock::now() - begin >= 1s);
@@ -183,11 +183,11 @@ TEST_CASE("at its limit a program is killed with all that it started") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("a program that has ended is not waited for, although what it left behind holds its output") {
+TEST_CASE("a program that has ended is not waited for, although its children hold its output open") {
     test::fake_programs programs;
     const test::started_pipe started(programs);
     command c(programs.add("p", "sleep 600 &\necho $! > \"$left/started\"\necho done\nexit 7"), {});
-    c.limit = 60s;
+    c.time_limit = 60s;
     const auto begin = std::chrono::steady_clock::now();
     const process_result r = result_of(c);
     CHECK(std::chrono::steady_clock::now() - begin < 30s);
@@ -357,7 +357,7 @@ TEST_CASE("where children go unnoticed, a program's output is still there") {
     CHECK_FALSE(r.exit_code.has_value());
     CHECK(output_of(r) == "out\n");
     command c = shell("sleep 600");
-    c.limit = 100ms;
+    c.time_limit = 100ms;
     CHECK(result_of(c).how == ending::timed_out);
 }
 

@@ -17,7 +17,7 @@ using namespace azkv;
 using namespace std::chrono_literals;
 using identity::shared_access_signature;
 
-TEST_CASE("a signature is kept byte for byte, but for a leading question mark") {
+TEST_CASE("a signature is kept byte for byte, except a leading question mark") {
     CHECK(shared_access_signature("sv=2019-02-02&sig=a%2Bb%2f/c%3D").query()
           == "sv=2019-02-02&sig=a%2Bb%2f/c%3D");
     CHECK(shared_access_signature("?sig=x&sv=1").query() == "sig=x&sv=1");
@@ -51,7 +51,7 @@ fields fields_of(const std::string& query) {
 const auto in_2026 = std::chrono::sys_days(std::chrono::January / 1 / 2026);
 const auto in_2030 = std::chrono::sys_days(std::chrono::January / 1 / 2030);
 
-// What these terms are made of in the vectors.
+// The fields of the vectors.
 sas_terms terms_of(const fields& f) {
     const auto given = [&](const char* name) { return f.contains(name) ? f.at(name) : std::string(); };
     sas_terms t = given("si").empty() ? sas_terms(given("sp"), in_2030) : sas_terms::of_policy(given("si"));
@@ -75,7 +75,7 @@ TEST_CASE("signatures are made as Microsoft's own clients make them") {
         const std::string scheme(v.at("scheme").as_string());
         if (!scheme.ends_with("SAS") || v.contains("expect")) continue;
         fields f = fields_of(std::string(v.at("query").as_string()));
-        // Both protocols are said here by silence, which is another signature.
+        // These name both protocols; azkv omits the field instead, which has another signature.
         if (f.contains("spr")) continue;
         CAPTURE(v.at("id").as_string().c_str());
         const std::string account(v.at("account").as_string());
@@ -121,7 +121,7 @@ TEST_CASE("what no signature can say is refused") {
     CHECK(refused([&] { return account_sas("acct", "c2VjcmV0", sas_terms::of_policy("p")); }));
     CHECK(refused([&] { return table_sas("acct", "c2VjcmV0", "t!", some); }));
     CHECK(refused([&] { return table_sas("acct", "c2VjcmV0", "ttt", sas_terms("rl", in_2030)); }));
-    // Nothing of the key is in the message.
+    // The message does not repeat the key.
     CHECK_FALSE(test::contains(test::failure_of([&] { return account_sas("acct", "sekret!", some); }).what(),
                                "sekret"));
 }

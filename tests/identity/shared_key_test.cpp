@@ -38,9 +38,16 @@ TEST_CASE("every Shared Key vector is signed as Microsoft's own clients sign it"
         if (url.has_query()) target += '?' + std::string(url.encoded_query());
 
         const bool lite = scheme == "SharedKeyLite";
-        const std::string text = string_to_sign(lite ? shared_key_scheme::lite : shared_key_scheme::full,
-                                                v.at("method").as_string(), header(v, "Content-MD5"),
-                                                header(v, "Content-Type"), date, account, target);
+        const std::string content_md5 = header(v, "Content-MD5"), content_type = header(v, "Content-Type");
+        shared_key_input input;
+        input.request.method = v.at("method").as_string();
+        input.request.content_type = content_type;
+        input.request.target = target;
+        input.content_md5 = content_md5;
+        input.date = date;
+        input.account = account;
+        const std::string text =
+            string_to_sign(lite ? shared_key_scheme::lite : shared_key_scheme::full, input);
         const std::string expected(v.at("string_to_sign").as_string());
         const std::string signature(v.at("signature").as_string());
         if (v.contains("expect")) { // what another client gets wrong
@@ -56,9 +63,13 @@ TEST_CASE("every Shared Key vector is signed as Microsoft's own clients sign it"
     CHECK(checked == 29);
 }
 
-TEST_CASE("comp is signed, and nothing else of a query or behind it") {
+TEST_CASE("comp is signed, and nothing else of a query or after it") {
     const auto resource = [](std::string_view target) {
-        const std::string text = string_to_sign(shared_key_scheme::lite, "GET", {}, {}, "d", "acct", target);
+        shared_key_input input;
+        input.request.target = target;
+        input.date = "d";
+        input.account = "acct";
+        const std::string text = string_to_sign(shared_key_scheme::lite, input);
         return text.substr(text.find('\n') + 1);
     };
     CHECK(resource("/T?a=1&comp=acl&b=2") == "/acct/T?comp=acl");
@@ -89,7 +100,7 @@ TEST_CASE("the headers of a request") {
     CHECK_FALSE(test::contains(later, "mAt91YM0Z70"));
 }
 
-TEST_CASE("a key that is none is refused without being repeated") {
+TEST_CASE("an invalid key is refused and not repeated") {
     for (const char* key : {"", "abc", "not base64!!", "====", "c2VjcmV0c2VjcmV0*A=="}) {
         CAPTURE(key);
         const error e = test::failure_of([&] { shared_key("acct", key); });

@@ -1,4 +1,4 @@
-// Tokens: how long they are kept, who asks for a new one, and who waits for it.
+// The token cache: how long tokens are kept, which call requests a new one, and which calls wait.
 
 #include "async/manual_reset_event.hpp"
 #include "identity/tokens/token_cache.hpp"
@@ -18,7 +18,7 @@
 using namespace azkv;
 using namespace azkv::test;
 using namespace std::chrono_literals;
-using identity::judge;
+using identity::state_of;
 using identity::token_cache;
 using identity::token_caller;
 using identity::token_state;
@@ -33,7 +33,7 @@ token_request storage() {
     return token_request("https://storage.azure.com/.default");
 }
 
-// The tokens that sources give: numbered, so that one can be told from another.
+// The tokens of the credentials below, numbered to distinguish them.
 std::string numbered(int n) {
     return secrets::token + std::to_string(n);
 }
@@ -42,7 +42,7 @@ bool is_token(const secret& s, int n) {
     return s.reveal() == numbered(n);
 }
 
-/// Gives a new token for each request, when it is let.
+/// Returns a new token for each request, after `gate` is open.
 class gated_source final : public token_credential {
 public:
     asio::awaitable<access_token> token(token_request request) override {
@@ -61,10 +61,10 @@ public:
         co_return access_token(secret(numbered(n)), *now + lifetime);
     }
 
-    std::shared_ptr<async::manual_reset_event> gate; // null: it does not wait
-    std::exception_ptr failure;         // null: it does not fail
+    std::shared_ptr<async::manual_reset_event> gate; // null: returns at once
+    std::exception_ptr failure;                      // null: does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
-    // The steady clock: goes on with the other one, unless that is set.
+    // The steady clock. Advances with the other one, except when that is set.
     std::shared_ptr<std::chrono::steady_clock::time_point> ticks =
         std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours(1));
     std::chrono::seconds lifetime = 1h;
@@ -73,7 +73,7 @@ public:
     std::string last_tenant;
 };
 
-/// A call, and what becomes of it.
+/// A call and its result.
 class call {
 public:
     bool done = false;
@@ -108,7 +108,7 @@ public:
 
     void open() { source->gate->set(); }
 
-    /// Time goes by.
+    /// Advances both clocks.
     void pass(std::chrono::seconds s) {
         *source->now += s;
         *source->ticks += s;
@@ -135,7 +135,7 @@ public:
         return c;
     }
 
-    /// All that can happen without a further word.
+    /// Runs all that is ready.
     void settle() {
         context.restart();
         context.poll();
@@ -157,35 +157,35 @@ public:
 
 TEST_CASE("when a token is due, and when it is of no use any more") {
     access_token hour(secret(numbered(1)), noon + 1h);
-    CHECK(judge(hour, noon, noon) == token_state::good);
-    CHECK(judge(hour, noon, noon + 55min - 1s) == token_state::good);
-    CHECK(judge(hour, noon, noon + 55min) == token_state::due);
-    CHECK(judge(hour, noon, noon + 1h - 11s) == token_state::due);
-    CHECK(judge(hour, noon, noon + 1h - 10s) == token_state::expired);
-    CHECK(judge(hour, noon, noon + 2h) == token_state::expired);
+    CHECK(state_of(hour, noon, noon) == token_state::good);
+    CHECK(state_of(hour, noon, noon + 55min - 1s) == token_state::good);
+    CHECK(state_of(hour, noon, noon + 55min) == token_state::due);
+    CHECK(state_of(hour, noon, noon + 1h - 11s) == token_state::due);
+    CHECK(state_of(hour, noon, noon + 1h - 10s) == token_state::expired);
+    CHECK(state_of(hour, noon, noon + 2h) == token_state::expired);
 
     hour.refresh_on(noon + 30min);
-    CHECK(judge(hour, noon, noon + 30min - 1s) == token_state::good);
-    CHECK(judge(hour, noon, noon + 30min) == token_state::due);
+    CHECK(state_of(hour, noon, noon + 30min - 1s) == token_state::good);
+    CHECK(state_of(hour, noon, noon + 30min) == token_state::due);
 
     const access_token brief(secret(numbered(1)), noon + 20s);
-    CHECK(judge(brief, noon, noon + 14s) == token_state::good);
-    CHECK(judge(brief, noon, noon + 15s) == token_state::due);
-    CHECK(judge(brief, noon, noon + 18s) == token_state::expired);
+    CHECK(state_of(brief, noon, noon + 14s) == token_state::good);
+    CHECK(state_of(brief, noon, noon + 15s) == token_state::due);
+    CHECK(state_of(brief, noon, noon + 18s) == token_state::expired);
 
     const access_token stale(secret(numbered(1)), noon - 1h);
-    CHECK(judge(stale, noon, noon) == token_state::expired);
+    CHECK(state_of(stale, noon, noon) == token_state::expired);
 }
 
 TEST_CASE("a token is kept by scope and tenant until it expires") {
     fixture f;
     f.source->gate = nullptr;
-    const bool none = f.tokens->at_hand(storage()).empty();
+    const bool none = f.tokens->try_get_cached(storage()).empty();
     CHECK(none);
     f.begin();
     f.finish();
     CHECK(is_token(f.calls.back().token, 1));
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
     f.begin();
     f.finish();
     CHECK(f.source->asked == 1);
@@ -196,10 +196,10 @@ TEST_CASE("a token is kept by scope and tenant until it expires") {
     f.begin(token_request("https://cosmos.azure.com/.default"));
     f.finish();
     CHECK(f.source->asked == 3);
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
 
     f.pass(2h);
-    const bool expired = f.tokens->at_hand(storage()).empty();
+    const bool expired = f.tokens->try_get_cached(storage()).empty();
     CHECK(expired);
     f.begin();
     f.finish();
@@ -242,12 +242,12 @@ TEST_CASE("a call that is cancelled does not cancel the request of the others") 
     CHECK(f.source->asked == 1);
 }
 
-TEST_CASE("a request that nobody waits for is cancelled, and forgotten") {
+TEST_CASE("a request that no call waits for is cancelled, and forgotten") {
     fixture f;
     for (int i = 0; i < 3; ++i) f.begin();
     f.settle();
     for (call& c : f.calls) c.cancellation.emit(asio::cancellation_type::terminal);
-    f.finish(); // ends: nothing is left under way
+    f.finish(); // ends: nothing is left in flight
     for (const call& c : f.calls) CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
 
@@ -292,8 +292,8 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     f.close();
     call& first = f.begin();
     f.settle();
-    CHECK_FALSE(first.done); // it is the one that asks
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK_FALSE(first.done); // this one requests the token
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
     call& second = f.begin();
     f.settle();
     CHECK(second.done);
@@ -301,7 +301,7 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     f.open();
     f.finish();
     CHECK(is_token(first.token, 2));
-    CHECK(is_token(f.tokens->at_hand(storage()), 2));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 2));
     CHECK(f.source->asked == 2);
 }
 
@@ -316,7 +316,7 @@ TEST_CASE("an early request that fails leaves the token that still holds") {
     f.finish();
     CHECK(is_token(c.token, 1));
     CHECK(f.source->asked == 2);
-    CHECK(is_token(f.tokens->at_hand(storage()), 1)); // and is not asked again at once
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1)); // no new request at once
     f.pass(29s);
     f.begin();
     f.finish();
@@ -346,7 +346,7 @@ TEST_CASE("an early request that is cancelled is not begun again at once") {
     f.finish();
     CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
-    CHECK(is_token(f.tokens->at_hand(storage()), 1));
+    CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
 }
 
 TEST_CASE("failures are given to all that wait, and are not kept") {
@@ -419,7 +419,7 @@ TEST_CASE("a token with claims is not taken for one without, nor the other way r
     call& challenged = f.begin(with_claims, refused);
     call& also = f.begin(with_claims, refused);
     f.settle();
-    CHECK(f.source->asked == 3); // not the one under way
+    CHECK(f.source->asked == 3); // not the one in flight
     f.open();
     f.finish();
     CHECK(is_token(early.token, 2));
@@ -437,7 +437,7 @@ TEST_CASE("a token that was refused for no known reason is dropped, but not agai
     const auto refuse = [&] {
         call& c = f.begin();
         f.finish();
-        f.tokens->distrust(storage(), c.token);
+        f.tokens->invalidate(storage(), c.token);
     };
     for (int i = 0; i < 5; ++i) refuse();
     CHECK(f.source->asked == 2);
@@ -457,7 +457,7 @@ TEST_CASE("a clock that is set back or forward changes nothing about how soon a 
         const auto refuse = [&] {
             call& c = f.begin();
             f.finish();
-            f.tokens->distrust(storage(), c.token);
+            f.tokens->invalidate(storage(), c.token);
         };
         refuse();
         refuse();
@@ -512,7 +512,7 @@ TEST_CASE("an early request leaves a call time to use the old token") {
     CHECK(f.source->cancelled == 1);
 }
 
-TEST_CASE("a request on an executor that nobody runs any more is begun anew on another") {
+TEST_CASE("a request on an executor that is not run any more is started anew on another") {
     fixture f;
     asio::io_context other;
     auto theirs = std::make_shared<async::manual_reset_event>(other.get_executor());
@@ -534,7 +534,8 @@ TEST_CASE("a request on an executor that nobody runs any more is begun anew on a
     CHECK(f.source->asked == 2);
 }
 
-TEST_CASE("a request goes with its execution context, and those that wait elsewhere begin anew") {
+TEST_CASE(
+    "a request is destroyed with its execution context, and calls that wait elsewhere start a new one") {
     fixture f;
     auto other = std::make_unique<asio::io_context>();
     f.source->gate = std::make_shared<async::manual_reset_event>(other->get_executor());

@@ -1,7 +1,7 @@
 #include "identity/sources/workload_identity.hpp"
 #include "support/certificates.hpp"
 #include "support/identity_server.hpp"
-#include "support/recorded_surroundings.hpp"
+#include "support/recorded_environment.hpp"
 #include "support/run.hpp"
 #include "support/scripted_transport.hpp"
 
@@ -53,7 +53,7 @@ TEST_CASE("the token file is read anew for each token, without white space aroun
     CHECK(second);
 }
 
-TEST_CASE("a token file that gives none") {
+TEST_CASE("a token file without a token") {
     const temporary_file file("");
     const client_proof prove = prove_by_token_file(file.path()); // only read when it is needed
     const std::string name = "the token file " + file.path();
@@ -76,12 +76,12 @@ TEST_CASE("workload identity, as the variables say") {
     const temporary_file file(secrets::federated_token);
     asio::io_context context;
     const auto net = std::make_shared<scripted_transport>();
-    recorded_surroundings around;
-    around.variables = {{"AZURE_TENANT_ID", "tenant-1"},
-                        {"AZURE_CLIENT_ID", "app-1"},
-                        {"AZURE_FEDERATED_TOKEN_FILE", file.path()}};
+    recorded_environment env;
+    env.variables = {{"AZURE_TENANT_ID", "tenant-1"},
+                     {"AZURE_CLIENT_ID", "app-1"},
+                     {"AZURE_FEDERATED_TOKEN_FILE", file.path()}};
     net->answer(200, token_body());
-    const auto c = make_workload_identity_credential(around.with(net), entra_settings());
+    const auto c = make_workload_identity_credential(env.with(net), entra_settings());
     const access_token t = token_of(context, c, token_request("https://storage.azure.com/.default"));
     const bool same = t.token().reveal() == secrets::access_token;
     CHECK(same);
@@ -93,9 +93,9 @@ TEST_CASE("workload identity, as the variables say") {
     CHECK(e.code() == errc::authentication_failed);
     CHECK(net->sent.size() == 1);
 
-    around.variables["AZURE_TENANT_ID"] = "tenant/1";
+    env.variables["AZURE_TENANT_ID"] = "tenant/1";
     const error wrong =
-        failure_of([&] { make_workload_identity_credential(around.with(net), entra_settings()); });
+        failure_of([&] { make_workload_identity_credential(env.with(net), entra_settings()); });
     CHECK(wrong.code() == errc::invalid_argument);
     CHECK(contains(wrong.what(), "workload identity"));
 }
@@ -103,11 +103,11 @@ TEST_CASE("workload identity, as the variables say") {
 TEST_CASE("workload identity is unavailable where a variable is missing, which it names") {
     asio::io_context context;
     const std::vector<std::string> names{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"};
-    for (unsigned set = 0; set < 7; ++set) { // all but all three
-        recorded_surroundings around;
-        for (unsigned i = 0; i < 3; ++i) around.variables[names[i]] = set & (1u << i) ? "x" : "";
-        const auto c = make_workload_identity_credential(around.offline(), entra_settings());
-        const auto unawaited = c->token(token_request("x")); // it fails when it is awaited, and no sooner
+    for (unsigned set = 0; set < 7; ++set) { // except all three
+        recorded_environment env;
+        for (unsigned i = 0; i < 3; ++i) env.variables[names[i]] = set & (1u << i) ? "x" : "";
+        const auto c = make_workload_identity_credential(env.offline(), entra_settings());
+        const auto unawaited = c->token(token_request("x")); // throws only when it is awaited
         const error e = failure_of([&] { token_of(context, c, token_request("x")); });
         CHECK(e.code() == errc::credential_unavailable);
         for (unsigned i = 0; i < 3; ++i) CHECK(contains(e.what(), names[i]) == !(set & (1u << i)));

@@ -1,14 +1,14 @@
 // What the library reads and writes is the same in every locale of the program.
 
+#include "client/telemetry.hpp"
+#include "identity/sources/environment_credential.hpp"
 #include "identity/tokens/challenge.hpp"
-#include "identity/sources/environment.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/message.hpp"
 #include "protocol/proxy.hpp"
-#include "support/recorded_surroundings.hpp"
+#include "support/recorded_environment.hpp"
 #include "support/run.hpp"
-#include "client/telemetry.hpp"
 
 #include <azkv/filter.hpp>
 #include <azkv/sas.hpp>
@@ -113,10 +113,10 @@ std::vector<std::string> outcomes() {
         "BEARER AUTHORIZATION_URI=\"https://LOGIN.example/11111111-2222-3333-4444-555555555555\"");
     all.push_back(challenge ? challenge->authority + challenge->tenant : "none");
 
-    test::recorded_surroundings around;
-    around.variables["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"] = "TRUE";
-    around.variables["AZURE_AUTHORITY_HOST"] = " LOGIN.EXAMPLE ";
-    const auto login = identity::settings_from_environment(around.offline());
+    test::recorded_environment env;
+    env.variables["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"] = "TRUE";
+    env.variables["AZURE_AUTHORITY_HOST"] = " LOGIN.EXAMPLE ";
+    const auto login = identity::settings_from_environment(env.offline());
     all.push_back(login.authority_host + (login.own_tenant_only ? " only" : ""));
 
     all.push_back(filter_name("İI-i", service_mode::cosmos) + filter_name("ID", service_mode::cosmos));

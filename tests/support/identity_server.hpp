@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "net/http_transport.hpp"
 #include "net/tls.hpp"
 #include "support/certificates.hpp"
@@ -21,7 +21,7 @@
 namespace azkv::test {
 
 /// HTTP over TLS that trusts the authorities in a file.
-inline identity::surroundings::transport_maker trusting_transport(const std::string& ca_file) {
+inline identity::credential_environment::transport_maker trusting_transport(const std::string& ca_file) {
     net::connector::settings s;
     s.tls = std::make_shared<net::tls_client>(tls_options().ca_file(ca_file));
     return [s](const net::asio::any_io_executor& executor) {
@@ -57,7 +57,9 @@ public:
 
     std::string host() const { return "localhost:" + std::to_string(server_.port()); }
 
-    identity::surroundings::transport_maker transport() const { return trusting_transport(ca_.path()); }
+    identity::credential_environment::transport_maker transport() const {
+        return trusting_transport(ca_.path());
+    }
 
     std::vector<http_request> requests() const {
         const std::lock_guard lock(mutex_);

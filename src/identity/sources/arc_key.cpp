@@ -18,16 +18,16 @@ namespace azkv::identity {
 
 namespace {
 
-constexpr std::size_t largest = 4096;
+constexpr std::size_t max_size = 4096;
 
 [[noreturn]] void refuse(const std::string& why) {
     throw error(errc::authentication_failed, "Azure Arc: " + why);
 }
 
 [[noreturn]] void unreadable(int code) {
-    std::string why = "the key that the agent names cannot be read: "
+    std::string why = "cannot read the key file that the agent names: "
                       + boost::system::error_code(code, boost::system::system_category()).message();
-    if (code == EACCES) why += "; the program's user must be in the group himds";
+    if (code == EACCES) why += "; add the user that runs the program to the group himds";
     refuse(why);
 }
 
@@ -48,11 +48,11 @@ private:
     int d_;
 };
 
-// The realm of a challenge of the kind Basic.
+// Returns the realm of a challenge of the scheme Basic.
 std::string_view realm(std::string_view challenge) {
     constexpr std::string_view name = "Basic realm=";
     const std::size_t at = ascii::find_ignoring_case(challenge, name);
-    if (at == challenge.npos) refuse("the agent names no key");
+    if (at == challenge.npos) refuse("the challenge of the agent names no key file");
     std::string_view path = challenge.substr(at + name.size());
     if (path.starts_with('"')) {
         path.remove_prefix(1);
@@ -61,20 +61,20 @@ std::string_view realm(std::string_view challenge) {
     return path.substr(0, path.find_first_of(", \t"));
 }
 
-// The file's name, once it is sure that it stands in the directory itself.
+// Returns the name of the file. Throws if the file is not in the directory itself.
 std::string key_name(std::string_view path, std::string_view directory) {
     while (directory.size() > 1 && directory.ends_with('/')) directory.remove_suffix(1);
     const bool below = path.starts_with(directory) && path.substr(directory.size()).starts_with('/');
-    if (!below) refuse("the agent names a file outside of the directory of its keys");
+    if (!below) refuse("the agent names a file outside its directory of keys");
     const std::string_view name = path.substr(directory.size() + 1);
     if (name.find('/') != name.npos || name.find('\0') != name.npos)
-        refuse("the agent names a file outside of the directory of its keys");
-    if (!name.ends_with(".key") || name.size() == 4) refuse("the agent names a file that is no key");
+        refuse("the agent names a file outside its directory of keys");
+    if (!name.ends_with(".key") || name.size() == 4) refuse("the agent names a file that is not a key file");
     return std::string(name);
 }
 
-// Looks at what it has opened, not at a name that may come to mean something else; follows no symbolic link,
-// and waits for nobody at the other end of a pipe.
+// Checks the opened file, not its name, which another process could replace meanwhile. Follows no symbolic
+// link, and does not wait for a writer of a pipe.
 void read_key(const std::string& name, const std::string& directory, std::string& into) {
     const opened_file keys(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     const opened_file file(::openat(keys, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
@@ -82,8 +82,8 @@ void read_key(const std::string& name, const std::string& directory, std::string
     struct stat about {};
 
     if (::fstat(file, &about) != 0) unreadable(errno);
-    if (!S_ISREG(about.st_mode)) refuse("the key that the agent names is no regular file");
-    into.resize(largest + 1);
+    if (!S_ISREG(about.st_mode)) refuse("the key file that the agent names is not a regular file");
+    into.resize(max_size + 1);
     std::size_t size = 0;
     while (size < into.size()) {
         const ssize_t n = ::read(file, into.data() + size, into.size() - size);
@@ -92,7 +92,7 @@ void read_key(const std::string& name, const std::string& directory, std::string
         if (n == 0) break;
         size += static_cast<std::size_t>(n);
     }
-    if (size > largest) refuse("the key that the agent names is too large");
+    if (size > max_size) refuse("the key file that the agent names has more than 4096 bytes");
     into.resize(size);
 }
 
@@ -104,10 +104,11 @@ secret answer_arc_challenge(std::string_view challenge, const std::string& direc
     read_key(name, directory, key.text);
     std::string_view text = key.text;
     text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1); // npos + 1 is 0
-    const auto fits = [](char c) { return c > 0x20 && c < 0x7F; };
-    if (text.empty() || !std::ranges::all_of(text, fits)) refuse("the key that the agent names is none");
+    const auto is_visible = [](char c) { return c > 0x20 && c < 0x7F; };
+    if (text.empty() || !std::ranges::all_of(text, is_visible))
+        refuse("the key file that the agent names does not hold a key");
     std::string value;
-    value.reserve(largest + 8); // so that it leaves no copies behind
+    value.reserve(max_size + 8); // growing would leave copies
     value.append("Basic ").append(text);
     return secret(std::move(value));
 }

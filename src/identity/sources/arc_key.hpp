@@ -1,3 +1,4 @@
+// Azure Arc: proof that the program may read the key file that the agent names.
 #pragma once
 
 #include <azkv/secret.hpp>
@@ -7,12 +8,12 @@
 
 namespace azkv::identity {
 
-/// What the agent of Azure Arc wants to see: that the program may read a file which it names in `challenge`
-/// (`Basic realm=/var/opt/azcmagent/tokens/NAME.key`). The `Authorization` header's value, of the contents.
+/// Returns the value of the `Authorization` header that meets the agent's challenge
+/// (`Basic realm=/var/opt/azcmagent/tokens/NAME.key`): the contents of that file.
 ///
-/// Only a regular file `NAME.key` of at most 4096 bytes, in `directory` itself, is read: whoever answers in
-/// the agent's place must not be sent another. Throws `azkv::error` (errc::authentication_failed), which does
-/// not repeat the name.
+/// Reads only a regular file `NAME.key` of at most 4096 bytes, in `directory` itself: a process that poses as
+/// the agent must not get any other. Throws `azkv::error` (errc::authentication_failed), which does not
+/// repeat the name.
 secret answer_arc_challenge(std::string_view challenge, const std::string& directory);
 
 } // namespace azkv::identity

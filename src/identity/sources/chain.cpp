@@ -9,8 +9,8 @@ namespace azkv::identity {
 
 namespace {
 
-/// What the sources said that were asked.
-class refusals {
+/// The errors of the credentials that were tried.
+class failures {
 public:
     void add(const std::string& name, const error& e) {
         what_.append(what_.empty() ? "" : "; ").append(name).append(": ").append(e.what());
@@ -18,8 +18,8 @@ public:
         details_.service_code = e.service_code();
         details_.request_id = e.request_id();
         if (e.server_message().empty()) return;
-        std::string& said = details_.server_message;
-        said.append(said.empty() ? "" : "\n").append(name).append(": ").append(e.server_message());
+        std::string& text = details_.server_message;
+        text.append(text.empty() ? "" : "\n").append(name).append(": ").append(e.server_message());
     }
 
     [[noreturn]] void fail(boost::system::error_code code) const { throw error(code, what_, details_); }
@@ -34,9 +34,9 @@ public:
     explicit chain(std::vector<chain_link> links) : links_(std::move(links)) {}
 
     asio::awaitable<access_token> token(token_request request) override {
-        if (const std::size_t found = found_; found < links_.size()) // it may say what it likes
+        if (const std::size_t found = found_; found < links_.size()) // whatever it throws
             co_return co_await links_[found].source->token(std::move(request));
-        refusals said;
+        failures failed;
         boost::system::error_code code = errc::credential_unavailable;
         for (std::size_t i = 0; i < links_.size(); ++i) {
             try {
@@ -44,13 +44,13 @@ public:
                 found_ = i;
                 co_return t;
             } catch (const error& e) {
-                said.add(links_[i].name, e);
+                failed.add(links_[i].name, e);
                 if (e.code() != errc::credential_unavailable) code = e.code();
             }
-            // It is set up here, and failed.
+            // It is set up here but failed: the next one could stand for another identity.
             if (code != errc::credential_unavailable && !links_[i].may_fail) break;
         }
-        said.fail(code);
+        failed.fail(code);
     }
 
 private:
@@ -61,9 +61,10 @@ private:
 } // namespace
 
 std::shared_ptr<token_credential> make_chain(std::vector<chain_link> links) {
-    const bool sound =
+    const bool valid =
         !links.empty() && std::ranges::all_of(links, [](const chain_link& l) { return l.source != nullptr; });
-    if (!sound) throw error(errc::invalid_argument, "a chain of credentials must have one, and none be null");
+    if (!valid)
+        throw error(errc::invalid_argument, "a chain needs at least one credential, and none may be null");
     return std::make_shared<chain>(std::move(links));
 }
 

@@ -1,3 +1,4 @@
+// Chains: the first of several credentials that returns a token.
 #pragma once
 
 #include <azkv/token_credential.hpp>
@@ -9,7 +10,7 @@
 
 namespace azkv::identity {
 
-/// A source, and what messages call it.
+/// A credential and its name in messages.
 class chain_link {
 public:
     chain_link(std::string name, std::shared_ptr<token_credential> source, bool may_fail = false)
@@ -17,11 +18,11 @@ public:
 
     std::string name;
     std::shared_ptr<token_credential> source;
-    bool may_fail; // the chain goes on also when it fails, and not only when it is unavailable
+    bool may_fail; // true: the chain continues after any failure, not only if the credential is unavailable
 };
 
-/// The first of several that gives a token, and only that one from then on. Throws `azkv::error`
-/// (errc::invalid_argument) if there is none, or one is null.
+/// Creates a credential that tries others in order, and keeps to the first that returned a token. Throws
+/// `azkv::error` (errc::invalid_argument) if there are no links, or one is null.
 std::shared_ptr<token_credential> make_chain(std::vector<chain_link> links);
 
 } // namespace azkv::identity

@@ -1,7 +1,7 @@
 #include "identity/sources/client_assertion.hpp"
 
-#include "support/base64.hpp"
 #include "identity/sources/web_client.hpp"
+#include "support/base64.hpp"
 #include "support/wipe.hpp"
 
 #include <boost/json/array.hpp>
@@ -21,18 +21,18 @@ namespace {
 
 constexpr std::chrono::seconds lifetime{600};
 
-// AD FS knows only the older of the two ways.
+// AD FS supports only PKCS #1 and SHA-1 thumbprints.
 json::object header(const client_certificate& c, bool adfs, bool with_chain) {
     json::object h;
     h["alg"] = adfs ? "RS256" : "PS256";
     h["typ"] = "JWT";
     if (adfs)
-        h["x5t"] = to_base64url(c.sha1());
+        h["x5t"] = support::encode_base64url(c.sha1());
     else
-        h["x5t#S256"] = to_base64url(c.sha256());
+        h["x5t#S256"] = support::encode_base64url(c.sha256());
     if (with_chain) {
         json::array chain;
-        for (const std::string& one : c.chain()) chain.emplace_back(to_base64(one));
+        for (const std::string& one : c.chain()) chain.emplace_back(support::encode_base64(one));
         h["x5c"] = std::move(chain);
     }
     return h;
@@ -55,11 +55,13 @@ json::object claims(const proof_purpose& p, std::string_view id) {
 
 secret make_client_assertion(const client_certificate& certificate, const proof_purpose& purpose,
                              bool with_chain, std::string_view id) {
-    std::string text = to_base64url(json::serialize(header(certificate, purpose.adfs, with_chain)));
-    text.append(".").append(to_base64url(json::serialize(claims(purpose, id))));
+    std::string text =
+        support::encode_base64url(json::serialize(header(certificate, purpose.adfs, with_chain)));
+    text.append(".").append(support::encode_base64url(json::serialize(claims(purpose, id))));
     const secret signature = certificate.sign(text, purpose.adfs ? rsa_signature::pkcs1 : rsa_signature::pss);
-    const wiped_string last(to_base64url(signature.reveal()));
-    text.reserve(text.size() + 1 + last.text.size()); // only what is worth nothing yet is left behind
+    const wiped_string last(support::encode_base64url(signature.reveal()));
+    text.reserve(text.size() + 1
+                 + last.text.size()); // growing leaves a copy, which must not hold the signature
     text.append(".").append(last.text);
     return secret(std::move(text));
 }

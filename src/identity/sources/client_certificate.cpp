@@ -1,8 +1,9 @@
 #include "identity/sources/client_certificate.hpp"
 
 #include "support/freed_by.hpp"
-#include "support/small_file.hpp"
+#include "support/pem_passphrase.hpp"
 #include "support/process.hpp"
+#include "support/small_file.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/error.hpp>
@@ -16,7 +17,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -29,16 +29,16 @@ constexpr std::size_t max_file = 1024 * 1024;
 constexpr int min_bits = 2048;
 constexpr int salt_length = 32;
 
-using bio = std::unique_ptr<BIO, freed_by<BIO_free>>;
-using digest_context = std::unique_ptr<EVP_MD_CTX, freed_by<EVP_MD_CTX_free>>;
-using x509 = std::unique_ptr<X509, freed_by<X509_free>>;
+using bio = std::unique_ptr<BIO, support::freed_by<BIO_free>>;
+using digest_context = std::unique_ptr<EVP_MD_CTX, support::freed_by<EVP_MD_CTX_free>>;
+using x509 = std::unique_ptr<X509, support::freed_by<X509_free>>;
 
 void free_key(EVP_PKEY* key) {
     const support::fork_pause pause;
     EVP_PKEY_free(key);
 }
 
-/// What OpenSSL notes of its failures on this thread is of no use to anybody else.
+/// Keeps the errors of these calls out of OpenSSL's queue for this thread, where others would find them.
 class error_queue {
 public:
     error_queue() { ERR_clear_error(); }
@@ -50,7 +50,7 @@ public:
 };
 
 void check(bool holds) {
-    if (!holds) throw std::bad_alloc(); // with a key that is one, nothing else goes wrong
+    if (!holds) throw std::bad_alloc(); // with a valid key, the only way to fail
 }
 
 bio reader(std::string_view text) {
@@ -58,26 +58,6 @@ bio reader(std::string_view text) {
     check(b != nullptr);
     return b;
 }
-
-/// Gives OpenSSL the passphrase, which would otherwise ask for it on the terminal.
-class passphrase_source {
-public:
-    explicit passphrase_source(const secret& s) : secret_(s) {}
-
-    static int give(char* to, int size, int, void* self) {
-        auto& s = *static_cast<passphrase_source*>(self);
-        s.asked = true;
-        const std::string_view text = s.secret_.reveal();
-        if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
-        std::memcpy(to, text.data(), text.size());
-        return static_cast<int>(text.size());
-    }
-
-    bool asked = false;
-
-private:
-    const secret& secret_;
-};
 
 std::string digest(X509* certificate, const EVP_MD* how) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
@@ -95,7 +75,7 @@ std::string der(X509* certificate) {
     return text;
 }
 
-/// Takes the first that fits out of `all`; null if none does.
+/// Removes the first element that fits from `all`, and returns it; null if none does.
 template <class Fits>
 x509 take(std::vector<x509>& all, Fits fits) {
     const auto found = std::ranges::find_if(all, fits);
@@ -113,29 +93,30 @@ client_certificate::client_certificate(const std::string& name, std::string_view
     const error_queue errors;
     const auto refuse = [&](const char* why) { throw error(errc::invalid_argument, name + ' ' + why); };
 
-    passphrase_source source(passphrase);
-    key_.reset(PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, &passphrase_source::give, &source),
-               &free_key);
-    if (!key_ && source.asked && passphrase.empty()) refuse("has an encrypted key, and needs a passphrase");
-    if (!key_ && source.asked) refuse("has an encrypted key, which the passphrase does not open");
-    if (!key_) refuse("has no private key in PEM that can be read");
-    if (EVP_PKEY_get_base_id(key_.get()) != EVP_PKEY_RSA) refuse("has a key that is not an RSA one");
-    if (EVP_PKEY_get_bits(key_.get()) < min_bits) refuse("has an RSA key of less than 2048 bits");
+    support::pem_passphrase source(passphrase);
+    key_.reset(
+        PEM_read_bio_PrivateKey(reader(pem).get(), nullptr, &support::pem_passphrase::callback, &source),
+        &free_key);
+    if (!key_ && source.requested() && passphrase.empty())
+        refuse("has an encrypted key: pass its passphrase");
+    if (!key_ && source.requested()) refuse("has an encrypted key that the passphrase does not decrypt");
+    if (!key_) refuse("has no valid private key in PEM");
+    if (EVP_PKEY_get_base_id(key_.get()) != EVP_PKEY_RSA) refuse("has a key that is not an RSA key");
+    if (EVP_PKEY_get_bits(key_.get()) < min_bits) refuse("has an RSA key of fewer than 2048 bits");
 
-    ERR_clear_error(); // of other forms that the key was tried as
+    ERR_clear_error(); // left by the attempts to read the key in other forms
     std::vector<x509> all;
     const bio certificates = reader(pem);
     while (X509* const one = PEM_read_bio_X509(certificates.get(), nullptr, nullptr, nullptr))
         all.emplace_back(one);
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        refuse("has a certificate that cannot be read");
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) refuse("has a malformed certificate");
     if (all.empty()) refuse("has no certificate in PEM");
 
     x509 next = take(all, [&](const x509& c) {
         const EVP_PKEY* const key = X509_get0_pubkey(c.get());
         return key && EVP_PKEY_eq(key, key_.get()) == 1;
     });
-    if (!next) refuse("has no certificate of its key");
+    if (!next) refuse("has no certificate for its key");
     sha1_ = digest(next.get(), EVP_sha1());
     sha256_ = digest(next.get(), EVP_sha256());
     while (next) {
@@ -149,7 +130,7 @@ secret client_certificate::sign(std::string_view text, rsa_signature form) const
     const error_queue errors;
     const digest_context context(EVP_MD_CTX_new());
     check(context != nullptr);
-    EVP_PKEY_CTX* how = nullptr; // the context's own
+    EVP_PKEY_CTX* how = nullptr; // owned by the context
     check(EVP_DigestSignInit(context.get(), &how, EVP_sha256(), nullptr, key_.get()) == 1);
     if (form == rsa_signature::pss) {
         check(EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1);
@@ -169,14 +150,15 @@ secret client_certificate::sign(std::string_view text, rsa_signature form) const
 certificate_file::certificate_file(std::string path, secret passphrase)
     : path_(std::move(path)), passphrase_(std::move(passphrase)) {
     std::error_code ec;
-    changed_ = std::filesystem::last_write_time(path_, ec); // before: a later change is then seen
+    changed_ =
+        std::filesystem::last_write_time(path_, ec); // before reading, so that a change meanwhile is noticed
     last_ = read();
 }
 
 std::shared_ptr<const client_certificate> certificate_file::read() const {
     const std::string name = "the certificate file " + path_;
     wiped_string pem;
-    if (const auto ec = read_small_file(path_, max_file, pem))
+    if (const auto ec = support::read_small_file(path_, max_file, pem))
         throw error(errc::invalid_argument, name + " cannot be read: " + ec.message());
     return std::make_shared<const client_certificate>(name, pem.text, passphrase_);
 }
@@ -185,15 +167,15 @@ std::shared_ptr<const client_certificate> certificate_file::current() {
     std::error_code ec;
     const auto changed = std::filesystem::last_write_time(path_, ec);
     {
-        const support::fork_pause pause; // a child uses it as well
+        const support::fork_pause pause; // a forked child uses the mutex, too
         const std::lock_guard lock(mutex_);
         if (ec || changed == changed_) return last_;
     }
     std::shared_ptr<const client_certificate> fresh;
     try {
-        fresh = read(); // not under the mutex, nor in a pause: it may take long
+        fresh = read(); // without the mutex and the pause: it may take long
     } catch (const error&) {
-        // Tried again for the next token.
+        // The next call tries again.
     }
     const support::fork_pause pause;
     const std::lock_guard lock(mutex_);

@@ -1,3 +1,4 @@
+// The certificate and the RSA key of an application, read from PEM.
 #pragma once
 
 #include <azkv/secret.hpp>
@@ -15,14 +16,15 @@ namespace azkv::identity {
 
 enum class rsa_signature { pss, pkcs1 };
 
-/// An application's certificate, with its RSA key. Safe to share between threads.
+/// An application's certificate with its RSA key. Safe to share between threads.
 class client_certificate {
 public:
-    /// Reads PEM: the key, its certificate and those that lead to its authority, in any order. Throws
-    /// `azkv::error` (errc::invalid_argument), which begins with `name`: "the certificate file a.pem".
+    /// Reads PEM: the key, its certificate and those that lead to its root, in any order. Throws
+    /// `azkv::error` (errc::invalid_argument), whose message begins with `name`: "the certificate file
+    /// a.pem".
     client_certificate(const std::string& name, std::string_view pem, const secret& passphrase);
 
-    /// With SHA-256; PSS has a salt of 32 bytes.
+    /// Signs with SHA-256; PSS uses a salt of 32 bytes.
     secret sign(std::string_view text, rsa_signature form) const;
 
     // Digests of the certificate.
@@ -30,7 +32,7 @@ public:
 
     const std::string& sha256() const { return sha256_; }
 
-    /// In DER: the certificate first, then whoever issued it, and so on.
+    /// Returns DER: the certificate first, then its issuer, and so on.
     const std::vector<std::string>& chain() const { return chain_; }
 
 private:
@@ -40,14 +42,14 @@ private:
     std::vector<std::string> chain_;
 };
 
-/// A file with a certificate. Safe to share between threads.
+/// A certificate file, read again after it has changed. Safe to share between threads.
 class certificate_file {
 public:
-    /// Reads it, and throws `azkv::error` (errc::invalid_argument) that names the file and what is wrong.
+    /// Reads the file. Throws `azkv::error` (errc::invalid_argument), which names the file and the reason.
     certificate_file(std::string path, secret passphrase);
 
-    /// What is in it now. If it has changed to something that is no certificate, it may be in the middle of
-    /// being replaced: the last one that was.
+    /// Returns the certificate that is in the file now. If the file is not valid, it may be only half
+    /// written: returns the last certificate that was.
     std::shared_ptr<const client_certificate> current();
 
 private:

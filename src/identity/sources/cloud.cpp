@@ -16,7 +16,7 @@ cloud cloud_of(std::string_view host) {
 } // namespace
 
 std::string default_scope(std::string_view host, service_mode mode) {
-    // Storage has one audience in all clouds: https://github.com/Azure/azure-sdk-for-go/issues/25542
+    // Storage has the same audience in all clouds: https://github.com/Azure/azure-sdk-for-go/issues/25542
     if (mode == service_mode::storage) return "https://storage.azure.com/.default";
     switch (cloud_of(host)) {
     case cloud::china: return "https://cosmos.azure.cn/.default";

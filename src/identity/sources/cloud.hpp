@@ -1,3 +1,4 @@
+// Clouds: the scope and the authority that belong to a host of the table service. No I/O.
 #pragma once
 
 #include <azkv/value.hpp>
@@ -7,11 +8,11 @@
 
 namespace azkv::identity {
 
-/// What a token for the table service at `host` is asked for: `https://storage.azure.com/.default`, or that
-/// of Cosmos DB in the cloud that `host` is in.
+/// Returns the scope of tokens for the table service at `host`: `https://storage.azure.com/.default`, or that
+/// of Cosmos DB in the cloud of `host`.
 std::string default_scope(std::string_view host, service_mode mode);
 
-/// The authority of the cloud that `host` is in.
+/// Returns the authority of the cloud of `host`.
 std::string default_authority(std::string_view host);
 
 } // namespace azkv::identity

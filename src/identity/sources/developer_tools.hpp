@@ -1,7 +1,8 @@
+// Developer tools (az, azd, Azure PowerShell) as credentials: the user signed in there.
 #pragma once
 
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/entra.hpp"
-#include "identity/sources/surroundings.hpp"
 
 #include <azkv/token_credential.hpp>
 
@@ -10,26 +11,27 @@
 
 namespace azkv::identity {
 
-// Tools that somebody is logged in with. Each is looked for, and run, anew for each token; the tokens that it
-// keeps, and where, is its own affair. Which authority it asks is, too: `settings` says which tenants it may
-// be asked for, beside `tenant`; if that is empty, any. Throws `azkv::error` (errc::invalid_argument) for a
-// tenant or a subscription that is none.
+// Each credential looks for its tool, and runs it, anew for each token. The tool chooses the authority, and
+// keeps tokens by itself. `settings` holds the tenants that are allowed besides `tenant`; if `tenant` is
+// empty, any is. The functions throw `azkv::error` (errc::invalid_argument) for an invalid tenant or
+// subscription.
 //
-// A tool that is not installed, or that nobody is logged in with, is errc::credential_unavailable. One that
-// takes too long is errc::timed_out, which ends a chain: it is there, and to go on could be to become
-// somebody else, for good, because the machine was busy.
+// A tool that is not installed, or has no user signed in, fails with errc::credential_unavailable. One that
+// takes too long fails with errc::timed_out, which ends a chain: a busy machine must not make the program act
+// as another identity, which the chain would then keep to.
 
-/// `az login`. With a subscription, that one's tenant is asked: the tool takes one or the other. It is an
-/// error (errc::authentication_failed) if the tenant was to be another one.
-std::shared_ptr<token_credential> make_azure_cli_credential(surroundings around, entra_settings settings,
-                                                            std::string tenant, std::string subscription);
+/// `az login`. With a subscription, the token is for the subscription's tenant, since the tool accepts only
+/// one of the two; if that is not the tenant that was requested, `token` fails (errc::authentication_failed).
+std::shared_ptr<token_credential> make_azure_cli_credential(credential_environment env,
+                                                            entra_settings settings, std::string tenant,
+                                                            std::string subscription);
 
 /// `azd auth login`.
 std::shared_ptr<token_credential>
-make_azure_developer_cli_credential(surroundings around, entra_settings settings, std::string tenant);
+make_azure_developer_cli_credential(credential_environment env, entra_settings settings, std::string tenant);
 
 /// `Connect-AzAccount`. PowerShell 7 (`pwsh`) with Az.Accounts 2.2.0 or later.
 std::shared_ptr<token_credential>
-make_azure_powershell_credential(surroundings around, entra_settings settings, std::string tenant);
+make_azure_powershell_credential(credential_environment env, entra_settings settings, std::string tenant);
 
 } // namespace azkv::identity

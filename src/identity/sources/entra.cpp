@@ -1,9 +1,9 @@
 #include "identity/sources/entra.hpp"
 
-#include "support/ascii.hpp"
-#include "identity/tokens/token_answer.hpp"
 #include "identity/sources/web_client.hpp"
+#include "identity/tokens/token_response.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/ascii.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/error.hpp>
@@ -18,8 +18,8 @@ namespace azkv::identity {
 
 namespace {
 
-// An authority that repeats what it was sent must not bring it into a log.
-void blank_out_proofs(std::string& text, const secret& form) {
+// Keeps the secrets of the form out of logs if the authority repeats them in its response.
+void redact_proofs(std::string& text, const secret& form) {
     const auto parameters = boost::urls::parse_query(form.reveal());
     if (!parameters) return;
     for (const auto& p : *parameters) {
@@ -32,15 +32,15 @@ void blank_out_proofs(std::string& text, const secret& form) {
 
 class entra_credential final : public token_credential {
 public:
-    entra_credential(surroundings around, entra_settings settings, std::string tenant, std::string client_id,
-                     client_proof proof)
-        : around_(std::move(around)), settings_(std::move(settings)), tenant_(std::move(tenant)),
+    entra_credential(credential_environment env, entra_settings settings, std::string tenant,
+                     std::string client_id, client_proof proof)
+        : env_(std::move(env)), settings_(std::move(settings)), tenant_(std::move(tenant)),
           client_id_(std::move(client_id)), proof_(std::move(proof)) {
         settings_.authority_host = authority_url(settings_.authority_host, "authority_host");
         authority_ = protocol::parse_endpoint(settings_.authority_host).host_header;
-        if (tenant_.empty()) throw error(errc::invalid_argument, "the tenant is empty");
-        token_request("any").tenant(tenant_); // checks it
-        if (client_id_.empty()) throw error(errc::invalid_argument, "the client id is empty");
+        if (tenant_.empty()) throw error(errc::invalid_argument, "invalid tenant: it is empty");
+        token_request("any").tenant(tenant_); // throws for an invalid tenant
+        if (client_id_.empty()) throw error(errc::invalid_argument, "invalid client id: it is empty");
     }
 
     asio::awaitable<access_token> token(token_request request) override {
@@ -49,18 +49,18 @@ public:
         const auto asked = std::chrono::system_clock::now();
         web_request r("POST", token_url(settings_.authority_host, tenant));
         r.form = form(request, tenant, r.url, asked);
-        web_client client = co_await web_client::make(around_, around_.transport, around_.timeout);
+        web_client client = co_await web_client::make(env_, env_.transport, env_.timeout);
         const protocol::retry_policy policy;
-        protocol::response answer = co_await client.send(r, policy);
-        if (answer.status != 200) {
-            blank_out_proofs(answer.body, r.form);
-            fail(answer, authority_);
+        protocol::response response = co_await client.send(r, policy);
+        if (response.status != 200) {
+            redact_proofs(response.body, r.form);
+            throw_token_error(response, authority_);
         }
-        co_return read_token(std::move(answer), asked);
+        co_return read_token(std::move(response), asked);
     }
 
 private:
-    // Another than the one that is trusted is not asked, whoever names it.
+    // Only the trusted authority gets the proof of identity, even if a service names another one.
     void require_authority(const token_request& request) const {
         if (request.authority().empty() || ascii::is_equal(request.authority(), settings_.authority_host))
             return;
@@ -87,9 +87,9 @@ private:
         return secret(std::move(f));
     }
 
-    const surroundings around_;
+    const credential_environment env_;
     entra_settings settings_;
-    std::string authority_; // its host
+    std::string authority_; // the host of its URL
     std::string tenant_;
     std::string client_id_;
     client_proof proof_;
@@ -106,7 +106,7 @@ std::string authority_url(std::string_view text, const std::string& name) {
     try {
         e = protocol::parse_endpoint(text);
     } catch (const error&) {
-        // Not of https, either.
+        // `e` is not of https, either.
     }
     if (!e.at.tls || !e.base_path.empty())
         throw error(errc::invalid_argument, name + " must be an https URL without a path");
@@ -124,24 +124,24 @@ std::string choose_tenant(const std::string& own, const token_request& r, const 
         s.allowed_tenants, [&](const std::string& t) { return t == "*" || ascii::is_equal(t, r.tenant()); });
     if (!allowed) {
         diagnostics details;
-        details.server_message = r.tenant(); // a service may have named it
-        throw error(
-            errc::authentication_failed,
-            "the credential is not allowed to ask the tenant; identity_options::allow_tenant allows it",
-            std::move(details));
+        details.server_message = r.tenant(); // untrusted: a service may have named it
+        throw error(errc::authentication_failed,
+                    "the credential is not allowed to request tokens of the tenant; "
+                    "identity_options::allow_tenant allows it",
+                    std::move(details));
     }
     return r.tenant();
 }
 
-std::shared_ptr<token_credential> make_entra_credential(surroundings around, entra_settings settings,
+std::shared_ptr<token_credential> make_entra_credential(credential_environment env, entra_settings settings,
                                                         std::string tenant, std::string client_id,
                                                         client_proof proof) {
-    return std::make_shared<entra_credential>(std::move(around), std::move(settings), std::move(tenant),
+    return std::make_shared<entra_credential>(std::move(env), std::move(settings), std::move(tenant),
                                               std::move(client_id), std::move(proof));
 }
 
 client_proof prove_by_secret(secret client_secret) {
-    if (client_secret.empty()) throw error(errc::invalid_argument, "the client secret is empty");
+    if (client_secret.empty()) throw error(errc::invalid_argument, "invalid client secret: it is empty");
     return [client_secret](std::string& form, const proof_purpose&) {
         append_parameter(form, "client_secret", client_secret.reveal());
     };

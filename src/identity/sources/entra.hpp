@@ -1,6 +1,7 @@
+// Entra ID and AD FS: tokens for applications (OAuth 2.0 client credentials).
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 
 #include <azkv/secret.hpp>
 #include <azkv/token_credential.hpp>
@@ -14,51 +15,54 @@
 
 namespace azkv::identity {
 
-/// Whom an application asks for tokens, and for which tenants.
+/// The authority that issues the tokens, and the tenants that are allowed.
 class entra_settings {
 public:
     entra_settings() {}
 
     std::string authority_host = "https://login.microsoftonline.com"; // without a path
-    std::vector<std::string> allowed_tenants;                         // beside its own; `*` is any
-    bool own_tenant_only = false;                                     // whatever is asked for
+    std::vector<std::string> allowed_tenants;                         // besides its own; `*` is any
+    bool own_tenant_only = false;                                     // ignores the tenant of a request
     bool send_certificate_chain = false;                              // with a client certificate
 };
 
-/// What an application proves who it is for.
+/// The request that an application proves its identity for.
 class proof_purpose {
 public:
     proof_purpose() {}
 
     std::string_view client_id;
-    std::string_view token_url; // where the proof goes
-    bool adfs = false;          // whether an AD FS reads it
+    std::string_view token_url; // the receiver of the proof
+    bool adfs = false;          // true: the receiver is an AD FS
     std::chrono::system_clock::time_point now;
 };
 
-/// How an application proves who it is: appends its parameters to the form.
+/// Appends the parameters that prove the identity of an application to a form.
 using client_proof = std::function<void(std::string& form, const proof_purpose& purpose)>;
 
-/// The URL of an authority, without a slash at its end. Throws `azkv::error` (errc::invalid_argument) that
-/// names the option or the variable that it is of.
+/// Returns the URL of an authority without a trailing slash. Throws `azkv::error` (errc::invalid_argument),
+/// which begins with `name`, that of the option or the variable.
 std::string authority_url(std::string_view text, const std::string& name);
 
-/// The tenant to ask. Throws `azkv::error` (errc::authentication_failed) if it is not allowed.
+/// Returns the tenant whose token is requested. Throws `azkv::error` (errc::authentication_failed) if it is
+/// not allowed.
 std::string choose_tenant(const std::string& own, const token_request& r, const entra_settings& s);
 
-/// `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`, with the tenant `adfs` that of AD FS.
+/// Returns `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`, or for the tenant `adfs` the URL of
+/// AD FS.
 std::string token_url(const std::string& authority_host, const std::string& tenant);
 
-/// The AD FS of an organization, which speaks an older form of the protocol.
+/// Returns true for the tenant `adfs`: the AD FS of an organization, which uses an older form of the
+/// protocol.
 bool is_adfs(std::string_view tenant);
 
-/// An application that asks an authority in its own name (OAuth 2.0, client credentials). Throws
-/// `azkv::error` (errc::invalid_argument) for a tenant, a client id or an authority that is none.
-std::shared_ptr<token_credential> make_entra_credential(surroundings around, entra_settings settings,
+/// Creates the credential of an application. Throws `azkv::error` (errc::invalid_argument) for an invalid
+/// tenant, client id or authority.
+std::shared_ptr<token_credential> make_entra_credential(credential_environment env, entra_settings settings,
                                                         std::string tenant, std::string client_id,
                                                         client_proof proof);
 
-/// By a secret that both know.
+/// Proves the identity by a shared secret.
 client_proof prove_by_secret(secret client_secret);
 
 } // namespace azkv::identity

@@ -1,6 +1,5 @@
 #include "identity/sources/identity_source.hpp"
 
-#include "identity/sources/variables.hpp"
 #include "protocol/endpoint.hpp"
 
 #include <azkv/error.hpp>
@@ -27,9 +26,10 @@ constexpr const char* metadata_path = "/metadata/identity/oauth2/token";
     throw error(errc::invalid_argument, std::string("the variable ") + variable + ' ' + why);
 }
 
-// This machine, its own link, or a private network. The secrets and the tokens that go back and forth without
-// TLS never leave these: https://www.rfc-editor.org/rfc/rfc6890. A name may lead anywhere.
-bool is_near(const protocol::endpoint& e) {
+// Returns true for an address of this machine, its own link or a private network
+// (https://www.rfc-editor.org/rfc/rfc6890): without TLS, secrets and tokens must not leave these. A name may
+// resolve to any address.
+bool is_local_network(const protocol::endpoint& e) {
     if (protocol::is_loopback(e)) return true;
     boost::system::error_code ec;
     const asio::ip::address address = asio::ip::make_address(e.at.host, ec);
@@ -57,30 +57,31 @@ protocol::endpoint checked_endpoint(const char* variable, const std::string& url
         e = protocol::parse_endpoint(url);
     } catch (const error&) {
         refuse(variable,
-               "must be an http or https URL without user, query or fragment, and with a port that there is");
+               "must be an http or https URL without user, query or fragment, and with a valid port");
     }
-    if (!e.at.tls && !is_near(e))
-        refuse(variable, "must be an https URL, or name an address of this machine, its link or a private "
+    if (!e.at.tls && !is_local_network(e))
+        refuse(variable, "must be an https URL, or have an address of this machine, its link or a private "
                          "network");
     return e;
 }
 
 std::string checked_url(const char* variable, std::string url) {
     checked_endpoint(variable, url);
-    return url; // as it stands there: a slash at its end counts
+    return url; // unchanged: a trailing slash counts
 }
 
 secret checked_header(const char* variable, secret s) {
-    const auto fits = [](char c) { return c >= 0x20 && c < 0x7F; };
-    if (!std::ranges::all_of(s.reveal(), fits)) refuse(variable, "has a character that no header can hold");
+    const auto is_printable = [](char c) { return c >= 0x20 && c < 0x7F; };
+    if (!std::ranges::all_of(s.reveal(), is_printable))
+        refuse(variable, "has a character that a header cannot hold");
     return s;
 }
 
 std::string checked_thumbprint(const char* variable, std::string text) {
-    const auto fits = [](char c) {
+    const auto is_hex = [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
     };
-    if (text.size() != 40 || !std::ranges::all_of(text, fits))
+    if (text.size() != 40 || !std::ranges::all_of(text, is_hex))
         refuse(variable, "must be a SHA-1 thumbprint: 40 hexadecimal digits");
     return text;
 }
@@ -89,7 +90,7 @@ identity_source service_fabric(std::string endpoint, secret header, std::string 
     identity_source s;
     s.what = kind::service_fabric;
     s.name = "Service Fabric";
-    // Without TLS there is no certificate to know it by.
+    // The thumbprint is that of a certificate, which needs TLS.
     if (!checked_endpoint("IDENTITY_ENDPOINT", endpoint).at.tls)
         refuse("IDENTITY_ENDPOINT", "must be an https URL");
     s.url = std::move(endpoint);
@@ -157,27 +158,27 @@ bool is_installed(const std::string& program) {
     return std::filesystem::exists(program, ignored);
 }
 
-identity_source by_variables(const surroundings& around) {
-    auto endpoint = around.variable("IDENTITY_ENDPOINT");
-    secret header = secret_variable(around, "IDENTITY_HEADER");
+identity_source select_source(const credential_environment& env) {
+    auto endpoint = env.variable("IDENTITY_ENDPOINT");
+    secret header = env.secret_variable("IDENTITY_HEADER");
     if (endpoint && !header.empty()) {
-        auto thumbprint = around.variable("IDENTITY_SERVER_THUMBPRINT");
+        auto thumbprint = env.variable("IDENTITY_SERVER_THUMBPRINT");
         if (thumbprint)
             return service_fabric(*std::move(endpoint), std::move(header), *std::move(thumbprint));
         return app_service(*std::move(endpoint), std::move(header));
     }
-    if (endpoint && around.variable("IMDS_ENDPOINT"))
+    if (endpoint && env.variable("IMDS_ENDPOINT"))
         return azure_arc(checked_url("IDENTITY_ENDPOINT", *std::move(endpoint)));
-    endpoint = around.variable("MSI_ENDPOINT");
-    header = secret_variable(around, "MSI_SECRET");
+    endpoint = env.variable("MSI_ENDPOINT");
+    header = env.secret_variable("MSI_SECRET");
     if (endpoint && !header.empty()) return azure_ml(*std::move(endpoint), std::move(header));
     if (endpoint) return cloud_shell(*std::move(endpoint));
-    if (is_installed(around.arc_agent)) {
+    if (is_installed(env.arc_agent)) {
         identity_source s = azure_arc(std::string("http://127.0.0.1:40342") + metadata_path);
         s.announced = false;
         return s;
     }
-    return virtual_machine(around.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
+    return virtual_machine(env.variable("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
 }
 
 const char* describe(managed_identity_id::kind k) {
@@ -190,7 +191,7 @@ const char* describe(managed_identity_id::kind k) {
     return "";
 }
 
-// The parameter by which a source is told of an identity; null if it cannot be.
+// Returns the parameter that selects an identity; null if the source cannot select one that way.
 const char* parameter(kind source, managed_identity_id::kind id) {
     using id_kind = managed_identity_id::kind;
     switch (source) {
@@ -199,30 +200,30 @@ const char* parameter(kind source, managed_identity_id::kind id) {
     case kind::virtual_machine:
         return id == id_kind::client ? "client_id" : id == id_kind::object ? "object_id" : "msi_res_id";
     case kind::azure_ml: return id == id_kind::client ? "clientid" : nullptr;
-    case kind::service_fabric: // its manifest says which identity an application has
+    case kind::service_fabric: // the manifest selects the identity
     case kind::azure_arc:
     case kind::cloud_shell: break;
     }
     return nullptr;
 }
 
-// An identity that cannot be chosen is refused: the token would be somebody else's.
-void choose(identity_source& s, const managed_identity_id& id) {
+// Throws for an identity that cannot be selected: the token would be that of another one.
+void select_identity(identity_source& s, const managed_identity_id& id) {
     if (id.type() == managed_identity_id::kind::system) return;
     const char* const name = parameter(s.what, id.type());
     if (!name)
         throw error(errc::invalid_argument,
                     std::string(s.name)
-                        + (s.what == kind::azure_ml ? " knows identities by their client id, not by their "
-                                                    : " has one identity, none that is chosen by its ")
+                        + (s.what == kind::azure_ml ? " selects identities by client id, not by "
+                                                    : " has one identity, which cannot be selected by ")
                         + describe(id.type()));
     s.identity = {name, id.id()};
 }
 
 std::optional<protocol::retry> metadata_rule(const protocol::response& r, const protocol::retry_policy& p) {
-    if (r.status == 410) return protocol::retry(seconds(6), "it is being upgraded");
+    if (r.status == 410) return protocol::retry(seconds(6), "the metadata service is being upgraded");
     const bool transient = r.status == 404 || r.status == 429 || (r.status >= 500 && r.status < 600);
-    return transient ? std::optional(protocol::retry(p.first, "not now")) : std::nullopt;
+    return transient ? std::optional(protocol::retry(p.first, "the metadata service failed")) : std::nullopt;
 }
 
 } // namespace
@@ -232,26 +233,25 @@ web_request identity_source::request(const std::string& resource) const {
     if (!version.empty()) append_parameter(parameters, "api-version", version);
     append_parameter(parameters, "resource", resource);
     if (!identity.first.empty()) append_parameter(parameters, identity.first, identity.second);
-    const bool posts = what == kind::cloud_shell;
-    web_request r(posts ? "POST" : "GET", posts ? url : url + '?' + parameters);
+    const bool post = what == kind::cloud_shell;
+    web_request r(post ? "POST" : "GET", post ? url : url + '?' + parameters);
     r.thumbprint = thumbprint;
     r.headers = headers;
-    if (posts) r.form = secret(std::move(parameters));
+    if (post) r.form = secret(std::move(parameters));
     return r;
 }
 
-identity_source find_identity_source(const surroundings& around, const managed_identity_id& id) {
-    identity_source s = by_variables(around);
-    choose(s, id);
+identity_source find_identity_source(const credential_environment& env, const managed_identity_id& id) {
+    identity_source s = select_source(env);
+    select_identity(s, id);
     if (s.what == kind::azure_ml && s.identity.first.empty())
-        if (const auto usual = around.variable("DEFAULT_IDENTITY_CLIENT_ID"))
-            s.identity = {"clientid", *usual};
+        if (const auto usual = env.variable("DEFAULT_IDENTITY_CLIENT_ID")) s.identity = {"clientid", *usual};
     return s;
 }
 
 // An upgrade takes up to 70 s: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/
-// how-to-use-vm-token. Pauses of 6, 12, 24, 48 and 50 s are at least 70 s when jitter has halved them, and a
-// deadline of 120 s that leaves no time for the longest comes after 70 s.
+// how-to-use-vm-token. The pauses of 6, 12, 24, 48 and 50 s sum to at least 70 s even if jitter halves each.
+// With a deadline of 120 s that cuts the longest pause, the last attempt is still later than 70 s.
 protocol::retry_policy metadata_retries() {
     protocol::retry_policy p;
     p.max_attempts = 6;

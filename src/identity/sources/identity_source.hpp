@@ -1,6 +1,7 @@
+// Managed identities: the endpoint of the platform that the program runs on, and its protocol.
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/web_client.hpp"
 #include "protocol/call_state.hpp"
 
@@ -14,7 +15,7 @@
 
 namespace azkv::identity {
 
-/// Who gives a machine's identity its tokens, and how it is asked.
+/// The endpoint that issues tokens for a managed identity, and the form of its requests.
 class identity_source {
 public:
     identity_source() {}
@@ -24,30 +25,30 @@ public:
     kind what = kind::virtual_machine;
     const char* name = ""; // for messages: "App Service"
     std::string url;       // without a query
-    std::string version;   // of its interface; empty: it has none
+    std::string version;   // of its protocol; empty: not sent
     std::string thumbprint;
     std::vector<std::pair<std::string_view, secret>> headers;
     std::pair<std::string_view, std::string>
-        identity; // the parameter that names it; empty: the machine's own
+        identity; // the parameter and its value; empty: the system-assigned one
     protocol::retry_policy policy;
 
-    /// Whether it can have several identities, to be chosen by their client ids.
+    /// Returns true if a client id can select one of several identities.
     bool has_choice() const {
         return what == kind::app_service || what == kind::azure_ml || what == kind::virtual_machine;
     }
 
-    bool announced = true; // by variables; otherwise it may turn out that there is none
+    bool announced = true; // false: no variable names the endpoint, which may not exist
 
     web_request request(const std::string& resource) const;
 };
 
-/// The source that the variables tell of: Service Fabric, App Service, Azure Arc, Azure ML, Cloud Shell, in
-/// this order; or else Azure Arc if its agent is installed, or else that of virtual machines. Throws
-/// `azkv::error` (errc::invalid_argument) for a variable that makes no sense, which it names, and for an
-/// identity that the source does not know.
-identity_source find_identity_source(const surroundings& around, const managed_identity_id& id);
+/// Returns the source that the variables name: Service Fabric, App Service, Azure Arc, Azure ML, Cloud Shell,
+/// in this order; otherwise Azure Arc if its agent is installed, otherwise the metadata service of virtual
+/// machines. Throws `azkv::error` (errc::invalid_argument) for an invalid variable, which it names, and for
+/// an identity that the source cannot select.
+identity_source find_identity_source(const credential_environment& env, const managed_identity_id& id);
 
-/// When the metadata service of a virtual machine is asked again.
+/// Returns the retry policy for the metadata service of virtual machines.
 protocol::retry_policy metadata_retries();
 
 } // namespace azkv::identity

@@ -1,6 +1,7 @@
+// The credential of a managed identity.
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 
 #include <azkv/identity.hpp>
 #include <azkv/token_credential.hpp>
@@ -9,16 +10,16 @@
 
 namespace azkv::identity {
 
-/// The identity of the machine that the program runs on. The variables are read now, and not again: later,
-/// other threads might change them. Throws `azkv::error` (errc::invalid_argument) for what
-/// `find_identity_source` refuses.
+/// Creates the credential of the machine or service that the program runs on. Reads the variables now and
+/// never again, since other threads might change them later. Throws the errors of `find_identity_source`.
 ///
-/// `probe`: a virtual machine's service is asked only if it answers within a second (in a chain); otherwise
-/// asking for a token is errc::credential_unavailable. Without it that takes all retries.
+/// `probe`, for chains: requests a token from a virtual machine's metadata service only after it has
+/// responded to a probe within a second; otherwise `token` fails with errc::credential_unavailable. Without a
+/// probe that takes all retries.
 ///
-/// A request's tenant, authority and claims are of no concern: an identity belongs to one tenant, its source
-/// asks the authority, and keeps tokens by itself.
-std::shared_ptr<token_credential> make_managed_identity_credential(surroundings around,
+/// Ignores the tenant, the authority and the claims of a request: an identity belongs to one tenant, and its
+/// source chooses the authority and keeps tokens by itself.
+std::shared_ptr<token_credential> make_managed_identity_credential(credential_environment env,
                                                                    managed_identity_id id, bool probe);
 
 } // namespace azkv::identity

@@ -38,7 +38,7 @@ void require(int number) {
     if (number != 0) fail(number);
 }
 
-/// A descriptor, closed when it goes.
+/// Owns a descriptor.
 class descriptor {
 public:
     descriptor() {}
@@ -59,7 +59,7 @@ public:
         number_ = number;
     }
 
-    void give_to(asio::posix::stream_descriptor& d) {
+    void release_to(asio::posix::stream_descriptor& d) {
         d.assign(number_);
         number_ = -1;
     }
@@ -68,7 +68,7 @@ private:
     int number_ = -1;
 };
 
-/// What a program writes to, and where that is read. No other program gets either end.
+/// A pipe for the output of a program. No other program inherits either end.
 class pipe_ends {
 public:
     pipe_ends() {
@@ -82,7 +82,7 @@ public:
     descriptor write;
 };
 
-/// How a program starts.
+/// The descriptors, the directory and the signals that a program starts with.
 class spawn_settings {
 public:
     spawn_settings(int output, int errors, const std::string& directory) {
@@ -91,7 +91,7 @@ public:
         require(posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0));
         require(posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO));
         require(posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO));
-        // Sockets, say, which their owners did not mark as not to be inherited.
+        // Sockets, for instance, that their owners did not mark close-on-exec.
         require(posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1));
         require(posix_spawn_file_actions_addchdir_np(&actions, directory.c_str()));
 
@@ -127,22 +127,24 @@ bool has_name(std::string_view variable, std::string_view name) {
     return variable.size() > name.size() && variable[name.size()] == '=' && variable.starts_with(name);
 }
 
-// For what a program has written to arrive when it has ended.
+// The time for the output of an ended program to arrive.
 constexpr std::chrono::milliseconds drain_time{100};
 
-/// A program that runs. What still runs when it goes is killed.
+/// A running program. The destructor kills what still runs.
 ///
-/// (Boost.Process would notify the I/O context of a fork, which waits for look-ups of names in this process,
-/// and takes locks in the child that other threads may have held; and its wait blocks a thread when it is
-/// woken too early.)
+/// Boost.Process does not fit: it notifies the I/O context of a fork, which waits for name look-ups in this
+/// process and takes locks in the child that other threads may have held; and its wait blocks a thread after
+/// a spurious wake-up.
 class child : public std::enable_shared_from_this<child> {
 public:
     child(const asio::any_io_executor& executor, const command& c)
-        : command_(c), done_(std::make_shared<async::manual_reset_event>(executor)), output_(executor, c.max_output),
-          errors_(executor, c.max_errors), exit_(executor), limit_(executor) {}
+        : command_(c), done_(std::make_shared<async::manual_reset_event>(executor)),
+          output_(executor, c.max_output), errors_(executor, c.max_errors), exit_(executor),
+          limit_(executor) {}
 
     ~child() {
-        if (pid_ <= 0 || reaped_ || process_ != support::process_number()) return; // or the parent's
+        if (pid_ <= 0 || reaped_ || process_ != support::process_number())
+            return; // reaped, or a child of the parent process
         kill_all();
         while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
         }
@@ -161,11 +163,11 @@ public:
 private:
     const unsigned process_ = support::process_number();
 
-    // What happens to it, on any thread. Whatever it throws ends the program.
+    // Runs one step of the state machine, on any thread. An exception ends the program.
     template <class F>
     void step(F f) noexcept {
         const std::lock_guard lock(mutex_);
-        if (finished_) return; // from then on nothing changes
+        if (finished_) return; // the result is final
         try {
             f();
         } catch (...) {
@@ -182,7 +184,7 @@ private:
             read(output_);
             read(errors_);
             if (!exited_) await_exit();
-            set_limit(command_.limit, [](child& c) { c.end(process_result::ending::timed_out); });
+            set_limit(command_.time_limit, [](child& c) { c.end(process_result::ending::timed_out); });
         });
     }
 
@@ -195,7 +197,7 @@ private:
 
     process_result result() {
         const std::lock_guard lock(mutex_);
-        if (exited_) reap(); // or else it is waited for when this goes
+        if (exited_) reap(); // otherwise the destructor waits for it
         if (cancelled_) throw boost::system::system_error(asio::error::operation_aborted);
         if (failure_) std::rethrow_exception(failure_);
         result_.output = output_.take();
@@ -203,11 +205,11 @@ private:
         return std::move(result_);
     }
 
-    /// What the program writes.
+    /// A stream of output.
     class stream {
     public:
-        // One more than it may be, to see when it is too much. All at once: growing would leave copies
-        // behind.
+        // One byte more than the limit, to notice too much output. Allocated at once: growing would leave
+        // copies.
         stream(const asio::any_io_executor& executor, std::size_t limit)
             : pipe(executor), text(limit + 1, '\0') {}
 
@@ -234,8 +236,9 @@ private:
         for (const auto& [name, value] : command_.variables) own.push_back(name + '=' + value);
         std::vector<char*> variables = pointers(own);
         for (char** v = environ; v && *v; ++v) {
-            const bool replaced = std::ranges::any_of(
-                command_.variables, [&](const auto& mine) { return has_name(*v, mine.first); });
+            const bool replaced = std::ranges::any_of(command_.variables, [&](const auto& own_variable) {
+                return has_name(*v, own_variable.first);
+            });
             if (!replaced) variables.push_back(*v);
         }
         variables.push_back(nullptr);
@@ -249,13 +252,13 @@ private:
         pid_ = pid;
         const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
         if (handle < 0 && errno == ESRCH) {
-            exited_ = reaped_ = true; // it was quick, and somebody else has taken it away
+            exited_ = reaped_ = true; // it ended at once, and other code reaped it
         } else {
             descriptor exit(handle);
-            exit.give_to(exit_);
+            exit.release_to(exit_);
         }
-        output.read.give_to(output_.pipe);
-        errors.read.give_to(errors_.pipe);
+        output.read.release_to(output_.pipe);
+        errors.read.release_to(errors_.pipe);
     }
 
     void read(stream& s) {
@@ -266,7 +269,7 @@ private:
     }
 
     void on_read(stream& s, error_code ec, std::size_t n) {
-        if (!s.open) return; // it was ended
+        if (!s.open) return; // closed meanwhile
         s.used += n;
         if (ec) {
             s.open = false;
@@ -284,12 +287,12 @@ private:
     }
 
     void on_exit() {
-        if (!has_exited()) return await_exit(); // a descriptor may be reported ready that is not
+        if (!has_exited()) return await_exit(); // a wake-up may be spurious
         exited_ = true;
         finish();
         if (finished_) return;
-        // What it started may hold the pipes; what it had to say itself is in them by now.
-        set_limit(drain_time, [](child& c) { c.let_go(); });
+        // Processes that it started may keep the pipes open; its own output is in them by now.
+        set_limit(drain_time, [](child& c) { c.stop_reading(); });
     }
 
     template <class F>
@@ -300,7 +303,7 @@ private:
         });
     }
 
-    void let_go() {
+    void stop_reading() {
         close_pipes();
         finish();
     }
@@ -313,38 +316,38 @@ private:
         }
     }
 
-    // Does not take it away: as long as nobody does, no other process or group gets its number.
+    // Does not reap it: until it is reaped, no other process or group gets its number.
     bool has_exited() {
         siginfo_t info{};
         const int failed =
             waitid(P_PIDFD, static_cast<id_t>(exit_.native_handle()), &info, WEXITED | WNOHANG | WNOWAIT);
-        if (failed) reaped_ = true; // by somebody else
+        if (failed) reaped_ = true; // by other code
         return failed || info.si_pid != 0;
     }
 
     void reap() {
         siginfo_t info{};
-        const bool mine =
+        const bool known =
             !reaped_
             && waitid(P_PIDFD, static_cast<id_t>(exit_.native_handle()), &info, WEXITED | WNOHANG) == 0
             && info.si_pid != 0;
         reaped_ = true;
-        if (mine) result_.exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+        if (known) result_.exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     }
 
     void kill_all() {
-        if (pid_ <= 0) return;                             // it did not start
-        if (process_ != support::process_number()) return; // it is that of the parent
-        if (exit_.is_open()) has_exited();                 // and may be gone
+        if (pid_ <= 0) return;                             // not started
+        if (process_ != support::process_number()) return; // a child of the parent process
+        if (exit_.is_open()) has_exited();                 // it may have been reaped
         if (!reaped_) ::kill(-pid_, SIGKILL);
     }
 
-    // Before its end. Once it is killed it takes no time until that is known.
+    // Ends the program early. Its exit follows at once after the kill.
     void end(process_result::ending how) {
         if (finished_) return;
         result_.how = how;
         kill_all();
-        let_go();
+        stop_reading();
     }
 
     void finish() {
@@ -361,7 +364,7 @@ private:
     const command command_;
     const std::shared_ptr<async::manual_reset_event> done_;
 
-    std::mutex mutex_; // guards what follows
+    std::mutex mutex_; // guards the members below
     stream output_;
     stream errors_;
     asio::posix::stream_descriptor exit_; // ready when the program has ended

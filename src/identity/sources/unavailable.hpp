@@ -1,3 +1,4 @@
+// A credential that is not set up here.
 #pragma once
 
 #include <azkv/error.hpp>
@@ -11,14 +12,14 @@
 
 namespace azkv::identity {
 
-/// A source of tokens that is not set up here, and says why.
+/// Fails with errc::credential_unavailable and the reason, so that a chain goes on to its next.
 class unavailable_credential final : public token_credential {
 public:
     explicit unavailable_credential(std::string why) : why_(std::move(why)) {}
 
     asio::awaitable<access_token> token(token_request) override {
         const std::string why = why_;
-        co_await asio::this_coro::executor; // makes it a coroutine: it fails when it is awaited
+        co_await asio::this_coro::executor; // makes this a coroutine, which throws when it is awaited
         throw error(errc::credential_unavailable, why);
     }
 

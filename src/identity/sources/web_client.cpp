@@ -24,14 +24,14 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// Who has not answered by then will not.
+// A server that has not responded by then will not.
 constexpr std::chrono::seconds attempt_timeout{30};
 
-/// Where a request goes, and the bytes of it.
-class prepared {
+/// The endpoint of a request, and the bytes of its head.
+class prepared_request {
 public:
-    explicit prepared(const web_request& r) {
-        // Only what stands before the query is an endpoint.
+    explicit prepared_request(const web_request& r) {
+        // The endpoint is the URL without its query.
         const std::string_view url = r.url;
         at = protocol::parse_endpoint(url.substr(0, url.find('?')));
         at.at.thumbprint = r.thumbprint;
@@ -39,7 +39,7 @@ public:
         std::string& text = head.text;
         std::size_t size = 512 + url.size() + at.host_header.size();
         for (const auto& [name, value] : r.headers) size += name.size() + value.reveal().size() + 4;
-        text.reserve(size); // so that it leaves no copies behind
+        text.reserve(size); // growing would leave copies of secrets
         text.append(r.method).append(" ").append(std::string_view(parsed.encoded_path()));
         if (parsed.encoded_path().empty()) text.append("/");
         if (parsed.has_query()) text.append("?").append(std::string_view(parsed.encoded_query()));
@@ -61,7 +61,7 @@ public:
 } // namespace
 
 void append_parameter(std::string& to, std::string_view name, std::string_view text) {
-    // It may be a secret: written in place, and moved without leaving a copy behind.
+    // It may be a secret: encoded in place, and moved to a larger buffer without leaving a copy.
     const std::size_t size = urls::encoded_size(text, urls::unreserved_chars);
     if (const std::size_t needed = to.size() + name.size() + size + 2; needed > to.capacity()) {
         std::string larger;
@@ -75,18 +75,18 @@ void append_parameter(std::string& to, std::string_view name, std::string_view t
     protocol::append_encoded(to, text);
 }
 
-asio::awaitable<web_client> web_client::make(const surroundings& around,
-                                             const surroundings::transport_maker& transport,
+asio::awaitable<web_client> web_client::make(const credential_environment& env,
+                                             const credential_environment::transport_maker& transport,
                                              std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    co_return web_client(around, transport(executor), steady_clock::now() + timeout);
+    co_return web_client(env, transport(executor), steady_clock::now() + timeout);
 }
 
 asio::awaitable<protocol::response> web_client::send(const web_request& r,
                                                      const protocol::retry_policy& policy) {
     using action = protocol::call_state::action;
-    const prepared request(r);
-    // The seed of the jitter: whatever differs between processes and moments.
+    const prepared_request request(r);
+    // The seed of the jitter, which differs between processes and moments.
     const auto seed = static_cast<std::uint32_t>(steady_clock::now().time_since_epoch().count());
     protocol::call_state state(policy, deadline_, seed);
     protocol::response response;
@@ -109,7 +109,7 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
             if (state.attempt() > 1) why.append(", after " + std::to_string(state.attempt()) + " attempts");
             throw error(x.error, why);
         }
-        co_await around_->pause(state.delay());
+        co_await env_->pause(state.delay());
     }
 }
 

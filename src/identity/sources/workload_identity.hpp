@@ -1,7 +1,8 @@
+// Workload identity: a credential that exchanges the token of another issuer, such as Kubernetes.
 #pragma once
 
+#include "identity/sources/credential_environment.hpp"
 #include "identity/sources/entra.hpp"
-#include "identity/sources/surroundings.hpp"
 
 #include <azkv/token_credential.hpp>
 
@@ -10,18 +11,18 @@
 
 namespace azkv::identity {
 
-/// By the token of another issuer, which is in a file that is read each time. Throws `azkv::error`: with
-/// errc::invalid_argument if `file` is empty, and from the proof errc::authentication_failed if the file
-/// cannot be read, or has no token.
+/// Proves the identity by the token of another issuer, read from `file` each time. Throws `azkv::error`
+/// (errc::invalid_argument) if `file` is empty. The proof throws errc::authentication_failed if it cannot
+/// read the file, or the file has no token.
 client_proof prove_by_token_file(std::string file);
 
-std::shared_ptr<token_credential> make_workload_identity_credential(surroundings around,
+std::shared_ptr<token_credential> make_workload_identity_credential(credential_environment env,
                                                                     entra_settings settings,
                                                                     std::string tenant, std::string client_id,
                                                                     std::string token_file);
 
-/// As the variables say; unavailable if they do not.
-std::shared_ptr<token_credential> make_workload_identity_credential(surroundings around,
+/// Takes the parameters from the variables; creates an unavailable credential if they are not set.
+std::shared_ptr<token_credential> make_workload_identity_credential(credential_environment env,
                                                                     entra_settings settings);
 
 } // namespace azkv::identity

@@ -1,8 +1,8 @@
 #include "identity/tokens/challenge.hpp"
 
+#include "protocol/endpoint.hpp"
 #include "support/ascii.hpp"
 #include "support/base64.hpp"
-#include "protocol/endpoint.hpp"
 
 #include <azkv/error.hpp>
 
@@ -18,23 +18,24 @@ namespace {
 constexpr std::size_t max_claims = 16 * 1024;
 constexpr std::size_t max_domain = 253;
 
-/// Words, as they come: the names of schemes, and parameters with their text. The header's grammar (RFC 9110,
-/// 11.6.1) puts commas between parameters and between challenges alike, and services leave them out.
-class reader {
+/// Splits the header into names of schemes and parameters. Commas do not tell where a challenge ends: the
+/// grammar (RFC 9110, 11.6.1) puts them between parameters and between challenges alike, and services omit
+/// them.
+class tokenizer {
 public:
-    explicit reader(std::string_view text) : rest_(text) {}
+    explicit tokenizer(std::string_view text) : rest_(text) {}
 
-    /// False at the end, and where the text is malformed.
+    /// Moves on to the next word. Returns false at the end, and where the text is malformed.
     bool next() {
         skip(" \t,");
         if (rest_.empty()) return false;
         word_ = take_until(" \t,=");
         text_.clear();
-        const std::string_view behind = rest_;
+        const std::string_view after_word = rest_;
         skip(" \t");
         parameter_ = rest_.starts_with('=');
         if (!parameter_) {
-            rest_ = behind;
+            rest_ = after_word;
             return true;
         }
         rest_.remove_prefix(1);
@@ -92,7 +93,7 @@ bool is_uuid(std::string_view text) {
     return std::ranges::equal(text, form, [](char c, char f) { return f == '-' ? c == '-' : is_hex(c); });
 }
 
-// At least two labels of letters, digits and inner hyphens.
+// Returns true for two or more labels of letters, digits and inner hyphens.
 bool is_domain(std::string_view text) {
     if (text.size() > max_domain || text.find('.') == text.npos) return false;
     for (bool more = true; more;) {
@@ -104,8 +105,8 @@ bool is_domain(std::string_view text) {
     return true;
 }
 
-// Visible characters only: what it goes into holds no others.
-std::string plain(const std::string& text) {
+// Returns the text, or an empty one if it has characters that are not visible: requests cannot hold them.
+std::string visible_or_empty(const std::string& text) {
     return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; }) ? text : std::string();
 }
 
@@ -123,12 +124,12 @@ void read_authority(std::string_view uri, bearer_challenge& c) {
     e.base_path.clear();
     c.authority = e.url();
     if (is_uuid(first) || is_domain(first))
-        c.tenant = first; // not `common` and the like, which are all of them
+        c.tenant = first; // not `common` and the like, which stand for any tenant
 }
 
 std::string read_claims(const std::string& text) {
     if (text.size() > max_claims / 3 * 4 + 4) return {};
-    std::optional<std::string> claims = from_base64(text);
+    std::optional<std::string> claims = support::decode_base64_lenient(text);
     if (!claims || claims->size() > max_claims) return {};
     boost::system::error_code ec;
     const boost::json::value v = boost::json::parse(*claims, ec);
@@ -138,10 +139,10 @@ std::string read_claims(const std::string& text) {
 } // namespace
 
 std::optional<bearer_challenge> parse_bearer_challenge(std::string_view www_authenticate) {
-    reader r(www_authenticate);
+    tokenizer r(www_authenticate);
     bool found = false;
     while (!found && r.next()) found = !r.is_parameter() && ascii::is_equal(r.word(), "Bearer");
-    std::string uri, resource, failure, claims; // the first of each
+    std::string uri, resource, failure, claims; // each the first of its name
     while (found && r.next() && r.is_parameter()) {
         const auto take = [&](std::string& to, std::string_view name) {
             if (to.empty() && ascii::is_equal(r.word(), name)) to = r.text();
@@ -156,8 +157,8 @@ std::optional<bearer_challenge> parse_bearer_challenge(std::string_view www_auth
     if (!found || r.malformed()) return std::nullopt;
     bearer_challenge c;
     read_authority(uri, c);
-    c.resource = plain(resource);
-    c.error = plain(failure);
+    c.resource = visible_or_empty(resource);
+    c.error = visible_or_empty(failure);
     c.claims = read_claims(claims);
     return c;
 }

@@ -1,3 +1,4 @@
+// Authorization: the interface by which requests are signed. No I/O.
 #pragma once
 
 #include <chrono>
@@ -8,7 +9,7 @@
 
 namespace azkv::identity {
 
-/// What of a request takes part in its authorization.
+/// The parts of a request that its authorization covers.
 class signing_input {
 public:
     signing_input() {}
@@ -18,22 +19,22 @@ public:
     std::string_view target;       // path and query, as on the wire
 };
 
-/// Proves the right to make a request. Safe to share between threads.
+/// Authorizes requests. Safe to share between threads.
 class request_signer {
 public:
     virtual ~request_signer() = default;
 
-    /// To be appended to the query of every request; empty if nothing is.
+    /// Returns what the query of every request ends with; empty for nothing.
     virtual std::string_view query() const { return {}; }
 
-    /// When it ceases to be one, as far as it tells itself.
+    /// Returns the time when the credentials expire, if they say so.
     virtual std::optional<std::chrono::sys_seconds> expiry() const { return std::nullopt; }
 
-    /// Appends the headers that depend on the request and on the time, each with its line end.
+    /// Appends the authorization headers of `request` at `now`, each with its line end.
     virtual void append_headers(std::string& head, const signing_input& request,
                                 std::chrono::system_clock::time_point now) const = 0;
 
-    /// One with the same credentials that shares nothing that changes with this.
+    /// Creates a signer with the same credentials. The two share nothing that changes.
     virtual std::shared_ptr<const request_signer> copy() const = 0;
 };
 

@@ -12,15 +12,16 @@
 namespace azkv::identity {
 
 shared_access_signature::shared_access_signature(std::string_view token) {
-    token = ascii::trim(token); // of what was copied with it
+    token = ascii::trim(token); // blanks and line ends that were copied with it
     if (token.starts_with('?')) token = ascii::trim(token.substr(1));
     if (token.starts_with("https://") || token.starts_with("http://"))
         throw error(errc::invalid_argument,
-                    "the shared access signature is a URL; it is what stands behind the ? of that");
+                    "invalid shared access signature: it is a URL; pass the part after its ?");
     token_.text = token;
-    const auto parameters = boost::urls::parse_query(token_.text); // which Boost 1.81 reads up to a NUL
+    const auto parameters = boost::urls::parse_query(token_.text); // Boost 1.81 stops at a NUL
     if (!parameters || !parameters->contains("sig"))
-        throw error(errc::invalid_argument, "the shared access signature is not a query with a sig");
+        throw error(errc::invalid_argument,
+                    "invalid shared access signature: it must be a query with a parameter \"sig\"");
 }
 
 // `se`: 2026-01-02, 2026-01-02T03:04Z or 2026-01-02T03:04:05Z

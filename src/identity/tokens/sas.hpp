@@ -1,3 +1,4 @@
+// Shared access signatures: the query that authorizes a request. No I/O.
 #pragma once
 
 #include "identity/tokens/request_signer.hpp"
@@ -7,10 +8,11 @@
 
 namespace azkv::identity {
 
-/// A shared access signature. It is sent byte for byte as it was given: any change would invalidate it.
+/// A shared access signature. It is sent byte for byte as it was passed: any change would invalidate it.
 class shared_access_signature final : public request_signer {
 public:
-    /// With or without the leading `?`. Throws `azkv::error` (errc::invalid_argument).
+    /// The leading `?` is optional. Throws `azkv::error` (errc::invalid_argument) for a text that is not a
+    /// signature.
     explicit shared_access_signature(std::string_view token);
 
     std::string_view query() const override { return token_.text; }

@@ -20,12 +20,14 @@ namespace azkv::identity {
 
 namespace {
 
-/// The bytes of a key, wiped when no longer needed.
+/// The bytes of a key, wiped on destruction.
 class key_bytes {
 public:
     explicit key_bytes(std::string_view base64) : bytes_(base64.size() / 4 * 3) {
-        const auto refuse = [] { throw error(errc::invalid_argument, "the account key is not base64 text"); };
-        // The decoder takes padding anywhere, and blanks around the text.
+        const auto refuse = [] {
+            throw error(errc::invalid_argument, "invalid account key: it must be base64 text");
+        };
+        // The decoder accepts padding anywhere, and blanks around the text.
         const bool blank = base64.find_first_of(" \t\r\n") != base64.npos;
         if (base64.empty() || base64.size() % 4 != 0 || blank || base64.find('=') < base64.size() - 2)
             refuse();
@@ -50,27 +52,26 @@ private:
 };
 
 void check(int result) {
-    if (result != 1) throw std::bad_alloc(); // HMAC of a short text fails for want of memory only
+    if (result != 1) throw std::bad_alloc(); // the only way that the HMAC of a short text fails
 }
 
 } // namespace
 
-std::string string_to_sign(shared_key_scheme scheme, std::string_view method, std::string_view content_md5,
-                           std::string_view content_type, std::string_view date, std::string_view account,
-                           std::string_view target) {
-    // A fragment is no part of it; Boost.URL 1.81 reads beyond an empty query in front of one.
-    target = target.substr(0, target.find('#'));
+std::string string_to_sign(shared_key_scheme scheme, const shared_key_input& input) {
+    // A fragment is not signed; Boost.URL 1.81 reads beyond an empty query before one.
+    const std::string_view target = input.request.target.substr(0, input.request.target.find('#'));
     const auto path = target.substr(0, target.find('?'));
     std::string text;
-    text.reserve(method.size() + content_type.size() + date.size() + account.size() + target.size() + 16);
+    text.reserve(input.request.method.size() + input.request.content_type.size() + input.date.size()
+                 + input.account.size() + target.size() + 16);
     if (scheme == shared_key_scheme::full) {
-        text.append(method).append("\n");
-        text.append(content_md5).append("\n");
-        text.append(content_type).append("\n");
+        text.append(input.request.method).append("\n");
+        text.append(input.content_md5).append("\n");
+        text.append(input.request.content_type).append("\n");
     }
-    text.append(date).append("\n/");
-    text.append(account).append(path.empty() ? "/" : path);
-    // `comp` is the only parameter that is signed.
+    text.append(input.date).append("\n/");
+    text.append(input.account).append(path.empty() ? "/" : path);
+    // Of the query, only `comp` is signed.
     if (const auto query = target.substr(path.size()); query.find("comp=") != query.npos)
         if (const auto url = boost::urls::parse_relative_ref(query))
             if (const auto comp = url->encoded_params().find("comp"); comp != url->encoded_params().end())
@@ -87,7 +88,7 @@ hmac_sha256::hmac_sha256(std::string_view base64_key) {
     EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
     if (!mac) throw std::bad_alloc();
     context_.reset(EVP_MAC_CTX_new(mac));
-    EVP_MAC_free(mac); // the context has its own reference
+    EVP_MAC_free(mac); // the context holds a reference of its own
     if (!context_) throw std::bad_alloc();
     char digest[] = "SHA256";
     const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
@@ -108,7 +109,7 @@ std::string hmac_sha256::sign(std::string_view text) {
 void hmac_sha256::sign(std::string_view text, std::string& to) {
     std::array<unsigned char, 32> mac;
     std::size_t size = 0;
-    check(EVP_MAC_init(context_.get(), nullptr, 0, nullptr)); // with the key it has
+    check(EVP_MAC_init(context_.get(), nullptr, 0, nullptr)); // keeps the key
     check(EVP_MAC_update(context_.get(), reinterpret_cast<const unsigned char*>(text.data()), text.size()));
     check(EVP_MAC_final(context_.get(), mac.data(), &size, mac.size()));
     std::array<unsigned char, 48> base64;
@@ -118,12 +119,12 @@ void hmac_sha256::sign(std::string_view text, std::string& to) {
 
 shared_key::shared_key(std::string account, std::string_view base64_key)
     : account_(std::move(account)), mac_(base64_key) {
-    // It becomes part of a header.
+    // The name becomes part of a header.
     const bool printable =
         std::ranges::all_of(account_, [](char c) { return c > ' ' && c < 0x7F && c != ':'; });
     if (account_.empty() || !printable)
         throw error(errc::invalid_argument,
-                    "the account name is empty, or has a character that none can have");
+                    "invalid account name: it must be visible ASCII characters without a colon");
 }
 
 void shared_key::append_headers(std::string& head, const signing_input& request,
@@ -133,8 +134,11 @@ void shared_key::append_headers(std::string& head, const signing_input& request,
         s->second = second;
         s->date = protocol::http_date(now);
     }
-    const std::string text = string_to_sign(shared_key_scheme::full, request.method, {}, request.content_type,
-                                            s->date, account_, request.target);
+    shared_key_input input;
+    input.request = request;
+    input.date = s->date;
+    input.account = account_;
+    const std::string text = string_to_sign(shared_key_scheme::full, input);
     head.append("x-ms-date: ").append(s->date);
     head.append("\r\nAuthorization: SharedKey ").append(account_).append(":");
     s->mac.sign(text, head);

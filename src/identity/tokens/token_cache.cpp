@@ -24,19 +24,20 @@ using steady_time = std::chrono::steady_clock::time_point;
 
 namespace {
 
-// After an early request that failed, the next early one waits so long.
+// The pause between requests for a token whose predecessor still holds, and between rejections that count.
 constexpr seconds early_retry{30};
 
-// While the old token holds, a call waits for a new one so long at most, and leaves itself time to use it.
-steady_time patience(steady_time deadline) {
+// The time until which a call waits for a new token while the old one still holds: at most 10 s, and never
+// more than a quarter of what it has left, which it needs to use the token.
+steady_time renewal_deadline(steady_time deadline) {
     const auto now = std::chrono::steady_clock::now();
     return now + std::min<steady_time::duration>(seconds(10), (deadline - now) / 4);
 }
 
-// A request that takes longer is on an executor that nobody runs any more.
-constexpr minutes longest_flight{5};
+// A request that takes longer is stuck on an executor that is not run any more.
+constexpr minutes longest_request{5};
 
-// What a source of the user's throws becomes an error of the library.
+// Converts what a user's credential threw into an error of the library.
 std::exception_ptr current_failure() {
     diagnostics details;
     boost::system::error_code code = errc::authentication_failed;
@@ -45,60 +46,60 @@ std::exception_ptr current_failure() {
     } catch (const error&) {
         return std::current_exception();
     } catch (const boost::system::system_error& e) {
-        // No call was cancelled: that is not what this comes from.
+        // The call was not cancelled, so its error must not say so.
         if (e.code() != asio::error::operation_aborted) code = e.code();
         details.server_message = e.what();
     } catch (const std::exception& e) {
         details.server_message = e.what();
     } catch (...) {
-        return std::current_exception(); // not a failure: the end of a thread, say
+        return std::current_exception(); // not an error: the forced unwinding of a thread, for instance
     }
-    return std::make_exception_ptr(error(code, "the source of tokens failed", std::move(details)));
+    return std::make_exception_ptr(error(code, "the token credential failed", std::move(details)));
 }
 
 } // namespace
 
-token_state judge(const access_token& t, wall_time received, wall_time now) {
+token_state state_of(const access_token& t, wall_time received, wall_time now) {
     using duration = wall_time::duration;
     const duration lifetime = std::max(t.expires_on() - received, duration(0));
-    // A request takes a while to arrive.
+    // A request takes a while to reach the service.
     if (now >= t.expires_on() - std::min<duration>(seconds(10), lifetime / 10)) return token_state::expired;
     const wall_time due =
         t.refresh_on().value_or(t.expires_on() - std::min<duration>(minutes(5), lifetime / 4));
     return now >= due ? token_state::due : token_state::good;
 }
 
-/// Where a request is carried. It must not be kept by anything of another execution context, which may last
-/// longer than its own.
-class token_cache::runway {
+/// The executor that runs a request, and how to stop it there. Only objects of the same execution context may
+/// own it: any other could outlive the context.
+class token_cache::execution {
 public:
-    explicit runway(const asio::any_io_executor& caller) : executor(async::serial_executor::on(caller)) {}
+    explicit execution(const asio::any_io_executor& caller) : executor(async::serial_executor::on(caller)) {}
 
     const asio::any_io_executor executor;
-    async::stop_signal stop; // on the executor
-    bool over = false;       // on the executor: there is nothing left to be cancelled
+    async::stop_signal stop; // used on the executor only
+    bool over = false;       // used on the executor only; true: there is nothing left to stop
 };
 
-/// A request to the source, and who waits for it. What changes is guarded by the cache's mutex.
-class token_cache::flight {
+/// A request to the credential, and the calls that wait for it. The cache's mutex guards what is not const.
+class token_cache::inflight_request {
 public:
-    flight(entry* of, const token_request& r, bool executor_outlives_leader)
-        : of(of), request(r), executor_outlives_leader(executor_outlives_leader),
+    inflight_request(entry* owner, const token_request& r, bool executor_outlives_leader)
+        : owner(owner), request(r), executor_outlives_leader(executor_outlives_leader),
           started(std::chrono::steady_clock::now()) {}
 
-    entry* const of;
+    entry* const owner;
     const token_request request;
     const bool executor_outlives_leader;
     const steady_time started;
-    std::weak_ptr<runway> on; // as long as it has not ended
+    std::weak_ptr<execution> running; // valid until `done`
 
-    std::vector<std::shared_ptr<async::manual_reset_event>> waiting;
-    bool ended = false; // if there is neither of the two below, it was abandoned
+    std::vector<std::shared_ptr<async::manual_reset_event>> waiters;
+    bool done = false; // with neither a token nor a failure: it was abandoned
     std::optional<access_token> token;
     std::exception_ptr failure;
 };
 
-/// What is known of one scope and tenant.
+/// The token of one scope and tenant.
 class token_cache::entry {
 public:
     explicit entry(const token_request& r) : scope(r.scope()), tenant(r.tenant()) {}
@@ -106,56 +107,57 @@ public:
     const std::string scope;
     const std::string tenant;
     std::optional<access_token> token;
-    std::string claims; // that it was asked for with
+    std::string claims; // those that the token was requested with
     wall_time received;
-    steady_time no_early_request_before;            // one failed a while ago
-    steady_time no_distrust_before;                 // it was refused a while ago
-    std::vector<std::shared_ptr<flight>> under_way; // one at most for the same claims
+    steady_time no_early_request_before;                      // set after a failure
+    steady_time no_invalidation_before;                       // set after a rejection
+    std::vector<std::shared_ptr<inflight_request>> in_flight; // one at most for the same claims
 
     token_state state(wall_time now) const {
-        return token ? judge(*token, received, now) : token_state::expired;
+        return token ? state_of(*token, received, now) : token_state::expired;
     }
 
-    /// Whether a token in that state is to be used without asking for another.
-    bool suffices(token_state s, const steady_clock& ticks) const {
+    /// Returns true if a token in that state is to be used without a new request.
+    bool is_sufficient(token_state s, const steady_clock& ticks) const {
         if (s == token_state::good) return true;
-        return s == token_state::due && (!under_way.empty() || ticks() < no_early_request_before);
+        return s == token_state::due && (!in_flight.empty() || ticks() < no_early_request_before);
     }
 };
 
-/// A call's place among those that wait. Leaves when it goes, however that happens.
-class token_cache::seat {
+/// A call that waits. Its destructor removes it, whether the wait ended, was cancelled or threw.
+class token_cache::waiter {
 public:
-    seat(std::shared_ptr<token_cache> owner, std::shared_ptr<flight> f, std::shared_ptr<async::manual_reset_event> e,
-         bool leads)
-        : owner_(std::move(owner)), flight_(std::move(f)), event_(std::move(e)), leads_(leads) {}
+    waiter(std::shared_ptr<token_cache> cache, std::shared_ptr<inflight_request> request,
+           std::shared_ptr<async::manual_reset_event> completed, bool is_leader)
+        : cache_(std::move(cache)), request_(std::move(request)), completed_(std::move(completed)),
+          is_leader_(is_leader) {}
 
-    seat(const seat&) = delete;
-    seat& operator=(const seat&) = delete;
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
 
-    ~seat() {
-        const std::lock_guard lock(owner_->mutex_);
-        std::erase(flight_->waiting, event_);
-        if (flight_->ended) return;
-        // Nobody runs the executor of a blocking call once that is over: another call must begin anew.
-        const bool stranded = leads_ && !flight_->executor_outlives_leader;
-        if (stranded || flight_->waiting.empty()) owner_->abandon(*flight_);
+    ~waiter() {
+        const std::lock_guard lock(cache_->mutex_);
+        std::erase(request_->waiters, completed_);
+        if (request_->done) return;
+        // The executor of a blocking call is not run after the call: another call must start a new request.
+        const bool stuck = is_leader_ && !request_->executor_outlives_leader;
+        if (stuck || request_->waiters.empty()) cache_->abandon(*request_);
     }
 
 private:
-    std::shared_ptr<token_cache> owner_;
-    std::shared_ptr<flight> flight_;
-    std::shared_ptr<async::manual_reset_event> event_;
-    bool leads_;
+    std::shared_ptr<token_cache> cache_;
+    std::shared_ptr<inflight_request> request_;
+    std::shared_ptr<async::manual_reset_event> completed_;
+    bool is_leader_;
 };
 
-/// What a call finds: a token to go on with, a flight to wait for, or both.
-class token_cache::boarding {
+/// What a call finds in the cache: a token to use, a request to wait for, or both.
+class token_cache::lookup_result {
 public:
     secret token;
-    std::shared_ptr<token_cache::flight> flight;
-    std::shared_ptr<async::manual_reset_event> landed;
-    std::shared_ptr<runway> starts_on; // null: it is under way already
+    std::shared_ptr<inflight_request> request; // null: use the token
+    std::shared_ptr<async::manual_reset_event> completed;
+    std::shared_ptr<execution> to_start; // set for the leader, the call that starts the request
 };
 
 token_cache::token_cache(std::shared_ptr<token_credential> source, wall_clock now, steady_clock ticks)
@@ -169,107 +171,111 @@ token_cache::entry* token_cache::find(const token_request& request) const {
     return nullptr;
 }
 
-secret token_cache::at_hand(const token_request& request) const {
+secret token_cache::try_get_cached(const token_request& request) const {
     const std::lock_guard lock(mutex_);
     const entry* const e = find(request);
-    return e && e->suffices(e->state(now_()), ticks_) ? e->token->token() : secret();
+    return e && e->is_sufficient(e->state(now_()), ticks_) ? e->token->token() : secret();
 }
 
-void token_cache::distrust(const token_request& request, const secret& rejected) {
+void token_cache::invalidate(const token_request& request, const secret& rejected) {
     const std::lock_guard lock(mutex_);
     entry* const e = find(request);
     const steady_time now = ticks_();
-    if (!e || !e->token || !(e->token->token() == rejected) || now < e->no_distrust_before) return;
+    if (!e || !e->token || !(e->token->token() == rejected) || now < e->no_invalidation_before) return;
     e->token.reset();
-    e->no_distrust_before = now + early_retry;
+    e->no_invalidation_before = now + early_retry;
 }
 
-// Precondition: locked.
-void token_cache::give_up_lost(const token_request& request) {
+// The caller holds the mutex.
+void token_cache::abandon_stuck(const token_request& request) {
     const entry* const e = find(request);
     if (!e) return;
-    const auto all = e->under_way;
-    for (const std::shared_ptr<flight>& f : all)
-        if (std::chrono::steady_clock::now() - f->started > longest_flight) abandon(*f);
+    const auto all = e->in_flight; // `abandon` changes it, and may destroy the entry
+    for (const std::shared_ptr<inflight_request>& r : all)
+        if (std::chrono::steady_clock::now() - r->started > longest_request) abandon(*r);
 }
 
-token_cache::boarding token_cache::board(const token_request& request, const secret& rejected,
-                                         const token_caller& caller) {
-    boarding b;
+token_cache::lookup_result token_cache::look_up(const token_request& request, const secret& rejected,
+                                                const token_caller& caller) {
+    lookup_result found;
     const std::lock_guard lock(mutex_);
-    give_up_lost(request);
+    abandon_stuck(request);
     entry* e = find(request);
     if (!e) e = entries_.emplace_back(std::make_unique<entry>(request)).get();
     const bool refused = e->token && e->token->token() == rejected;
-    const bool without_claims = !request.claims().empty() && e->claims != request.claims();
-    const token_state state = refused || without_claims ? token_state::expired : e->state(now_());
-    if (state != token_state::expired) b.token = e->token->token();
-    if (e->suffices(state, ticks_)) return b;
-    b.landed = std::make_shared<async::manual_reset_event>(caller.executor);
+    const bool lacks_claims = !request.claims().empty() && e->claims != request.claims();
+    const token_state state = refused || lacks_claims ? token_state::expired : e->state(now_());
+    if (state != token_state::expired) found.token = e->token->token();
+    if (e->is_sufficient(state, ticks_)) return found;
+    found.completed = std::make_shared<async::manual_reset_event>(caller.executor);
     const auto same = std::ranges::find_if(
-        e->under_way, [&](const auto& f) { return f->request.claims() == request.claims(); });
-    if (same != e->under_way.end()) {
-        b.flight = *same;
-        b.flight->waiting.push_back(b.landed);
-        return b;
+        e->in_flight, [&](const auto& r) { return r->request.claims() == request.claims(); });
+    if (same != e->in_flight.end()) {
+        found.request = *same;
+        found.request->waiters.push_back(found.completed);
+        return found;
     }
-    b.flight = std::make_shared<token_cache::flight>(e, request, caller.executor_outlives_call);
-    b.starts_on = std::make_shared<runway>(caller.executor);
-    b.flight->on = b.starts_on;
-    b.flight->waiting.push_back(b.landed);
-    e->under_way.push_back(b.flight); // last: whatever is in there is started
-    return b;
+    found.request = std::make_shared<inflight_request>(e, request, caller.executor_outlives_call);
+    found.to_start = std::make_shared<execution>(caller.executor);
+    found.request->running = found.to_start;
+    found.request->waiters.push_back(found.completed);
+    e->in_flight.push_back(found.request); // last: once it is in there, it must be started
+    return found;
 }
 
 asio::awaitable<secret> token_cache::token(token_request request, secret rejected, token_caller caller) {
     const auto self = shared_from_this();
     for (;;) {
-        boarding b = board(request, rejected, caller);
-        if (!b.flight) co_return b.token;
-        const bool leads = b.starts_on != nullptr;
-        const seat place(self, b.flight, b.landed, leads);
-        if (leads) start(b.flight, std::move(b.starts_on));
-        const async::operation_tracker::abort_subscription cleared(caller.tracker, [landed = b.landed] { landed->set(); });
-        const auto deadline = b.token.empty() ? caller.deadline : patience(caller.deadline);
-        co_await b.landed->wait(deadline);
+        lookup_result found = look_up(request, rejected, caller);
+        if (!found.request) co_return found.token;
+        const bool is_leader = found.to_start != nullptr;
+        const waiter waiting(self, found.request, found.completed, is_leader);
+        if (is_leader) start(found.request, std::move(found.to_start));
+        const async::operation_tracker::abort_subscription aborted(
+            caller.tracker, [completed = found.completed] { completed->set(); });
+        const auto deadline = found.token.empty() ? caller.deadline : renewal_deadline(caller.deadline);
+        co_await found.completed->wait(deadline);
 
         const bool closed = caller.tracker && caller.tracker->is_aborted();
         const std::lock_guard lock(mutex_);
-        if (b.flight->token) co_return b.flight->token->token();
-        if (!b.token.empty()) co_return b.token;
-        if (b.flight->failure) std::rethrow_exception(b.flight->failure);
+        if (found.request->token) co_return found.request->token->token();
+        if (!found.token.empty()) co_return found.token;
+        if (found.request->failure) std::rethrow_exception(found.request->failure);
         if (closed) throw error(errc::closed, make_error_code(errc::closed).message());
-        if (!b.flight->ended) throw error(errc::timed_out, "no token came in time");
+        if (!found.request->done) throw error(errc::timed_out, "timed out while waiting for a token");
+        // It was abandoned: look again.
     }
 }
 
-void token_cache::start(std::shared_ptr<flight> f, std::shared_ptr<runway> on) {
-    const asio::any_io_executor executor = on->executor;
-    const asio::cancellation_slot slot = on->stop.slot();
-    auto keep = [on](std::exception_ptr) {}; // whose slot that is
+void token_cache::start(std::shared_ptr<inflight_request> request, std::shared_ptr<execution> e) {
+    const asio::any_io_executor executor = e->executor;
+    const asio::cancellation_slot slot = e->stop.slot();
+    auto owner_of_slot = [e](std::exception_ptr) {};
     try {
-        asio::co_spawn(executor, fly(shared_from_this(), f, on),
-                       asio::bind_cancellation_slot(slot, std::move(keep)));
-    } catch (...) { // others may wait for it already
+        asio::co_spawn(executor, run_request(shared_from_this(), request, e),
+                       asio::bind_cancellation_slot(slot, std::move(owner_of_slot)));
+    } catch (...) { // other calls may wait for it already
         const std::lock_guard lock(mutex_);
-        if (!f->ended) abandon(*f);
+        if (!request->done) abandon(*request);
         throw;
     }
 }
 
-asio::awaitable<void> token_cache::fly(std::shared_ptr<token_cache> self, std::shared_ptr<flight> f,
-                                       std::shared_ptr<runway> on) {
-    // The frame may also be destroyed, together with an execution context that is not run any more.
-    class landing {
+asio::awaitable<void> token_cache::run_request(std::shared_ptr<token_cache> self,
+                                               std::shared_ptr<inflight_request> request,
+                                               std::shared_ptr<execution> e) {
+    // A destructor, because an execution context that is not run any more destroys the frame unfinished.
+    class completion {
     public:
-        landing(token_cache& owner, flight& f, runway& on) : owner_(owner), flight_(f), on_(on) {}
+        completion(token_cache& cache, inflight_request& request, execution& e)
+            : cache_(cache), request_(request), execution_(e) {}
 
-        ~landing() {
-            on_.over = true;
+        ~completion() {
+            execution_.over = true;
             try {
-                owner_.land(flight_, std::move(token), std::move(failure));
+                cache_.complete(request_, std::move(token), std::move(failure));
             } catch (...) { // out of memory
-                owner_.land(flight_, std::nullopt, std::current_exception());
+                cache_.complete(request_, std::nullopt, std::current_exception());
             }
         }
 
@@ -277,64 +283,66 @@ asio::awaitable<void> token_cache::fly(std::shared_ptr<token_cache> self, std::s
         std::exception_ptr failure;
 
     private:
-        token_cache& owner_;
-        flight& flight_;
-        runway& on_;
+        token_cache& cache_;
+        inflight_request& request_;
+        execution& execution_;
     };
 
-    landing l(*self, *f, *on);
+    completion result(*self, *request, *e);
     try {
-        on->stop.begin();
-        access_token t = co_await self->source_->token(f->request);
-        if (t.token().empty()) throw error(errc::authentication_failed, "the source of tokens gave none");
-        l.token = std::move(t);
+        e->stop.begin();
+        access_token t = co_await self->source_->token(request->request);
+        if (t.token().empty())
+            throw error(errc::authentication_failed, "the token credential returned an empty token");
+        result.token = std::move(t);
     } catch (...) {
-        l.failure = current_failure();
+        result.failure = current_failure();
     }
 }
 
-void token_cache::land(flight& f, std::optional<access_token> token, std::exception_ptr failure) {
+void token_cache::complete(inflight_request& request, std::optional<access_token> token,
+                           std::exception_ptr failure) {
     const std::lock_guard lock(mutex_);
-    if (f.ended) return; // nobody wants it any more
-    entry& e = *f.of;
+    if (request.done) return; // it was abandoned
+    entry& e = *request.owner;
     if (token) {
         std::optional<access_token> kept = token;
-        std::string claims = f.request.claims();
+        std::string claims = request.request.claims();
         e.received = now_();
-        e.token.swap(kept); // nothing can fail any more
+        e.token.swap(kept); // from here on nothing throws
         e.claims.swap(claims);
     } else {
         e.no_early_request_before = ticks_() + early_retry;
     }
-    f.token = std::move(token);
-    f.failure = std::move(failure);
-    end(f);
+    request.token = std::move(token);
+    request.failure = std::move(failure);
+    finish(request);
 }
 
-// Precondition: locked, and it has not ended: so its execution context is still there.
-void token_cache::abandon(flight& f) noexcept {
-    if (const auto on = f.on.lock()) {
+// The caller holds the mutex, and the request is not done: so its execution context still exists.
+void token_cache::abandon(inflight_request& request) noexcept {
+    if (const auto e = request.running.lock()) {
         try {
-            asio::post(on->executor, [on] {
-                if (!on->over) on->stop.emit();
+            asio::post(e->executor, [e] {
+                if (!e->over) e->stop.emit();
             });
-        } catch (const std::bad_alloc&) { // it goes on to its own end
+        } catch (const std::bad_alloc&) { // the request runs to its own end, and its result is ignored
         }
     }
-    f.of->no_early_request_before = ticks_() + early_retry;
-    end(f);
+    request.owner->no_early_request_before = ticks_() + early_retry;
+    finish(request);
 }
 
-// Precondition: locked, so that nobody who waits can go while it is told.
-void token_cache::end(flight& f) noexcept {
-    f.ended = true;
-    for (const std::shared_ptr<async::manual_reset_event>& e : std::exchange(f.waiting, {})) e->set();
-    entry* const of = f.of;
-    std::erase_if(of->under_way,
-                  [&](const auto& other) { return other.get() == &f; }); // perhaps the last of `f`
-    // A service may name any number of tenants.
-    if (!of->token && of->under_way.empty())
-        std::erase_if(entries_, [&](const auto& e) { return e.get() == of; });
+// The caller holds the mutex, so that no waiter, nor its event, is destroyed meanwhile.
+void token_cache::finish(inflight_request& request) noexcept {
+    request.done = true;
+    for (const std::shared_ptr<async::manual_reset_event>& e : std::exchange(request.waiters, {})) e->set();
+    entry* const owner = request.owner;
+    std::erase_if(owner->in_flight,
+                  [&](const auto& other) { return other.get() == &request; }); // may destroy `request`
+    // A service may name any number of tenants: entries without a token are not kept.
+    if (!owner->token && owner->in_flight.empty())
+        std::erase_if(entries_, [&](const auto& e) { return e.get() == owner; });
 }
 
 } // namespace azkv::identity

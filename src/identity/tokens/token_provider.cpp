@@ -15,7 +15,7 @@ bool token_provider::must_discover() const {
     return request_.tenant().empty();
 }
 
-std::optional<token_request> token_provider::answer_to(const protocol::response& r) const {
+std::optional<token_request> token_provider::request_for_challenge(const protocol::response& r) const {
     const auto challenge = parse_bearer_challenge(r.challenge);
     if (!challenge) return std::nullopt;
     token_request next = request();
@@ -23,8 +23,7 @@ std::optional<token_request> token_provider::answer_to(const protocol::response&
         next.claims(challenge->claims);
         return next;
     }
-    // Only the tenant is taken from it, not what the token is for: a hostile service would ask for one that
-    // opens other doors.
+    // The scope is never taken from a challenge: a hostile service would ask for a token for another service.
     const bool names_another = !challenge->tenant.empty() && challenge->tenant != next.tenant();
     if (!discover_ || !names_another || challenge->authority.empty()) return std::nullopt;
     next.tenant(challenge->tenant).authority(challenge->authority);

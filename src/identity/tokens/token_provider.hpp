@@ -1,3 +1,4 @@
+// Tokens: which one a request to the service needs, and which one after a 401. No I/O.
 #pragma once
 
 #include "identity/tokens/token_cache.hpp"
@@ -11,38 +12,38 @@
 
 namespace azkv::identity {
 
-/// How the requests of one account get their tokens, and what is done when the service does not take one.
-/// Safe to share between threads.
+/// Provides the tokens of the requests to one account. Safe to share between threads.
 class token_provider {
 public:
-    /// `discover`: the service is asked for its tenant, by a request without a token.
+    /// `discover`: the tenant is that of the service's challenge to a request without a token.
     token_provider(std::shared_ptr<token_cache> tokens, std::string scope, bool discover)
         : tokens_(std::move(tokens)), scope_(std::move(scope)), request_(scope_), discover_(discover) {}
 
-    /// One that has no token yet, and shares nothing that changes with this but the source.
+    /// Creates a provider without tokens. The two share nothing that changes, except the credential.
     std::shared_ptr<token_provider> copy() const {
         return std::make_shared<token_provider>(tokens_->copy(), scope_, discover_);
     }
 
-    /// What to ask for, unless the service wants something else.
+    /// Returns the request for a token, as far as the service has not asked for something else.
     token_request request() const;
 
-    /// Whether the tenant must be found out first: the next request goes without a token.
+    /// Returns true if the tenant is still unknown: send the next request without a token.
     bool must_discover() const;
 
-    /// The token, if nothing need be waited for; else empty.
-    secret at_hand() const { return tokens_->at_hand(request()); }
+    /// Returns the token if it can be used without a new request; otherwise an empty one.
+    secret try_get_cached() const { return tokens_->try_get_cached(request()); }
 
-    /// What to ask for after a 401: nullopt if no other token would be taken either.
-    std::optional<token_request> answer_to(const protocol::response& r) const;
+    /// Returns the request for a token that meets the challenge of a 401; nullopt if another token would not
+    /// be accepted either.
+    std::optional<token_request> request_for_challenge(const protocol::response& r) const;
 
-    /// The service took the token that was asked for like this.
+    /// Keeps the tenant and the authority of a request whose token the service accepted.
     void remember(const token_request& r);
 
-    /// The service refused this token, for a reason that it keeps to itself.
-    void distrust(const secret& rejected) { tokens_->distrust(request(), rejected); }
+    /// Drops a token that the service rejected without a usable challenge.
+    void invalidate(const secret& rejected) { tokens_->invalidate(request(), rejected); }
 
-    /// A token other than `rejected`.
+    /// Returns a token other than `rejected`.
     asio::awaitable<secret> token(token_request request, secret rejected, token_caller caller) const {
         return tokens_->token(std::move(request), std::move(rejected), std::move(caller));
     }

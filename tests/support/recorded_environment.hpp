@@ -1,6 +1,6 @@
 #pragma once
 
-#include "identity/sources/surroundings.hpp"
+#include "identity/sources/credential_environment.hpp"
 #include "support/run.hpp"
 
 #include <azkv/error.hpp>
@@ -18,31 +18,31 @@
 
 namespace azkv::test {
 
-/// Surroundings with variables of the test's own, in which no time passes: pauses are only noted.
-class recorded_surroundings {
+/// An environment with variables of the test's own. Pauses take no time, and are recorded.
+class recorded_environment {
 public:
     using milliseconds = std::chrono::milliseconds;
 
     std::map<std::string, std::string> variables;
 
-    identity::surroundings with(identity::surroundings::transport_maker transport) const {
-        identity::surroundings s;
+    identity::credential_environment with(identity::credential_environment::transport_maker transport) const {
+        identity::credential_environment s;
         s.variable = [v = variables](const char* name) {
             const auto found = v.find(name);
             const bool none = found == v.end() || found->second.empty();
             return none ? std::nullopt : std::optional(found->second);
         };
         s.transport = std::move(transport);
-        s.direct = [](const asio::any_io_executor&) { return nullptr; }; // nobody here may use it
+        s.direct = [](const asio::any_io_executor&) { return nullptr; }; // not used by these tests
         s.pause = [p = pauses_](milliseconds d) { return note(p, d); };
         return s;
     }
 
-    identity::surroundings with(std::shared_ptr<net::transport> transport) const {
+    identity::credential_environment with(std::shared_ptr<net::transport> transport) const {
         return with([transport = std::move(transport)](const asio::any_io_executor&) { return transport; });
     }
 
-    identity::surroundings offline() const {
+    identity::credential_environment offline() const {
         return with([](const asio::any_io_executor&) { return nullptr; });
     }
 

@@ -1,12 +1,12 @@
-#include "identity/tokens/token_answer.hpp"
+#include "identity/tokens/token_response.hpp"
 
-#include "support/wiping_memory.hpp"
+#include "support/whole_number.hpp"
 #include "support/wipe.hpp"
+#include "support/wiping_memory.hpp"
 
 #include <boost/json/parser.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -17,32 +17,29 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr std::size_t max_body = 256 * 1024;     // of an answer worth reading
-constexpr std::int64_t last_number = 99'999'999; // of an AADSTS error
+constexpr std::size_t max_body = 256 * 1024;
+constexpr std::int64_t max_number = 99'999'999; // of an AADSTS error
 
-// 2200-01-01. Where the system's clock counts nanoseconds it ends in 2262.
+// 2200-01-01. A system clock that counts nanoseconds ends in 2262.
 constexpr std::int64_t last_second = 7'258'118'400;
 
-std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t last = last_second) {
-    std::int64_t n = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
-    const bool whole = ec == std::errc() && end == text.data() + text.size();
-    return whole && n >= 0 && n <= last ? std::optional(n) : std::nullopt;
+std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t most = last_second) {
+    return support::whole_number<std::int64_t>(text, 0, most);
 }
 
 wall_time at_second(std::int64_t n) {
     return wall_time(seconds(n));
 }
 
-// So that it can be added to a time.
+// Limits the span, so that its sum with a time is in range.
 seconds span(std::int64_t n) {
     return seconds(std::min(n, last_second / 8));
 }
 
-// An answer; empty if it is no JSON object. It stays where it is, since its parts point to its memory.
-class json_answer {
+// A JSON object; null for any other text. Not movable, since its parts refer to its memory.
+class json_body {
 public:
-    explicit json_answer(std::string_view body) : root_(json::storage_ptr(&memory_)) {
+    explicit json_body(std::string_view body) : root_(json::storage_ptr(&memory_)) {
         if (body.size() > max_body) return;
         boost::system::error_code ec;
         json::parser parser(&memory_);
@@ -52,13 +49,13 @@ public:
         root_ = parser.release();
     }
 
-    json_answer(const json_answer&) = delete;
-    json_answer& operator=(const json_answer&) = delete;
+    json_body(const json_body&) = delete;
+    json_body& operator=(const json_body&) = delete;
 
     const json::object* object() const { return root_.if_object(); }
 
 private:
-    wiping_memory memory_;
+    support::wiping_memory memory_;
     json::value root_;
 };
 
@@ -75,14 +72,14 @@ public:
                + std::chrono::minutes(minute) + seconds(second);
     }
 
-    // The hour of `AM` and `PM`, which goes from 12 to 11.
-    void count_from_noon(bool afternoon) {
+    // Converts the hour from a clock of 12 hours, on which 12 comes before 1.
+    void use_half_days(bool afternoon) {
         const bool ok = hour >= 1 && hour <= 12;
         hour = ok ? hour % 12 + (afternoon ? 12 : 0) : -1;
     }
 };
 
-// `Z`, `+00:00`, `-0730`, with or without a blank in front: how far the local time is ahead.
+// Reads `Z`, `+00:00` or `-0730`, with or without leading blanks: the offset of the local time from UTC.
 std::optional<seconds> parse_offset(std::string_view text) {
     while (text.starts_with(' ')) text.remove_prefix(1);
     if (text == "Z" || text == "z") return seconds(0);
@@ -114,7 +111,7 @@ std::optional<wall_time> parse_calendar_time(std::string text) {
         rest.remove_prefix(digits);
     }
     if (american && (rest.starts_with(" AM") || rest.starts_with(" PM"))) {
-        t.count_from_noon(rest[1] == 'P');
+        t.use_half_days(rest[1] == 'P');
         rest.remove_prefix(3);
     }
     const auto at = t.since_1970();
@@ -130,7 +127,7 @@ std::optional<std::string_view> text_of(const json::object& o, std::string_view 
     return std::string_view(v->get_string());
 }
 
-// A number, as such or as a text.
+// Reads a number or a string that holds one.
 std::optional<std::int64_t> number_of(const json::object& o, std::string_view name) {
     if (const auto text = text_of(o, name)) return whole_number(*text);
     const json::value* const v = o.if_contains(name);
@@ -153,8 +150,8 @@ std::optional<wall_time> expiry_of(const json::object& o, wall_time asked) {
     return std::nullopt;
 }
 
-[[noreturn]] void not_understood(const char* why) {
-    throw error(errc::bad_response, std::string("the answer with the token was not understood: ") + why);
+[[noreturn]] void malformed(const char* why) {
+    throw error(errc::bad_response, std::string("malformed token response: ") + why);
 }
 
 bool is_word(std::string_view text) {
@@ -164,8 +161,8 @@ bool is_word(std::string_view text) {
     return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, fits);
 }
 
-// https://www.rfc-editor.org/rfc/rfc6749#section-5.2, and what Entra ID has beside these. Any other word may
-// be what the request held.
+// https://www.rfc-editor.org/rfc/rfc6749#section-5.2, and those that Entra ID adds. Any other word may repeat
+// a part of the request.
 bool is_known(std::string_view word) {
     constexpr std::string_view known[] = {
         "access_denied",       "consent_required",       "interaction_required",
@@ -181,7 +178,7 @@ access_token make_token(std::string_view text, wall_time expiry) {
     try {
         return access_token(secret(text), expiry);
     } catch (const error&) {
-        not_understood("its access_token has a character that none can have");
+        malformed("its access_token has a character that is not visible ASCII");
     }
 }
 
@@ -200,64 +197,63 @@ std::optional<wall_time> parse_expiry(std::string_view text) {
 
 access_token read_token(protocol::response&& r, wall_time asked) {
     const wiped_string body(std::move(r.body));
-    const json_answer parsed(body.text);
-    const json::object* const answer = parsed.object();
-    if (!answer) not_understood("it is no JSON object");
-    const auto token = text_of(*answer, "access_token");
-    if (!token || token->empty()) not_understood("it has no access_token");
+    const json_body parsed(body.text);
+    const json::object* const o = parsed.object();
+    if (!o) malformed("it is not a JSON object");
+    const auto token = text_of(*o, "access_token");
+    if (!token || token->empty()) malformed("it has no access_token");
     if (!std::ranges::all_of(*token, [](char c) { return c > ' ' && c < 0x7F; }))
-        not_understood("its access_token has a character that none can have");
-    const auto expiry = expiry_of(*answer, asked);
-    if (!expiry) not_understood("it does not say when the token expires");
+        malformed("its access_token has a character that is not visible ASCII");
+    const auto expiry = expiry_of(*o, asked);
+    if (!expiry) malformed("it does not say when the token expires");
     access_token t = make_token(*token, *expiry);
-    if (const auto n = number_of(*answer, "refresh_in")) t.refresh_on(std::min(asked + span(*n), *expiry));
+    if (const auto n = number_of(*o, "refresh_in")) t.refresh_on(std::min(asked + span(*n), *expiry));
     return t;
 }
 
-std::string token_refusal::summary(unsigned status) const {
+std::string token_error::summary(unsigned status) const {
     std::string text = "HTTP " + std::to_string(status);
     if (is_known(error)) text += ", " + error;
     if (number > 0) text += ", AADSTS" + std::to_string(number);
     return text;
 }
 
-token_refusal read_refusal(const protocol::response& r) {
-    token_refusal said;
-    const json_answer parsed(r.body);
-    const json::object* answer = parsed.object();
-    if (!answer) return said;
-    if (const json::value* const codes = answer->if_contains("error_codes"); codes && codes->is_array())
+token_error read_token_error(const protocol::response& r) {
+    token_error e;
+    const json_body parsed(r.body);
+    const json::object* o = parsed.object();
+    if (!o) return e;
+    if (const json::value* const codes = o->if_contains("error_codes"); codes && codes->is_array())
         if (const json::array& all = codes->get_array(); !all.empty() && all[0].is_int64())
-            if (const std::int64_t n = all[0].get_int64(); n > 0 && n <= last_number)
-                said.number = static_cast<long>(n);
-    // {"error":{"code":"..","message":".."}} is how Service Fabric and Cloud Shell put it.
-    if (const json::value* const inner = answer->if_contains("error"); inner && inner->is_object())
-        answer = &inner->get_object();
+            if (const std::int64_t n = all[0].get_int64(); n > 0 && n <= max_number)
+                e.number = static_cast<long>(n);
+    // Service Fabric and Cloud Shell send {"error":{"code":"..","message":".."}}.
+    if (const json::value* const inner = o->if_contains("error"); inner && inner->is_object())
+        o = &inner->get_object();
     for (const char* name : {"error", "code"})
-        if (const auto word = text_of(*answer, name); word && is_word(*word) && said.error.empty())
-            said.error = *word;
+        if (const auto word = text_of(*o, name); word && is_word(*word) && e.error.empty()) e.error = *word;
     for (const char* name : {"error_description", "message", "Message"})
-        if (const auto text = text_of(*answer, name); text && said.description.empty())
-            said.description = *text;
-    return said;
+        if (const auto text = text_of(*o, name); text && e.description.empty()) e.description = *text;
+    return e;
 }
 
-diagnostics details_of(const protocol::response& r) {
-    token_refusal said = read_refusal(r);
+diagnostics diagnostics_of(const protocol::response& r) {
+    token_error e = read_token_error(r);
     diagnostics details;
     details.status = static_cast<int>(r.status);
-    details.service_code = said.number > 0 ? "AADSTS" + std::to_string(said.number) : said.error;
-    details.server_message = std::move(said.description);
+    details.service_code = e.number > 0 ? "AADSTS" + std::to_string(e.number) : e.error;
+    details.server_message = std::move(e.description);
     details.request_id = r.request_id;
     return details;
 }
 
-void fail(const protocol::response& r, const std::string& asked) {
+void throw_token_error(const protocol::response& r, const std::string& sender) {
     errc code = errc::authentication_failed;
     if (r.status == 408) code = errc::timed_out;
     if (r.status == 429) code = errc::throttled;
     if (r.status >= 500) code = errc::server_error;
-    throw error(code, asked + " gave no token (" + read_refusal(r).summary(r.status) + ')', details_of(r));
+    throw error(code, sender + " returned no token (" + read_token_error(r).summary(r.status) + ')',
+                diagnostics_of(r));
 }
 
 } // namespace azkv::identity

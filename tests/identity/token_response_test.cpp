@@ -1,4 +1,4 @@
-#include "identity/tokens/token_answer.hpp"
+#include "identity/tokens/token_response.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 
@@ -29,7 +29,7 @@ access_token token(const std::string& times, wall_time asked = moment) {
                       asked);
 }
 
-/// Why an answer was not understood; it tells nothing of it.
+/// Returns the message for a malformed response, which repeats nothing of it.
 std::string complaint(std::string body) {
     const error e = failure_of([&] { read_token(answer(200, std::move(body)), moment); });
     CHECK(e.code() == errc::bad_response);
@@ -40,12 +40,12 @@ std::string complaint(std::string body) {
 error failure(unsigned status, const std::string& body) {
     protocol::response r = answer(status, body);
     r.request_id = "id-1";
-    return failure_of([&] { fail(r, "login.example"); });
+    return failure_of([&] { throw_token_error(r, "login.example"); });
 }
 
 } // namespace
 
-TEST_CASE("when a token expires, in every way that somebody writes it") {
+TEST_CASE("when a token expires, in every form that a service writes it") {
     for (const std::string text : {"1767323045",
                                    "2026-01-02T03:04:05Z",
                                    "2026-01-02t03:04:05z",
@@ -191,7 +191,7 @@ TEST_CASE("what is no answer with a token, and tells nothing of it") {
           "<html>" + secrets::access_token + "</html>", "{\"" + secrets::access_token + "\":\xFF}",
           std::string(100, '['), "{\"x\":" + std::string(5000, '['),
           '{' + t + ",\"expires_in\":1,\"x\":\"" + std::string(300'000, 'x') + "\"}"})
-        CHECK(contains(complaint(body), "it is no JSON object"));
+        CHECK(contains(complaint(body), "it is not a JSON object"));
     for (const std::string none : {"{}", R"({"access_token":""})", R"({"access_token":1,"expires_in":1})",
                                    R"({"access_token":null})", R"({"accessToken":"x","expires_in":1})"})
         CHECK(contains(complaint(none), "it has no access_token"));
@@ -212,8 +212,8 @@ TEST_CASE("the body of an answer is wiped") {
 }
 
 TEST_CASE("what an authority says instead") {
-    const auto said = [](const std::string& body) { return read_refusal(answer(401, body)); };
-    const token_refusal usual = said(
+    const auto said = [](const std::string& body) { return read_token_error(answer(401, body)); };
+    const token_error usual = said(
         R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret",
             "error_codes":[7000215,2],"timestamp":"2026-01-02 03:04:05Z","trace_id":"x"})");
     CHECK(usual.error == "invalid_client");
@@ -221,7 +221,7 @@ TEST_CASE("what an authority says instead") {
     CHECK(usual.number == 7000215);
     CHECK(usual.summary(401) == "HTTP 401, invalid_client, AADSTS7000215");
 
-    const token_refusal fabric =
+    const token_error fabric =
         said(R"({"error":{"code":"SecretHeaderNotFound","message":"Secret is not found",
                                            "correlationId":"x"}})");
     CHECK(fabric.error == "SecretHeaderNotFound");
@@ -232,10 +232,10 @@ TEST_CASE("what an authority says instead") {
     CHECK(said(R"({"Message":"M"})").description == "M");
     CHECK(said(R"({"error":"invalid_scope","error_description":"","message":"m"})").description == "m");
     CHECK(said(R"({"code":"x_1","error":"y"})").error == "y");
-    CHECK(token_refusal().summary(500) == "HTTP 500");
+    CHECK(token_error().summary(500) == "HTTP 500");
 }
 
-TEST_CASE("a refusal in a form that there is none of is only a status") {
+TEST_CASE("an error in an unknown form is only a status") {
     for (const std::string& body :
          {std::string(), std::string("[]"), std::string("<html>"), std::string(R"({"error":1})"),
           std::string(R"({"error":""})"), std::string(R"({"error":"two words"})"),
@@ -246,16 +246,17 @@ TEST_CASE("a refusal in a form that there is none of is only a status") {
           std::string(R"({"error_codes":[9223372036854775807]})"),
           std::string(R"({"error_codes":[18446744073709551615]})"), std::string(R"({"error_codes":[1e3]})"),
           "{\"error\":" + std::string(5000, '[')}) {
-        const token_refusal said = read_refusal(answer(400, body));
+        const token_error said = read_token_error(answer(400, body));
         CHECK(said.error.empty());
         CHECK(said.number == 0);
         CHECK(said.summary(400) == "HTTP 400");
     }
-    CHECK(read_refusal(answer(400, R"({"error":")" + std::string(300'000, 'x') + "\"}")).description.empty());
+    CHECK(read_token_error(answer(400, R"({"error":")" + std::string(300'000, 'x') + "\"}"))
+              .description.empty());
 }
 
 TEST_CASE("a failure tells what was asked and the status; the rest is for the diagnostics") {
-    // Whoever is asked may repeat a secret, in any place.
+    // The authority may repeat a secret anywhere.
     const std::string s = secrets::access_token;
     std::string word = s;
     std::erase_if(word, [](char c) { return c == '.' || c == '-'; });
@@ -266,13 +267,14 @@ TEST_CASE("a failure tells what was asked and the status; the rest is for the di
           R"({"error_description":")" + s + "\"}", R"({"error_codes":[")" + s + "\"]}", s}) {
         const error e = failure(400, body);
         CHECK_FALSE(secrets::shown_in(e.what()));
-        CHECK(contains(e.what(), "login.example gave no token (HTTP 400"));
+        CHECK(contains(e.what(), "login.example returned no token (HTTP 400"));
     }
 
     const error e = failure(401, R"({"error":"invalid_client","error_description":"AADSTS7000222: old",
                                      "error_codes":[7000222]})");
     CHECK(e.code() == errc::authentication_failed);
-    CHECK(std::string(e.what()) == "login.example gave no token (HTTP 401, invalid_client, AADSTS7000222)");
+    CHECK(std::string(e.what())
+          == "login.example returned no token (HTTP 401, invalid_client, AADSTS7000222)");
     CHECK(e.status() == 401);
     CHECK(e.service_code() == "AADSTS7000222");
     CHECK(e.server_message() == "AADSTS7000222: old");
@@ -280,7 +282,7 @@ TEST_CASE("a failure tells what was asked and the status; the rest is for the di
     CHECK(failure(400, R"({"error":"invalid_scope"})").service_code() == "invalid_scope");
 }
 
-TEST_CASE("what is worth trying later is told from what is not") {
+TEST_CASE("transient errors are distinguished from permanent ones") {
     for (const unsigned status : {204u, 302u, 400u, 401u, 403u, 404u, 410u})
         CHECK(failure(status, "").code() == errc::authentication_failed);
     CHECK(failure(408, "").code() == errc::timed_out);
