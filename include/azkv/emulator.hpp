@@ -23,11 +23,6 @@ public:
     using clock_function = std::function<std::chrono::system_clock::time_point()>;
 
     emulator_options();
-    ~emulator_options();
-    emulator_options(const emulator_options&);
-    emulator_options(emulator_options&&) noexcept;
-    emulator_options& operator=(const emulator_options&);
-    emulator_options& operator=(emulator_options&&) noexcept;
 
     /// Which service to be like. Default: storage.
     emulator_options& mode(service_mode);

@@ -21,12 +21,7 @@ class AZKV_DECL identity_options {
 public:
     using milliseconds = std::chrono::milliseconds;
 
-    identity_options();
-    ~identity_options();
-    identity_options(const identity_options&);
-    identity_options(identity_options&&) noexcept;
-    identity_options& operator=(const identity_options&);
-    identity_options& operator=(identity_options&&) noexcept;
+    identity_options() {}
 
     /// The authority that applications ask for tokens; `https`, without a path. Developer tools and managed
     /// identities have their own. Default: the variable
@@ -131,18 +126,12 @@ public:
     enum class kind { system, client, object, resource };
 
     /// The machine's own.
-    managed_identity_id();
+    managed_identity_id() {}
 
     /// One that was assigned to it, by its client id, its object id, or its resource id.
     static managed_identity_id client(std::string id);
     static managed_identity_id object(std::string id);
     static managed_identity_id resource(std::string id);
-
-    ~managed_identity_id();
-    managed_identity_id(const managed_identity_id&);
-    managed_identity_id(managed_identity_id&&) noexcept;
-    managed_identity_id& operator=(const managed_identity_id&);
-    managed_identity_id& operator=(managed_identity_id&&) noexcept;
 
     kind type() const noexcept { return kind_; }
 

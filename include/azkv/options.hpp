@@ -22,12 +22,7 @@ class AZKV_DECL store_options {
 public:
     using milliseconds = std::chrono::milliseconds;
 
-    store_options();
-    ~store_options();
-    store_options(const store_options&);
-    store_options(store_options&&) noexcept;
-    store_options& operator=(const store_options&);
-    store_options& operator=(store_options&&) noexcept;
+    store_options() {}
 
     /// Which service the endpoint is. Default: by its host name; on this machine, cosmos if the URL has no
     /// path (with which emulators of Table Storage name the account); storage if that tells nothing.

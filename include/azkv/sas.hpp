@@ -24,12 +24,6 @@ public:
     /// changed, and taken back, at the table. For `table_sas` only.
     static sas_terms of_policy(std::string id);
 
-    ~sas_terms();
-    sas_terms(const sas_terms&);
-    sas_terms(sas_terms&&) noexcept;
-    sas_terms& operator=(const sas_terms&);
-    sas_terms& operator=(sas_terms&&) noexcept;
-
     /// Default: it holds at once. (A start of now may be in the future of a service whose clock is late.)
     sas_terms& starts(time_point);
 
@@ -58,7 +52,7 @@ public:
     const std::string& policy() const noexcept { return policy_; }
 
 private:
-    sas_terms();
+    sas_terms() {}
 
     std::string permissions_;
     std::string start_;
@@ -74,12 +68,7 @@ private:
 class AZKV_DECL sas_range {
 public:
     /// All.
-    sas_range();
-    ~sas_range();
-    sas_range(const sas_range&);
-    sas_range(sas_range&&) noexcept;
-    sas_range& operator=(const sas_range&);
-    sas_range& operator=(sas_range&&) noexcept;
+    sas_range() {}
 
     /// Without a row key: from the first of that partition on. Throws `azkv::error` (errc::invalid_argument)
     /// if the partition key is empty, which means no bound to the service.

@@ -23,12 +23,7 @@ class AZKV_DECL tls_options {
 public:
     using context_hook = std::function<void(boost::asio::ssl::context&)>;
 
-    tls_options();
-    ~tls_options();
-    tls_options(const tls_options&);
-    tls_options(tls_options&&) noexcept;
-    tls_options& operator=(const tls_options&);
-    tls_options& operator=(tls_options&&) noexcept;
+    tls_options() {}
 
     /// A PEM file of the certificate authorities to trust, instead of those of the system.
     tls_options& ca_file(std::string path);

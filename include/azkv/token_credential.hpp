@@ -19,17 +19,11 @@ public:
     using time_point = std::chrono::system_clock::time_point;
 
     /// None. (`asio::co_spawn` has need of it.)
-    access_token();
+    access_token() {}
 
     /// Throws `azkv::error` (errc::invalid_argument) if `token` is empty or has a character that no header
     /// can hold.
     access_token(secret token, time_point expires_on);
-
-    ~access_token();
-    access_token(const access_token&);
-    access_token(access_token&&) noexcept;
-    access_token& operator=(const access_token&);
-    access_token& operator=(access_token&&) noexcept;
 
     const secret& token() const noexcept { return token_; }
 
@@ -52,12 +46,6 @@ class AZKV_DECL token_request {
 public:
     /// `https://storage.azure.com/.default`: the resource, and `/.default`.
     explicit token_request(std::string scope);
-
-    ~token_request();
-    token_request(const token_request&);
-    token_request(token_request&&) noexcept;
-    token_request& operator=(const token_request&);
-    token_request& operator=(token_request&&) noexcept;
 
     const std::string& scope() const noexcept { return scope_; }
 

@@ -95,13 +95,6 @@ public:
 
 } // namespace
 
-identity_options::identity_options() = default;
-identity_options::~identity_options() = default;
-identity_options::identity_options(const identity_options&) = default;
-identity_options::identity_options(identity_options&&) noexcept = default;
-identity_options& identity_options::operator=(const identity_options&) = default;
-identity_options& identity_options::operator=(identity_options&&) noexcept = default;
-
 identity_options& identity_options::authority_host(std::string url) {
     authority_host_ = identity::authority_url(url, "authority_host");
     return *this;

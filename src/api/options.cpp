@@ -5,13 +5,6 @@
 
 namespace azkv {
 
-store_options::store_options() = default;
-store_options::~store_options() = default;
-store_options::store_options(const store_options&) = default;
-store_options::store_options(store_options&&) noexcept = default;
-store_options& store_options::operator=(const store_options&) = default;
-store_options& store_options::operator=(store_options&&) noexcept = default;
-
 store_options& store_options::mode(service_mode m) {
     mode_ = m;
     return *this;

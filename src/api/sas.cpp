@@ -90,13 +90,6 @@ std::string_view protocols(const sas_terms& t) {
 
 } // namespace
 
-sas_terms::sas_terms() = default;
-sas_terms::~sas_terms() = default;
-sas_terms::sas_terms(const sas_terms&) = default;
-sas_terms::sas_terms(sas_terms&&) noexcept = default;
-sas_terms& sas_terms::operator=(const sas_terms&) = default;
-sas_terms& sas_terms::operator=(sas_terms&&) noexcept = default;
-
 sas_terms::sas_terms(std::string_view permissions, time_point expires)
     : permissions_(in_order(permissions, permissions_in_order, "the permissions")),
       expiry_(format_time(expires)) {}
@@ -137,13 +130,6 @@ sas_terms& sas_terms::version(std::string v) {
     version_ = std::move(v);
     return *this;
 }
-
-sas_range::sas_range() = default;
-sas_range::~sas_range() = default;
-sas_range::sas_range(const sas_range&) = default;
-sas_range::sas_range(sas_range&&) noexcept = default;
-sas_range& sas_range::operator=(const sas_range&) = default;
-sas_range& sas_range::operator=(sas_range&&) noexcept = default;
 
 sas_range& sas_range::from(std::string partition_key, std::string row_key) {
     require(!partition_key.empty(), "the range of a shared access signature needs a partition key");

@@ -15,19 +15,11 @@ bool is_visible(char c) {
 
 } // namespace
 
-access_token::access_token() = default;
-
 access_token::access_token(secret token, time_point expires_on)
     : token_(std::move(token)), expires_on_(expires_on) {
     require(!token_.empty(), "the token is empty");
     require(std::ranges::all_of(token_.reveal(), is_visible), "the token has a character that none can have");
 }
-
-access_token::~access_token() = default;
-access_token::access_token(const access_token&) = default;
-access_token::access_token(access_token&&) noexcept = default;
-access_token& access_token::operator=(const access_token&) = default;
-access_token& access_token::operator=(access_token&&) noexcept = default;
 
 access_token& access_token::refresh_on(time_point at) {
     refresh_on_ = at;
@@ -44,12 +36,6 @@ token_request::token_request(std::string scope) : scope_(std::move(scope)) {
     require(sound, "the scope of a token must be of letters, digits and -_.:/ such as "
                    "https://storage.azure.com/.default");
 }
-
-token_request::~token_request() = default;
-token_request::token_request(const token_request&) = default;
-token_request::token_request(token_request&&) noexcept = default;
-token_request& token_request::operator=(const token_request&) = default;
-token_request& token_request::operator=(token_request&&) noexcept = default;
 
 std::string token_request::resource() const {
     constexpr std::string_view suffix = "/.default";
