@@ -123,9 +123,8 @@ public:
     ///   one: a caller that blocks the store's executor for longer makes the page fail.
     /// - Cancellation: cancelling `next()` leaves the request in flight; the next call waits for it.
     /// - Thread safety: one call at a time, as without it.
-    /// - Lifetime: when a generator is destroyed, its request ends within milliseconds. Until then it may
-    /// call
-    ///   the observer and the logger, but uses nothing else of the caller's.
+    /// - Lifetime: when a generator is destroyed, its request ends within milliseconds. Until then it uses
+    ///   nothing of the caller's but the observer and the logger.
     store_options& read_ahead(bool ahead);
 
     bool read_ahead() const noexcept { return read_ahead_; }

@@ -142,12 +142,11 @@ public:
     /// called after each transaction, on the caller's executor, by one thread at a time. If it throws, so
     /// does the call, after the transactions in flight have ended.
     ///
-    /// - Throws: `azkv::put_all_error` if a transaction failed; it lists the keys that were not written or
-    /// may
-    ///   not have been. Its `key()` is one that made its transaction fail, if the service named it. The other
-    ///   transactions continue, but if the credentials were rejected, the store was closed or too many calls
-    ///   are waiting (errc::overloaded), no further one is begun. Throws another `azkv::error` for an invalid
-    ///   argument; nothing was sent then.
+    /// - Throws: `azkv::put_all_error` if a transaction failed; it lists the keys that were not, or may not
+    ///   have been, written. Its `key()` is one that made its transaction fail, if the service named it. The
+    ///   other transactions continue, but if the credentials were rejected, the store was closed or too many
+    ///   calls are waiting (errc::overloaded), no further one is begun. Throws another `azkv::error` for an
+    ///   invalid argument; nothing was sent then.
     /// - Cancellation: each transaction in flight may or may not be applied, and no further one is begun. The
     ///   call does not report which were applied; neither does it if `progress` throws.
     /// (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions)
