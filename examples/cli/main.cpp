@@ -245,8 +245,8 @@ int main(int argc, char** argv) {
         "the account's connection string; default: the environment variable AZKV_CONNECTION_STRING, or the "
         "emulator on its usual port");
     app.add_option("--endpoint", a.endpoint,
-                   "the account's URL, to use the default credential (such as az login's) instead of a "
-                   "connection string")
+                   "the account's URL, to use the default credential (such as az login's); overrides "
+                   "AZKV_CONNECTION_STRING")
         ->excludes(connection_string);
     app.add_option("--ca-file", a.ca_file, "PEM file of the CAs to trust; default: those of the system");
     app.add_option("--mode", a.mode, "kind of service; default: derived from its host name")
