@@ -192,7 +192,7 @@ private:
         promise_type& p = body.promise();
         p.page.clear();
         p.at = 0;
-        // With it, Asio would throw for every kind of cancellation that the caller has enabled.
+        // Asio itself would throw for every kind of cancellation that the caller has enabled.
         const bool throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
         const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;

@@ -105,7 +105,7 @@ public:
     /// See `store::from_aad_token`, also for its name.
     static blocking_store from_aad_token(std::string endpoint, store_options options = {});
 
-    /// Connects to any endpoint, such as `https://acct.table.core.windows.net`.
+    /// Creates a store for any endpoint, such as `https://acct.table.core.windows.net`.
     blocking_store(std::string endpoint, credential credential, store_options options = {});
 
     blocking_store(blocking_store&&) noexcept;

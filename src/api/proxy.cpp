@@ -43,8 +43,8 @@ proxy proxy::from_environment() {
 
 proxy& proxy::bypass(std::string_view hosts) {
     if (!settings_) return *this;
-    const auto changed =
-        std::make_shared<protocol::proxy_settings>(*settings_); // the old one may be shared with copies
+    // Copies of this proxy share the old settings.
+    const auto changed = std::make_shared<protocol::proxy_settings>(*settings_);
     changed->bypass(hosts);
     settings_ = changed;
     return *this;
