@@ -42,7 +42,7 @@ public:
         case errc::authentication_failed: return "no token was issued";
         case errc::proxy_failed: return "the proxy did not connect to the service";
         case errc::closed: return "the store was closed";
-        case errc::forked: return "the store belongs to the parent process";
+        case errc::forked: return "the store or query belongs to the parent process";
         case errc::overloaded: return "too many calls are waiting";
         }
         return "unknown error";
