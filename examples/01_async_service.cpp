@@ -1,4 +1,4 @@
-// The asynchronous store in a coroutine: write, read, query, remove.
+// The asynchronous store in a coroutine: write, read, query, erase.
 
 #include <azkv.hpp>
 
@@ -22,7 +22,7 @@ asio::awaitable<void> serve(azkv::store db) {
         std::cout << found->at("name") << " was born in " << found->at("born") << '\n';
 
     auto rows = db.query("born lt 1900", "people");
-    while (auto row = co_await rows.next()) // fetches page after page, as far as you go
+    while (auto row = co_await rows.next()) // fetches page after page, only as far as you read
         std::cout << row->key() << ": " << azkv::serialize_value(row->value()) << '\n';
 
     const bool was_there = co_await db.erase("ada", "people");
@@ -38,7 +38,7 @@ int main() {
         asio::co_spawn(context, serve(db), [](std::exception_ptr failure) {
             if (failure) std::rethrow_exception(failure);
         });
-        context.run(); // returns when there is nothing left to do
+        context.run(); // returns when no work is left
     } catch (const std::exception& e) {
         std::cerr << e.what() << '\n';
         return EXIT_FAILURE;

@@ -1,4 +1,4 @@
-// The blocking store in a script: no executor, no coroutine.
+// The blocking store in a script: no executor, no coroutines.
 
 #include <azkv.hpp>
 

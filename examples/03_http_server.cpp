@@ -1,8 +1,8 @@
-// A key-value service over HTTP: several threads, many sessions, one store shared by all of them.
+// A key-value service over HTTP: several threads and many sessions share one store.
 //
 //   PUT /KEY with a JSON object · GET /KEY · DELETE /KEY
 //
-//   03_http_server [PORT]        0, the default, takes a free one and prints it
+//   03_http_server [PORT]        default: 0, which takes a free port and prints it
 
 #include <azkv.hpp>
 
@@ -30,8 +30,8 @@ using asio::ip::tcp;
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
-// What the store answers to one request. The store is shared; each session uses it as if it were its own.
-asio::awaitable<response> answer(azkv::store db, const request& r) {
+// Responds to one request. Copies of a store share its connections, so each session has its own copy.
+asio::awaitable<response> respond(azkv::store db, const request& r) {
     response out(http::status::no_content, r.version());
     const auto url = boost::urls::parse_origin_form(r.target());
     const std::string key = url ? std::string(url->path()).substr(1) : std::string();
@@ -52,8 +52,8 @@ asio::awaitable<response> answer(azkv::store db, const request& r) {
             out.result(http::status::method_not_allowed);
         }
     } catch (const azkv::error& e) {
-        const bool callers_fault = e.code() == azkv::condition::invalid_argument;
-        out.result(callers_fault ? http::status::bad_request : http::status::bad_gateway);
+        const bool bad_request = e.code() == azkv::condition::invalid_argument;
+        out.result(bad_request ? http::status::bad_request : http::status::bad_gateway);
         out.body() = std::string(e.what()) + '\n'; // one line, without secrets
     }
     out.keep_alive(r.keep_alive());
@@ -66,7 +66,7 @@ asio::awaitable<void> session(tcp::socket socket, azkv::store db) {
     for (bool open = true; open;) {
         request r;
         co_await http::async_read(socket, buffer, r, asio::use_awaitable);
-        const response out = co_await answer(db, r);
+        const response out = co_await respond(db, r);
         open = out.keep_alive();
         co_await http::async_write(socket, out, asio::use_awaitable);
     }
@@ -75,9 +75,8 @@ asio::awaitable<void> session(tcp::socket socket, azkv::store db) {
 asio::awaitable<void> listen(tcp::acceptor acceptor, azkv::store db) {
     const auto executor = acceptor.get_executor();
     for (;;) {
-        // On a strand: several threads run the executor, and a coroutine that may be cancelled, by a signal
-        // or by
-        // `||`, must not run while that is done.
+        // On a strand: several threads run the executor, and a coroutine must not run on one of them while
+        // another cancels it, by a signal or by `||`.
         tcp::socket socket = co_await acceptor.async_accept(asio::make_strand(executor), asio::use_awaitable);
         const auto session_executor = socket.get_executor();
         asio::co_spawn(session_executor, session(std::move(socket), db), asio::detached);

@@ -1,7 +1,7 @@
-// The main job: a catalogue of the C++ headers of this machine, kept in a table. Reads every header of
-// Boost's network libraries, stores what it finds, and asks questions about it.
+// A complete program: keeps a catalogue of this machine's Boost headers in a table. It reads every header of
+// four Boost libraries, stores facts about it, and queries them.
 //
-//   04_catalogue [DIRECTORY]     of Boost's headers
+//   04_catalogue [DIRECTORY]     the directory of Boost's headers; default: /usr/include/boost
 
 #include <azkv.hpp>
 
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Prints a headline, and at its end how long that step took.
+/// Prints a headline and, when it is destroyed, how long the step took.
 class step {
 public:
     explicit step(const std::string& headline) { std::cout << "\n" << headline << "\n"; }
@@ -41,7 +41,7 @@ private:
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-// What a header says of itself: {"library", "bytes", "lines", "share", "detail", "includes": [..]}
+// Describes a header: {"library", "bytes", "lines", "share", "detail", "includes": [..]}
 azkv::value describe(const fs::path& file, const std::string& library) {
     std::ifstream in(file);
     boost::json::array includes;
@@ -79,7 +79,7 @@ asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::strin
         const step s("put: one header");
         const auto first =
             std::find_if(headers.begin(), headers.end(), [&](auto& h) { return h.first == favourite; });
-        if (first == headers.end()) throw std::runtime_error("there is no " + favourite);
+        if (first == headers.end()) throw std::runtime_error("cannot find " + favourite);
         co_await db.put(first->first, first->second, name);
         std::cout << "  " << favourite << '\n';
     }
@@ -88,19 +88,19 @@ asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::strin
         co_await db.put_all(std::move(headers), name);
     }
     {
-        const step s("get: what do we know of " + favourite + "?");
+        const step s("get: what do we know about " + favourite + "?");
         const auto all = co_await db.get(favourite, name);
-        if (!all) throw std::runtime_error("it was lost");
+        if (!all) throw std::runtime_error("the header was not stored");
         std::cout << "  " << azkv::serialize_value(*all) << '\n';
     }
     {
         const step s("get, selecting two members");
         const auto some = co_await db.get(favourite, name, azkv::select("lines", "share"));
-        if (!some || some->size() != 2) throw std::runtime_error("they were lost");
+        if (!some || some->size() != 2) throw std::runtime_error("the members were not stored");
         std::cout << "  " << azkv::serialize_value(*some) << '\n';
     }
     {
-        const step s("query: every header, to add them up (pages of 1,000)");
+        const step s("query: every header, to count their lines (pages of 1,000)");
         std::int64_t lines = 0;
         std::size_t pages = 0;
         std::size_t seen = 0;
@@ -136,7 +136,7 @@ asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::strin
         std::cout << "  " << erased << " of " << count << " erased\n";
         const auto gone = co_await db.get(favourite, name);
         std::cout << "  " << favourite << (gone ? " is still there!\n" : " is gone\n");
-        if (erased != count || gone) throw std::runtime_error("something stayed behind");
+        if (erased != count || gone) throw std::runtime_error("not everything was erased");
     }
 }
 

@@ -1,4 +1,4 @@
-// Types of one's own as values: structs that are described with Boost.Describe.
+// Your own types as values: structs described with Boost.Describe.
 
 #include <azkv.hpp>
 #include <azkv/convert.hpp>
@@ -45,7 +45,7 @@ asio::awaitable<void> serve(azkv::store db) {
         double total = 0;
         const auto o = azkv::from_value<order>(row->value());
         for (const auto& l : o.lines) total += static_cast<double>(l.count) * l.price;
-        std::cout << row->key() << " comes to " << total << '\n';
+        std::cout << row->key() << ": total " << total << '\n';
     }
 
     co_await db.erase("o-17", "orders");

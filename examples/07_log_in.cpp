@@ -1,4 +1,4 @@
-// Tokens of Entra ID instead of a key: who the program is comes from where it runs.
+// Microsoft Entra ID tokens instead of a key: the program's identity comes from where it runs.
 //
 //   07_log_in https://ACCOUNT.table.core.windows.net [CA-FILE]
 
@@ -15,7 +15,7 @@
 namespace asio = boost::asio;
 
 azkv::store open(asio::any_io_executor executor, std::string url, azkv::store_options options) {
-    // An application, by the variables of its environment, or else whoever is logged in with `az login`.
+    // The application that the environment variables describe, or else the user signed in with `az login`.
     auto source = azkv::chained_credential({azkv::environment_credential(), azkv::azure_cli_credential()});
     return azkv::store(executor, url, azkv::credential::token(source), options);
 }

@@ -1,4 +1,4 @@
-// azkv: a table service from the shell.
+// azkv: key-value operations from the shell.
 
 #include "progress.hpp"
 
@@ -27,19 +27,19 @@ namespace {
 
 enum exit_code { success = 0, absent = 1, usage = 2, service = 3 };
 
-/// Bad input that is not the service's business.
+/// Invalid input, found before it is sent to the service.
 class input_error : public std::runtime_error {
     using runtime_error::runtime_error;
 };
 
-/// Output that has nowhere to go.
+/// Output that cannot be written.
 class output_error : public std::runtime_error {
     using runtime_error::runtime_error;
 };
 
 class arguments {
 public:
-    std::optional<std::string> connection_string; // none: the emulator's
+    std::optional<std::string> connection_string; // unset: the emulator's
     std::optional<std::string> endpoint;          // with the default identity, instead of a connection string
     std::string ca_file;
     std::string mode;
@@ -51,9 +51,9 @@ public:
     std::vector<std::string> select;
 };
 
-// What a caller who names no service speaks to, so that a variable that is not set does not go unnoticed.
+// Used if the caller names no service. The notice makes a forgotten variable visible.
 azkv::blocking_store open_emulator(const azkv::store_options& options) {
-    std::cerr << "azkv: no connection string is given; using the emulator at "
+    std::cerr << "azkv: no connection string given; using the emulator at "
                  "http://127.0.0.1:10002/devstoreaccount1\n";
     return azkv::blocking_store::from_connection_string("UseDevelopmentStorage=true", options);
 }
@@ -92,7 +92,7 @@ int put(const arguments& a) {
 int get(const arguments& a) {
     const auto value = open(a).get(a.key, a.collection, azkv::projection(a.select));
     if (!value) {
-        std::cerr << "azkv: " << json::serialize(json::string(a.key)) << " is not there\n";
+        std::cerr << "azkv: key " << json::serialize(json::string(a.key)) << " not found\n";
         return absent;
     }
     print_line(*value);
@@ -101,11 +101,11 @@ int get(const arguments& a) {
 
 int erase(const arguments& a) {
     if (open(a).erase(a.key, a.collection)) return success;
-    std::cerr << "azkv: " << json::serialize(json::string(a.key)) << " is not there\n";
+    std::cerr << "azkv: key " << json::serialize(json::string(a.key)) << " not found\n";
     return absent;
 }
 
-// One line of put-all's input: {"key": .., "value": {..}}
+// Parses one line of put-all's input: {"key": .., "value": {..}}
 std::pair<std::string, azkv::value> parse_pair(const std::string& line, std::size_t number) {
     const std::string where = "line " + std::to_string(number) + ": ";
     json::object parsed;
@@ -117,22 +117,22 @@ std::pair<std::string, azkv::value> parse_pair(const std::string& line, std::siz
     const json::value* const key = parsed.if_contains("key");
     json::value* const value = parsed.if_contains("value");
     if (!key || !key->is_string() || !value || !value->is_object())
-        throw input_error(where + R"(not of the form {"key": "..", "value": {..}})");
+        throw input_error(where + R"(expected {"key": "..", "value": {..}})");
     for (const auto& member : parsed)
         if (member.key() != "key" && member.key() != "value")
-            throw input_error(where + "put-all knows no " + json::serialize(member.key())
-                              + ", only key and value");
+            throw input_error(where + "unknown member " + json::serialize(member.key())
+                              + R"(; only "key" and "value" are allowed)");
     return {std::string(key->get_string()), std::move(value->get_object())};
 }
 
-// Lines are sent as they are read, so that the input may be of any length.
+// Sends lines while reading, so that the input may have any length.
 int put_all(const arguments& a) {
     constexpr std::size_t lines_at_once = 4000;
     constexpr std::size_t bytes_at_once = std::size_t{8} << 20;
     std::ifstream file;
     if (a.text != "-") {
         file.open(a.text);
-        if (!file) throw input_error("cannot read " + a.text);
+        if (!file) throw input_error("cannot read " + json::serialize(json::string(a.text)));
     }
     std::istream& in = a.text == "-" ? std::cin : file;
     azkv::blocking_store db = open(a);
@@ -160,16 +160,18 @@ int put_all(const arguments& a) {
             if (pairs.size() == lines_at_once || bytes >= bytes_at_once) send();
         }
         if (in.bad())
-            throw input_error("cannot read " + (number ? "on after line " + std::to_string(number) : a.text));
+            throw input_error(
+                "cannot read "
+                + (number ? "past line " + std::to_string(number) : json::serialize(json::string(a.text))));
         if (!pairs.empty()) send();
     } catch (const input_error& e) {
-        throw input_error(e.what() + ("; " + std::to_string(written)) + " pairs were written before");
+        throw input_error(e.what() + ("; " + std::to_string(written)) + " pairs were already written");
     } catch (const azkv::put_all_error& e) {
         for (const std::string& key : e.not_written())
             std::cerr << "azkv: not written: " << json::serialize(json::string(key)) << '\n';
         for (const std::string& key : e.unknown())
-            std::cerr << "azkv: perhaps not written: " << json::serialize(json::string(key)) << '\n';
-        std::cerr << "azkv: " << written << " pairs before these were written, nothing behind line " << number
+            std::cerr << "azkv: possibly not written: " << json::serialize(json::string(key)) << '\n';
+        std::cerr << "azkv: " << written << " earlier pairs were written; nothing after line " << number
                   << " was read\n";
         throw;
     }
@@ -199,7 +201,7 @@ int query(const arguments& a) {
     return success;
 }
 
-// The service's own words, made fit for one line of a terminal.
+// Returns the service's own message, safe to print on one line of a terminal.
 std::string words_of(const azkv::error& e) {
     const std::string& message = e.server_message();
     if (e.service_code().empty() && message.empty()) return {};
@@ -207,7 +209,7 @@ std::string words_of(const azkv::error& e) {
     return ": " + json::serialize(json::string(code + message.substr(0, message.find('\n'))));
 }
 
-// Runs a command; its failures become a line on standard error and a status.
+// Runs a command. Turns a failure into a line on standard error and an exit status.
 int run(const std::function<int(const arguments&)>& command, const arguments& a) {
     const auto failed = [](int status, const std::string& why) {
         std::cerr << "azkv: " << why << '\n';
@@ -234,23 +236,26 @@ int main(int argc, char** argv) {
     arguments a;
     std::function<int(const arguments&)> command;
 
-    CLI::App app("A key-value store over Azure Table Storage and Cosmos DB for Table", "azkv");
+    CLI::App app("Stores, reads and queries JSON values in Azure Table Storage or Azure Cosmos DB for Table",
+                 "azkv");
     app.set_version_flag("--version", AZKV_VERSION_STRING);
     app.require_subcommand(1);
     CLI::Option* const connection_string = app.add_option(
         "--connection-string", a.connection_string,
-        "of the account; default: the variable AZKV_CONNECTION_STRING, or Azurite on its usual port");
+        "the account's connection string; default: the environment variable AZKV_CONNECTION_STRING, or the "
+        "emulator on its usual port");
     app.add_option("--endpoint", a.endpoint,
-                   "URL of the account, to log in with the default identity (such as az login's) whatever "
-                   "AZKV_CONNECTION_STRING says")
+                   "the account's URL, to use the default credential (such as az login's); overrides "
+                   "AZKV_CONNECTION_STRING")
         ->excludes(connection_string);
-    app.add_option("--ca-file", a.ca_file, "PEM file of the authorities to trust; default: the system's");
-    app.add_option("--mode", a.mode, "which service it is; default: by its host name")
+    app.add_option("--ca-file", a.ca_file, "PEM file of the CAs to trust; default: those of the system");
+    app.add_option("--mode", a.mode, "kind of service; default: derived from its host name")
         ->check(CLI::IsMember({"storage", "cosmos"}));
-    app.add_option("--partition", a.partition, "that the keys live in; default: default");
-    app.add_option("--timeout", a.timeout, "seconds that a call may take; default: 120")
+    app.add_option("--partition", a.partition, "partition of the keys; default: default");
+    app.add_option("--timeout", a.timeout, "time limit of a call, in seconds; default: 120")
         ->check(CLI::PositiveNumber);
-    app.footer("Exit status: 0 done, 1 absent, 2 bad usage or input, 3 the service or the network failed.");
+    app.footer(
+        "Exit status: 0 success, 1 key not found, 2 invalid usage or input, 3 service or network failure.");
 
     const auto add = [&](const char* name, const char* help, int (*function)(const arguments&)) {
         CLI::App* const sub = app.add_subcommand(name, help);
@@ -259,10 +264,10 @@ int main(int argc, char** argv) {
         return sub;
     };
     const auto add_collection = [&](CLI::App* sub) {
-        sub->add_option("COLLECTION", a.collection, "default: data");
+        sub->add_option("COLLECTION", a.collection, "table to use; default: data");
     };
     const auto add_select = [&](CLI::App* sub) {
-        sub->add_option("--select", a.select, "the members to read")
+        sub->add_option("--select", a.select, "members to read")
             ->type_name("A,B,..")
             ->delimiter(',')
             ->allow_extra_args(false);
@@ -270,11 +275,11 @@ int main(int argc, char** argv) {
 
     CLI::App* sub = add("put", "store a JSON object under a key", put);
     sub->add_option("KEY", a.key)->required();
-    sub->add_option("JSON", a.text, "the object; - is standard input")->required();
+    sub->add_option("JSON", a.text, "the object; - reads standard input")->required();
     add_collection(sub);
 
-    sub = add("put-all", R"(store many, from lines {"key": "..", "value": {..}})", put_all);
-    sub->add_option("FILE", a.text, "- is standard input")->required();
+    sub = add("put-all", R"(store many pairs, from lines {"key": "..", "value": {..}})", put_all);
+    sub->add_option("FILE", a.text, "file to read; - reads standard input")->required();
     add_collection(sub);
 
     sub = add("get", "print the value of a key", get);
@@ -282,12 +287,12 @@ int main(int argc, char** argv) {
     add_collection(sub);
     add_select(sub);
 
-    sub = add("get-all", "print all keys and values of the partition, as put-all takes them", get_all);
+    sub = add("get-all", "print all keys and values of the partition, in the format of put-all", get_all);
     add_collection(sub);
     add_select(sub);
 
-    sub = add("query", "print the rows of all partitions that match an OData filter", query);
-    sub->add_option("FILTER", a.text, "such as \"age ge 21\"")->required();
+    sub = add("query", "print the rows that match an OData filter, from all partitions", query);
+    sub->add_option("FILTER", a.text, "OData filter, such as \"age ge 21\"")->required();
     add_collection(sub);
     add_select(sub);
 
@@ -301,13 +306,13 @@ int main(int argc, char** argv) {
         if (e.get_exit_code() == 0) return app.exit(e); // --help, --version
         const std::vector<std::string> unknown = app.remaining();
         if (app.get_subcommands().empty() && !unknown.empty())
-            std::cerr << "azkv: there is no command " << json::serialize(json::string(unknown.front()));
+            std::cerr << "azkv: unknown command " << json::serialize(json::string(unknown.front()));
         else
             std::cerr << "azkv: " << e.what();
-        std::cerr << " (azkv --help lists the commands)\n";
+        std::cerr << "; azkv --help lists the commands\n";
         return usage;
     }
-    // Also an empty one counts, as a mistake.
+    // An empty one is not ignored: it is reported as invalid.
     if (const char* const text = std::getenv("AZKV_CONNECTION_STRING"); text && !a.connection_string)
         a.connection_string = text;
     return run(command, a);

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <string>
 
-/// Shows on a terminal how a long job gets on: how many, how fast, for how long. Silent if standard error is
-/// no terminal.
+/// Shows the progress of a long job on a terminal: count, rate and elapsed time. Silent if standard error is
+/// not a terminal.
 class progress {
 public:
     explicit progress(std::string noun);

@@ -1,4 +1,4 @@
-// A table service of its own for any client: of Azure Table Storage's kind, or of Cosmos DB's.
+// azkv-emulator: a table service for any client, like Azure Table Storage or Azure Cosmos DB for Table.
 
 #include <azkv/emulator.hpp>
 #include <azkv/error.hpp>
@@ -18,7 +18,7 @@ namespace {
 
 std::string read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
-    if (!in) throw std::runtime_error("cannot read " + path);
+    if (!in) throw std::runtime_error("cannot read \"" + path + '"');
     return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
@@ -29,15 +29,15 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", AZKV_VERSION_STRING);
     unsigned short port = 10002;
     std::string directory, mode = "storage", certificate, key;
-    app.add_option("--port", port, "Port on 127.0.0.1; 0: any free one")->capture_default_str();
-    app.add_option("--directory", directory, "Where to keep the tables; without it they are in memory")
+    app.add_option("--port", port, "Port on 127.0.0.1; 0: any free port")->capture_default_str();
+    app.add_option("--directory", directory, "Directory to keep the tables in; default: in memory")
         ->check([](const std::string& path) { return path.empty() ? "must not be empty" : ""; }, "DIRECTORY");
-    app.add_option("--mode", mode, "Which service to be like")
+    app.add_option("--mode", mode, "Service to emulate")
         ->check(CLI::IsMember({"storage", "cosmos"}))
         ->capture_default_str();
-    auto* const cert = app.add_option("--cert", certificate, "PEM file of a certificate, to speak HTTPS")
+    auto* const cert = app.add_option("--cert", certificate, "PEM file of a certificate, to serve HTTPS")
                            ->check(CLI::ExistingFile);
-    auto* const cert_key = app.add_option("--key", key, "PEM file of the certificate's key")
+    auto* const cert_key = app.add_option("--key", key, "PEM file of the certificate's private key")
                                ->check(CLI::ExistingFile)
                                ->needs(cert);
     cert->needs(cert_key);

@@ -23,8 +23,8 @@ namespace asio = boost::asio;
 
 namespace detail {
 
-/// What the body of a generator waits for. The body suspends with it; the consumer's coroutine awaits it and
-/// resumes the body.
+/// An operation that the body of a generator awaits. The body suspends on it; the consumer's coroutine runs
+/// it, then resumes the body.
 class pending_operation {
 public:
     virtual asio::awaitable<void> run() = 0;
@@ -45,7 +45,7 @@ protected:
         if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
-    // The coroutine that ran it was destroyed.
+    // Throws when the coroutine that ran the operation was destroyed.
     [[noreturn]] static void abort() { throw boost::system::system_error(asio::error::operation_aborted); }
 
 private:
@@ -92,27 +92,29 @@ private:
 
 } // namespace detail
 
-/// A sequence whose elements arrive in pages, each fetched when it is asked for.
+/// A sequence whose elements arrive in pages, each fetched on demand.
 ///
 ///     while (auto e = co_await rows.next()) use(*e);
 ///
-/// The body of the generator runs only inside `next()` and `next_page()`, in the caller's coroutine: its
-/// executor and its cancellation are the caller's. Between two calls nothing runs and no work is held on any
-/// execution context, so an abandoned generator costs nothing and needs no clean-up. (But for what a body has
-/// begun elsewhere: `store_options::read_ahead`.)
+/// The body of the generator runs only inside `next()` and `next_page()`, in the caller's coroutine, with the
+/// caller's executor and cancellation. Between calls nothing runs and no execution context holds work, so an
+/// abandoned generator costs nothing and needs no clean-up. (Exception: work the body started elsewhere, see
+/// `store_options::read_ahead`.)
 ///
-/// - Errors: what the body reports or throws. A failure is never taken for the end of the sequence. After one
-///   that the body reports, the next call asks for the same page again: a query of a store reports every
-///   failure to fetch a page. What the body throws ends it: every further call throws that again.
-/// - Cancellation: terminal; completes with `asio::error::operation_aborted`. No element is lost: the next
-///   call returns what the cancelled one would have returned, so that `co_await (rows.next() || timer)` may
-///   stand in a loop.
+/// - Throws: what the body reports or throws. A failure is never mistaken for the end of the sequence. After
+///   a failure that the body reports, the next call requests the same page again; a store's query reports
+///   every failure to fetch a page. An exception that the body throws ends the sequence: every further call
+///   throws it again.
+/// - Cancellation: terminal; the call completes with `asio::error::operation_aborted`. No element is lost:
+///   the next call returns what the cancelled one would have returned, so `co_await (rows.next() || timer)`
+///   works in a loop.
 /// - Thread safety: one call at a time; a second one throws `azkv::error` (errc::invalid_argument).
-/// - Lifetimes: the generator may be moved at any time, and destroyed when no call is outstanding.
+/// - Lifetime: the generator may be moved at any time, and destroyed when no call is outstanding.
 ///
 /// A coroutine that returns `async_generator<T>` may `co_await` any `asio::awaitable<U>`, and `co_yield` a
-/// `T`, a whole `std::vector<T>`, or a `std::exception_ptr`: a failure, which the call throws and after which
-/// the next call resumes the coroutine. When a call is cancelled, what the coroutine awaits throws.
+/// `T`, a whole `std::vector<T>`, or a `std::exception_ptr`. The last reports a failure: the pending call
+/// throws it, and the next call resumes the coroutine. When a call is cancelled, the `co_await` that the
+/// coroutine is suspended in throws.
 template <class T>
 class [[nodiscard]] async_generator {
 public:
@@ -131,11 +133,11 @@ public:
         if (body_) body_.destroy();
     }
 
-    /// The next element; nullopt at the end of the sequence.
+    /// Returns the next element, or nullopt at the end of the sequence.
     asio::awaitable<std::optional<T>> next() { return take_one(body_); }
 
-    /// What is left of the current page, or else the next page that is not empty. An empty vector is the end
-    /// of the sequence.
+    /// Returns the rest of the current page or, if nothing is left of it, the next page that is not empty.
+    /// Returns an empty vector at the end of the sequence.
     asio::awaitable<page_type> next_page() { return take_page(body_); }
 
 private:
@@ -143,31 +145,31 @@ private:
 
     explicit async_generator(handle body) noexcept : body_(body) {}
 
-    // Held while a call is under way.
-    class turn {
+    // Marks the generator as busy during a call.
+    class busy_guard {
     public:
-        explicit turn(promise_type& p) : promise_(p) {
-            if (promise_.taken)
-                throw error(errc::invalid_argument,
-                            "a generator was asked for an element while it was fetching one");
-            promise_.taken = true;
+        explicit busy_guard(promise_type& p) : promise_(p) {
+            if (promise_.busy)
+                throw error(errc::invalid_argument, "cannot fetch an element: another call of the same "
+                                                    "generator is in progress; await it first");
+            promise_.busy = true;
         }
 
-        ~turn() { promise_.taken = false; }
+        ~busy_guard() { promise_.busy = false; }
 
-        turn(const turn&) = delete;
-        turn& operator=(const turn&) = delete;
+        busy_guard(const busy_guard&) = delete;
+        busy_guard& operator=(const busy_guard&) = delete;
 
     private:
         promise_type& promise_;
     };
 
-    // Static, with the handle by value: the generator object may move while they wait.
+    // Static, with the handle by value: the generator may be moved while these are suspended.
     static asio::awaitable<std::optional<T>> take_one(handle body) {
         std::optional<T> item;
         if (!body) co_return item;
         promise_type& p = body.promise();
-        const turn only(p);
+        const busy_guard guard(p);
         if (p.unread() == 0) co_await fetch(body);
         if (p.unread() != 0) item.emplace(std::move(p.page[p.at++]));
         co_return item;
@@ -177,7 +179,7 @@ private:
         page_type page;
         if (!body) co_return page;
         promise_type& p = body.promise();
-        const turn only(p);
+        const busy_guard guard(p);
         if (p.unread() == 0) co_await fetch(body);
         p.page.erase(p.page.begin(), p.page.begin() + static_cast<std::ptrdiff_t>(p.at));
         p.at = 0;
@@ -185,12 +187,12 @@ private:
         co_return page;
     }
 
-    // Runs the body until it has yielded an element, or has ended.
+    // Runs the body until it yields an element, reports a failure or ends.
     static asio::awaitable<void> fetch(handle body) {
         promise_type& p = body.promise();
         p.page.clear();
         p.at = 0;
-        // Asio would throw after any kind of cancellation that the caller has enabled.
+        // Asio itself would throw for every kind of cancellation that the caller has enabled.
         const bool throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
         const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
@@ -214,7 +216,7 @@ private:
             if (body.done()) std::rethrow_exception(p.failure);
             std::rethrow_exception(std::exchange(p.failure, nullptr));
         }
-        // It may have come at the same time: then the page is for the next call.
+        // A page may arrive together with the cancellation: it is kept for the next call.
         if (!p.page.empty()) throw_if_terminal(state);
     }
 
@@ -268,8 +270,8 @@ private:
     detail::pending_operation* pending = nullptr;
     page_type page;
     std::size_t at = 0;         // first unread element of `page`
-    std::exception_ptr failure; // thrown by the call; kept if the body has ended with it
-    bool taken = false;         // a call is under way
+    std::exception_ptr failure; // thrown by the call; kept if the body ended with it
+    bool busy = false;          // a call is in progress
 };
 
 } // namespace azkv

@@ -16,9 +16,11 @@
 
 namespace azkv {
 
-/// The rows of a blocking query: a C++20 input range of `entry`, read once. Each page is fetched when the
-/// iteration reaches it; `begin()` and `++` throw what `store::query` throws. After that the iterator is
-/// where it was, and another `++` asks for the same page again. It may outlive its store.
+/// The rows of a blocking query: a single-pass C++20 input range of `entry`. Each page is fetched when the
+/// iteration reaches it. The range may outlive its store.
+///
+/// Throws: `begin()` and `++` throw what `store::query` throws. The iterator then keeps its position, and
+/// another `++` requests the same page again.
 class AZKV_DECL blocking_query {
 public:
     class iterator {
@@ -55,7 +57,7 @@ public:
     blocking_query& operator=(blocking_query&&) noexcept;
     ~blocking_query();
 
-    /// To be called once. The range must stay where it is while it is iterated.
+    /// Returns an iterator at the first row. Call it once, and do not move the range while iterating.
     iterator begin() { return iterator(this); }
 
     std::default_sentinel_t end() const noexcept { return {}; }
@@ -70,55 +72,59 @@ private:
     std::unique_ptr<state> state_;
 };
 
-/// `azkv::store` for programs without an executor: the same operations with the same results and errors,
-/// each of which blocks the calling thread until it is done.
+/// `azkv::store` for programs without an executor: the same operations with the same results and errors. Each
+/// one blocks the calling thread until it is done.
 ///
-/// A call runs an `io_context` of its own on the calling thread; there is no thread behind it. Thread safety:
-/// any number of threads may call one object at once, each over a connection of its own, a `put_all` over
-/// several; between calls the connections are kept for reuse. A call from inside a running coroutine blocks
-/// that thread, and no more.
+/// A call runs its own `io_context` on the calling thread; there is no background thread. A call from inside
+/// a running coroutine blocks that thread, and nothing else.
 ///
-/// After `fork` both processes may go on with it, whatever other threads were doing with this library: the
-/// child makes connections of its own, and asks for its own tokens. (With OpenSSL they may have been doing
-/// nothing else, if it is to speak TLS: a lock of OpenSSL that is held at the fork stays so in the child.) A
-/// query that the parent began fails there with errc::forked. A store that was closed before is closed in the
-/// child, too.
+/// Thread safety: any number of threads may call one object at once. Each call uses one connection, a
+/// `put_all` several; connections are kept for reuse between calls.
+///
+/// Processes: after `fork` both processes may continue to use the store, whatever other threads were doing
+/// with this library at the fork. The child opens its own connections and requests its own tokens. If the
+/// child is to use TLS, no other thread may have been using OpenSSL outside this library at the fork: an
+/// OpenSSL lock that was held then stays held in the child. A query that the parent began fails in the child
+/// with errc::forked. A store that was closed before the fork is closed in the child, too.
 class AZKV_DECL blocking_store {
 public:
-    /// As `store::from_connection_string`.
+    /// See `store::from_connection_string`.
     static blocking_store from_connection_string(std::string_view connection_string,
                                                  store_options options = {});
     static blocking_store from_connection_string(const char* connection_string, store_options options = {});
 
-    /// As `store::from_account_and_key`.
+    /// See `store::from_account_and_key`.
     static blocking_store from_account_and_key(std::string account, secret key, store_options options = {});
 
-    /// As `store::from_sas_token`.
+    /// See `store::from_sas_token`.
     static blocking_store from_sas_token(std::string endpoint, secret sas, store_options options = {});
 
-    /// As `store::from_account_and_id`.
+    /// See `store::from_account_and_id`, also for its name.
     static blocking_store from_account_and_id(std::string account, store_options options = {});
 
-    /// As `store::from_aad_token`.
+    /// See `store::from_aad_token`, also for its name.
     static blocking_store from_aad_token(std::string endpoint, store_options options = {});
 
+    /// Creates a store for any endpoint, such as `https://acct.table.core.windows.net`.
     blocking_store(std::string endpoint, credential credential, store_options options = {});
 
     blocking_store(blocking_store&&) noexcept;
     blocking_store& operator=(blocking_store&&) noexcept;
     ~blocking_store();
 
+    /// See `store::put`.
     void put(std::string key, value v, std::string collection = default_collection);
 
-    /// `progress` is called on the calling thread.
+    /// See `store::put_all`. Calls `progress` on the calling thread.
     void put_all(std::vector<std::pair<std::string, value>> pairs,
                  std::string collection = default_collection, std::size_t batch_size = 100,
                  put_all_progress progress = {});
 
+    /// See `store::get`.
     [[nodiscard]] std::optional<value> get(std::string key, std::string collection = default_collection,
                                            projection select = {});
 
-    /// Needs <azkv/convert.hpp>, as its twin does.
+    /// See `store::get_as`. Requires <azkv/convert.hpp>, too.
     template <class T>
     [[nodiscard]] std::optional<T> get_as(std::string key, std::string collection = default_collection) {
         static_assert(
@@ -127,32 +133,34 @@ public:
         return get_converted(detail::converted_to<T>(), *this, key, collection);
     }
 
+    /// See `store::get_all`.
     [[nodiscard]] std::map<std::string, value> get_all(std::string collection = default_collection,
                                                        projection select = {});
 
+    /// See `store::erase`.
     bool erase(std::string key, std::string collection = default_collection);
 
-    /// `for (auto& e : store.query("age ge 21")) ...` Holds one connection while the range lives; other
-    /// calls, also inside the loop, use others.
+    /// See `store::query`: `for (auto& e : db.query("age ge 21")) ...`. The range holds one connection while
+    /// it lives; other calls, also inside the loop, use other connections.
     [[nodiscard]] blocking_query query(std::string filter, std::string collection = default_collection,
                                        projection select = {});
 
-    // Views, as those of `store`. They share the connections, and may outlive this.
+    // Views. The results share the connections, and may outlive this object.
 
-    /// As `store::in_partition`.
+    /// See `store::in_partition`.
     [[nodiscard]] blocking_store in_partition(std::string_view partition) const;
 
-    /// As `store::with_timeout`.
+    /// See `store::with_timeout`.
     [[nodiscard]] blocking_store with_timeout(std::chrono::milliseconds timeout) const;
 
-    /// As `store::with_max_attempts`.
+    /// See `store::with_max_attempts`.
     [[nodiscard]] blocking_store with_max_attempts(int attempts) const;
 
-    /// As `store::with_traceparent`.
+    /// See `store::with_traceparent`.
     [[nodiscard]] blocking_store with_traceparent(std::string_view traceparent,
                                                   std::string_view tracestate = {}) const;
 
-    /// As `store::close`: also for calls on other threads, and for all views.
+    /// See `store::close`. Applies also to calls on other threads, and to all views.
     bool close(std::chrono::milliseconds limit = std::chrono::seconds(30));
 
 private:

@@ -3,7 +3,7 @@
 #include <boost/asio/detail/config.hpp>
 #include <boost/version.hpp>
 
-/// What a shared library exports. All else of it is hidden.
+/// Marks what a shared library exports. Everything else in it is hidden.
 #ifdef AZKV_SHARED
 #define AZKV_DECL [[gnu::visibility("default")]]
 #else
@@ -15,14 +15,14 @@
 #define AZKV_VERSION_PATCH 0
 #define AZKV_VERSION_STRING "0.1.0"
 
-// A program has inline code and objects of Asio in common with the library. So both must be compiled with the
-// same Boost and the same settings of Asio. Every unit refers to functions that only such a library defines;
-// with any other it does not link, and the linker names what differs:
+// A program shares inline code and Asio objects with the library, so both must be compiled with the same
+// Boost and the same Asio settings. Every translation unit refers to functions that only a matching library
+// defines. It does not link with any other, and the linker names the setting that differs:
 //
 //     undefined reference to `void azkv::library_compiled_with::asio_handler_tracking<1>()'
 //
-// These settings change the layout of objects, or who allocates and who frees them. What only adds or removes
-// names, such as BOOST_ASIO_NO_DEPRECATED, may differ.
+// The settings below change the layout of objects, or who allocates and who frees them. A setting that only
+// adds or removes names, such as BOOST_ASIO_NO_DEPRECATED, may differ.
 // clang-format off
 #define AZKV_ABI(setting)                                                                                    \
     setting(asio_awaitable_frame_recycling,                                                                  \
@@ -51,10 +51,10 @@
 #ifdef BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE
 #define AZKV_ASIO_CACHE_SIZE BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE
 #else
-#define AZKV_ASIO_CACHE_SIZE 2 // which Asio defines it as, in a header that may not be included yet
+#define AZKV_ASIO_CACHE_SIZE 2 // Asio's default, from a header that may not be included yet
 #endif
 
-// A macro is defined if it expands to anything but its name.
+// A macro is defined if it expands to anything other than its name.
 #define AZKV_IS_DEFINED(macro) (__builtin_strcmp(#macro, AZKV_TEXT(macro)) != 0)
 #define AZKV_TEXT(...) #__VA_ARGS__
 
@@ -66,7 +66,7 @@ namespace azkv::library_compiled_with {
 AZKV_ABI(AZKV_DECLARE)
 #undef AZKV_DECLARE
 
-// Never called: it is there for what it refers to.
+// Never called: exists only for its references.
 [[gnu::used, gnu::retain]] static void refer() {
 #define AZKV_REFER(name, value) name<(value)>();
     AZKV_ABI(AZKV_REFER)

@@ -31,9 +31,9 @@
 #include <utility>
 #include <variant>
 
-// Types of one's own as values: all that Boost.JSON converts. Those are structs described with
-// Boost.Describe, whose members are numbers, booleans, strings, described enumerations, `std::optional`s,
-// containers, maps, or such structs again; and types with a `tag_invoke` of their own.
+// Your own types as values: every type that Boost.JSON converts. Those are structs described with
+// Boost.Describe whose members are numbers, booleans, strings, described enumerations, `std::optional`s,
+// containers, maps or other such structs; and types that have their own `tag_invoke`.
 // (https://www.boost.org/doc/libs/1_81_0/libs/json/doc/html/json/conversion.html)
 //
 // This header is not part of <azkv.hpp>.
@@ -44,7 +44,7 @@ namespace detail {
 
 namespace json = boost::json;
 
-/// A place in a value, and what is to be said when it does not fit.
+/// A place within a value. Words the message for a mismatch found there.
 class AZKV_DECL place {
 public:
     place() {} // the whole value
@@ -56,10 +56,10 @@ public:
     std::string unknown() const;
     std::string wrong_size(std::size_t found, std::size_t expected) const;
 
-    /// Boost.JSON's code for it.
+    /// Returns the message for a conversion that failed with Boost.JSON's code `why`.
     std::string unfit(const boost::system::error_code& why, const json::value& found) const;
 
-    /// What a conversion of the user's threw.
+    /// Returns the message for an exception thrown by a user-defined conversion.
     std::string failed(const std::exception& e) const;
 
 private:
@@ -80,7 +80,7 @@ inline constexpr bool is_variant<std::variant<Ts...>> = true;
 
 using json_types = boost::mp11::mp_list<json::value, json::object, json::array, json::string>;
 
-/// Types of which there is no more to say than Boost.JSON's code does.
+/// Types for which Boost.JSON's code says everything about a mismatch.
 template <class T>
 concept undivided =
     std::is_arithmetic_v<T> || is_variant<T> || boost::mp11::mp_contains<json_types, T>::value;
@@ -102,17 +102,18 @@ template <class T>
 using described_members =
     boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
 
-/// What to look for.
-enum class fault {
-    of_value, ///< a piece that does not convert, or is not there
-    of_name,  ///< a member too many, or an optional one too few: Boost.JSON's versions differ in minding it
+/// Which kind of mismatch to look for.
+enum class mismatch_kind {
+    value, ///< a part that does not convert, or is missing
+    name,  ///< a member that the type lacks, or a missing optional one: Boost.JSON versions differ on these
 };
 
-/// Why `v`, which is at `at`, does not convert to a `T`; empty if that is not found. Goes through it once.
+/// Explains why `v`, found at `at`, does not convert to a `T`, in one pass over `v`. Returns an empty string
+/// if there is no mismatch of that kind.
 template <class T>
-std::string explain(const json::value& v, const place& at, fault looked_for);
+std::string explain(const json::value& v, const place& at, mismatch_kind looked_for);
 
-/// For a piece that is not looked into.
+/// The same for a part that converts as a whole, without descending into it.
 template <class T>
 std::string explain_whole(const json::value& v, const place& at) {
     try {
@@ -145,9 +146,9 @@ std::string explain_names(const json::object& o, const place& at) {
 }
 
 template <class T>
-std::string explain_members(const json::object& o, const place& at, fault looked_for) {
+std::string explain_members(const json::object& o, const place& at, mismatch_kind looked_for) {
     std::string why;
-    if (looked_for == fault::of_name) why = explain_names<T>(o, at);
+    if (looked_for == mismatch_kind::name) why = explain_names<T>(o, at);
     boost::mp11::mp_for_each<described_members<T>>([&](auto d) {
         using member = std::remove_cvref_t<decltype(std::declval<T&>().*decltype(d)::pointer)>;
         if (!why.empty()) return;
@@ -161,7 +162,7 @@ std::string explain_members(const json::object& o, const place& at, fault looked
 }
 
 template <class T>
-std::string explain_map(const json::object& o, const place& at, fault looked_for) {
+std::string explain_map(const json::object& o, const place& at, mismatch_kind looked_for) {
     using mapped = std::tuple_element_t<1, std::ranges::range_value_t<T>>;
     std::string why;
     for (auto m = o.begin(); m != o.end() && why.empty(); ++m)
@@ -170,7 +171,7 @@ std::string explain_map(const json::object& o, const place& at, fault looked_for
 }
 
 template <class T>
-std::string explain_sequence(const json::array& a, const place& at, fault looked_for) {
+std::string explain_sequence(const json::array& a, const place& at, mismatch_kind looked_for) {
     using element = std::ranges::range_value_t<T>;
     std::string why;
     for (std::size_t i = 0; i < a.size() && why.empty(); ++i)
@@ -179,7 +180,7 @@ std::string explain_sequence(const json::array& a, const place& at, fault looked
 }
 
 template <class T>
-std::string explain_tuple(const json::array& a, const place& at, fault looked_for) {
+std::string explain_tuple(const json::array& a, const place& at, mismatch_kind looked_for) {
     std::string why;
     if (a.size() != std::tuple_size_v<T>) return at.wrong_size(a.size(), std::tuple_size_v<T>);
     boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::tuple_size_v<T>>>([&](auto i) {
@@ -188,9 +189,9 @@ std::string explain_tuple(const json::array& a, const place& at, fault looked_fo
     return why;
 }
 
-// In Boost.JSON's order: a type may look like several of them.
+// Checks the categories in Boost.JSON's order, as a type may belong to several.
 template <class T>
-std::string explain(const json::value& v, const place& at, fault looked_for) {
+std::string explain(const json::value& v, const place& at, mismatch_kind looked_for) {
     if constexpr (is_optional<T>) {
         return v.is_null() ? std::string() : explain<typename T::value_type>(v, at, looked_for);
     } else if constexpr (!converted_by_user<T> && !undivided<T> && !json::is_string_like<T>::value) {
@@ -209,50 +210,55 @@ std::string explain(const json::value& v, const place& at, fault looked_for) {
             if (o) return explain_members<T>(*o, at, looked_for);
         }
     }
-    return looked_for == fault::of_value ? explain_whole<T>(v, at) : std::string();
+    return looked_for == mismatch_kind::value ? explain_whole<T>(v, at) : std::string();
 }
 
-/// Why a value that did not convert did not.
+/// Explains why `v` did not convert to a `T`.
 template <class T>
 std::string explain(const json::value& v) {
-    std::string why = explain<T>(v, place(), fault::of_value);
-    if (why.empty()) why = explain<T>(v, place(), fault::of_name);
+    std::string why = explain<T>(v, place(), mismatch_kind::value);
+    if (why.empty()) why = explain<T>(v, place(), mismatch_kind::name);
     if (why.empty()) why = explain_whole<T>(v, place());
     return why;
 }
 
 AZKV_DECL value as_value(json::value v);
 
-/// Throws on what `get_as` caught.
+/// Rethrows an error that `get_as` caught, with the operation's name and arguments in its message.
 [[noreturn]] AZKV_DECL void fail_get_as(const error& e, const std::string& key,
                                         const std::string& collection);
 
 } // namespace detail
 
-/// `t` as a value: `store.put("17", azkv::to_value(order))`. Throws `azkv::error` (errc::invalid_argument) if
-/// it becomes no JSON object, and what the type's own conversion throws.
+/// Converts `t` to a value: `store.put("17", azkv::to_value(order))`.
+///
+/// Throws: `azkv::error` (errc::invalid_argument) if the result is not a JSON object, and what the type's own
+/// conversion throws.
 template <class T>
 value to_value(const T& t) {
     static_assert(boost::json::has_value_from<T>::value,
-                  "Boost.JSON cannot convert this type: describe it with BOOST_DESCRIBE_STRUCT, or give it a "
+                  "Boost.JSON cannot convert this type: describe it with BOOST_DESCRIBE_STRUCT, or provide a "
                   "tag_invoke(value_from_tag, ..)");
     return detail::as_value(boost::json::value_from(t));
 }
 
-/// `v` as a `T`: `azkv::from_value<order>(row.value())`. Throws `azkv::error` (errc::type_mismatch) if it
-/// does not fit, with the member at fault: `member "lines[2].price" is a string, not a number`. What the
-/// type's own conversion throws becomes such an error, too.
+/// Converts `v` to a `T`: `azkv::from_value<order>(row.value())`.
 ///
-/// (A conversion of your own that calls itself for parts of the value should do so through Boost.JSON's
-/// `value_to`: each `from_value` on the way to a misfit looks for it anew.)
+/// Boost.JSON decides what fits. As of 1.81 a value must have all described members and no others, and an
+/// empty `std::optional` is null. Later versions allow optional members to be absent; the latest also allow
+/// additional members.
 ///
-/// Boost.JSON decides what fits. As of 1.81 a value must have all described members and no others, an empty
-/// `std::optional` being null; later versions let optional ones be absent, the latest let others be there.
+/// A conversion of your own should convert the parts of a value with Boost.JSON's `value_to`: each nested
+/// `from_value` would search for the mismatch again.
+///
+/// Throws: `azkv::error` (errc::type_mismatch) if `v` does not fit; the message names the member:
+/// `member "lines[2].price" is a string, not a number`. An exception from the type's own conversion becomes
+/// such an error, too.
 template <class T>
 T from_value(value v) {
     static_assert(
         boost::json::has_value_to<T>::value,
-        "Boost.JSON cannot convert to this type: describe it with BOOST_DESCRIBE_STRUCT, or give it "
+        "Boost.JSON cannot convert to this type: describe it with BOOST_DESCRIBE_STRUCT, or provide "
         "a tag_invoke(value_to_tag<T>, ..)");
     const boost::json::value whole(std::move(v));
     try {
@@ -260,7 +266,7 @@ T from_value(value v) {
         if (t) return std::move(*t);
     } catch (const std::bad_alloc&) {
         throw;
-    } catch (const std::exception&) { // will be thrown again when it is explained
+    } catch (const std::exception&) { // `explain` converts again, and reports it
     }
     throw error(errc::type_mismatch, detail::explain<T>(whole));
 }
@@ -279,7 +285,7 @@ std::optional<T> as(std::optional<value> found, const std::string& key, const st
     return result;
 }
 
-// What `get_as` of the stores looks for.
+// The stores' `get_as` finds these by argument-dependent lookup.
 
 template <class T>
 void has_conversions(converted_to<T>);

@@ -20,22 +20,28 @@ class request_signer;
 class token_cache;
 } // namespace identity
 
-/// What a store proves its right with. Cheap to copy; safe to share between threads. It cannot be printed.
+/// Authenticates a store's requests. Cheap to copy, safe to share between threads, and not printable.
 class AZKV_DECL credential {
 public:
-    /// Shared Key. `key` is the base64 text of the portal. Throws `azkv::error` (errc::invalid_argument) if
-    /// the account name is empty or the key is not base64.
+    /// Creates a Shared Key credential. `key` is the base64 text shown in the Azure portal.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if the account name is empty or the key is not base64.
     static credential shared_key(std::string account, secret key);
 
-    /// A shared access signature, with or without the leading `?` and blanks around it. It is used byte for
-    /// byte as given. (`azkv::account_sas` and `azkv::table_sas` make such ones.) Throws `azkv::error`
-    /// (errc::invalid_argument) if it has no `sig` or a character that no URL can hold.
+    /// Creates a credential from a shared access signature, with or without the leading `?` and surrounding
+    /// blanks. The signature itself is sent byte for byte as given. (See `azkv::account_sas` and
+    /// `azkv::table_sas`.)
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if it has no `sig`, or a character that a URL cannot
+    /// contain.
     static credential sas(secret token);
 
-    /// Tokens of Entra ID, from a source of <azkv/identity.hpp> or of the program's own. They are kept until
-    /// they expire, for all stores that are made with this credential or a copy of it, and renewed some
-    /// minutes before, by one of the calls that need one; however many calls need one, it is asked for once.
-    /// Throws `azkv::error` (errc::invalid_argument) if `source` is null.
+    /// Creates a credential that uses Microsoft Entra ID tokens from `source`: a token credential from
+    /// <azkv/identity.hpp>, or the program's own. All stores created with this credential or a copy of it
+    /// share its tokens. A token is cached until it expires, and renewed some minutes earlier by one of the
+    /// calls that need it. However many calls need a token, it is requested once.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if `source` is null.
     static credential token(std::shared_ptr<token_credential> source);
 
 private:
@@ -44,7 +50,7 @@ private:
     explicit credential(std::shared_ptr<const identity::request_signer>);
     explicit credential(std::shared_ptr<identity::token_cache>);
 
-    // One of the two.
+    // Exactly one is set.
     std::shared_ptr<const identity::request_signer> signer_;
     std::shared_ptr<identity::token_cache> tokens_;
 };

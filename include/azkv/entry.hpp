@@ -11,7 +11,7 @@
 
 namespace azkv {
 
-/// One row of a query: a key with its value and what the service keeps beside it.
+/// One row of a query: a key, its value, and the service's metadata.
 class AZKV_DECL entry {
 public:
     entry() {}
@@ -31,15 +31,16 @@ public:
 
     azkv::value&& value() && noexcept { return std::move(value_); }
 
-    /// The version of the row, opaque. Empty if the service sent none.
+    /// Returns the row's ETag, an opaque version. Empty if the service sent none.
     const std::string& etag() const noexcept { return etag_; }
 
-    /// When the service last changed the row, by its own clock. The epoch if the service sent no time.
+    /// Returns when the service last changed the row, by its own clock. Returns the epoch if the service sent
+    /// no valid time.
     std::chrono::system_clock::time_point timestamp() const;
 
-    /// The type of the property that a member of the value is stored in: "Edm.String", "Edm.DateTime" ...
-    /// It tells a time, a guid or bytes that another program wrote from the text they are read as. Empty if
-    /// the value has no such member.
+    /// Returns the type of the property that stores a member of the value: "Edm.String", "Edm.DateTime" ...
+    /// It distinguishes a time, a GUID or binary data that another program wrote from a string, which they
+    /// are read as. Empty if the value has no such member.
     /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
     std::string_view edm_type(std::string_view member) const;
 
@@ -48,8 +49,8 @@ private:
     std::string key_;
     azkv::value value_;
     std::string etag_;
-    std::string timestamp_;                                      // as sent: most callers never ask
-    std::vector<std::pair<std::string, std::string>> edm_types_; // those that the value does not tell
+    std::string timestamp_;                                      // as received: most callers never ask
+    std::vector<std::pair<std::string, std::string>> edm_types_; // those that the value does not imply
 };
 
 } // namespace azkv

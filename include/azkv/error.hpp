@@ -15,39 +15,39 @@
 
 namespace azkv {
 
-/// What went wrong. Failures of the network itself carry the code of Asio, OpenSSL or the system instead;
-/// `condition` groups both. Also a `std::error_code`, as every code of Boost is.
+/// Error codes of the library. Failures of the network itself carry a code of Asio, OpenSSL or the operating
+/// system instead; `condition` groups both. Converts to `std::error_code`, too, as every Boost code does.
 enum class errc {
     invalid_argument = 1,      ///< refused before anything was sent
     invalid_connection_string, ///< refused before anything was sent
-    insecure_transport,        ///< credentials would have gone over plain HTTP to another machine
-    too_large,                 ///< beyond a limit of the service; found here, or by the service (413)
-    rejected,                  ///< the service did not accept the request (400 and other 4xx, 501)
-    unauthorized,              ///< 401: no, or unusable, credentials
+    insecure_transport,        ///< credentials would be sent over plain HTTP to another machine
+    too_large,                 ///< beyond a limit of the service; found locally, or by the service (413)
+    rejected,                  ///< the service refused the request (400 and other 4xx, 501)
+    unauthorized,              ///< 401: missing or unusable credentials
     forbidden,                 ///< 403: wrong signature, expired, or not permitted
-    not_found,                 ///< 404 in the service's own words, where absence is no answer
-    conflict,                  ///< 409, likewise
-    precondition_failed,       ///< 412, likewise
-    throttled,     ///< 429, or 503 `ServerBusy`: still so when the time, or the one attempt, was over
-    server_error,  ///< 5xx: still so after the retries
-    bad_response,  ///< the answer was not understood, or is not the service's to this request
-    timed_out,     ///< a deadline passed, or was too near to begin; see `error::outcome_unknown`
-    type_mismatch, ///< a value does not fit the type that was asked for
-    credential_unavailable, ///< a source of tokens is not set up here; a chain goes on to its next
-    authentication_failed,  ///< no token: the authority, or the tool that should give one, refused
-    proxy_failed,           ///< the proxy does not lead to the service
-    closed,                 ///< the store was closed; what was under way may or may not have been applied
-    forked,                 ///< the store, or the query, belongs to the parent of this process
-    overloaded, ///< not sent: `store_options::max_waiting` calls wait already; pause, then try again
+    not_found,                 ///< 404 in the service's own words where a missing resource is an error
+    conflict,                  ///< 409 in the service's own words
+    precondition_failed,       ///< 412 in the service's own words
+    throttled,                 ///< 429, or 503 `ServerBusy`, until the deadline or on the only attempt
+    server_error,              ///< 5xx that persisted through the retries
+    bad_response,           ///< the response is malformed, or is not the service's response to this request
+    timed_out,              ///< a deadline passed, or was too near to begin; see `error::outcome_unknown`
+    type_mismatch,          ///< a value does not fit the requested type
+    credential_unavailable, ///< a token credential is not set up here; a chain continues with its next one
+    authentication_failed,  ///< no token: the authority, or the tool that should issue one, refused
+    proxy_failed,           ///< the proxy did not connect to the service
+    closed,                 ///< the store was closed; an operation in flight may or may not have been applied
+    forked,                 ///< the store, or the query, belongs to the parent process
+    overloaded, ///< not sent: `store_options::max_waiting` calls are already waiting; pause, then try again
 };
 
-/// Groups of errors to decide by: `if (e.code() == azkv::condition::throttled)`.
+/// Groups of error codes to handle alike: `if (e.code() == azkv::condition::throttled)`.
 enum class condition {
     not_found = 1,
     conflict,
     precondition_failed,
     throttled,
-    unauthorized, ///< errc::unauthorized, errc::forbidden, or no token to be had
+    unauthorized, ///< errc::unauthorized, errc::forbidden, or no token available
     transient,    ///< the same call may succeed later: throttled, server_error, timed_out, overloaded, lost
                   ///< connections
     too_large,
@@ -67,23 +67,24 @@ inline boost::system::error_condition make_error_condition(condition c) noexcept
     return {static_cast<int>(c), condition_category()};
 }
 
-/// What the service said of a failure. All of it but `status` is text from the network: show it, log it if
-/// you trust your logs, but do not act on it.
+/// Details of a failure, mostly from the service. Text from the network is untrusted: show it, log it if you
+/// trust your logs, but do not act on it.
 class AZKV_DECL diagnostics {
 public:
     diagnostics() {}
 
-    int status = 0;               ///< HTTP status; 0 when no response arrived
-    std::string service_code;     ///< such as `TableNotFound`; may be empty
-    std::string server_message;   ///< may be empty
-    std::string request_id;       ///< the service's `x-ms-request-id`, to quote to its support; may be empty
-    std::string key;              ///< the caller's key that the failure belongs to; may be empty
-    bool outcome_unknown = false; ///< a write that may have been applied all the same, or may yet be
+    int status = 0;             ///< HTTP status; 0 when no response arrived
+    std::string service_code;   ///< such as `TableNotFound`; may be empty
+    std::string server_message; ///< may be empty
+    std::string request_id; ///< the service's `x-ms-request-id`, to quote to its support team; may be empty
+    std::string key;        ///< the caller's key that the failure concerns; may be empty
+    bool outcome_unknown = false; ///< a failed write may have been applied, or may yet be
 };
 
-/// Every failure of the library. `what()` says which operation on which key failed and why, in one line,
-/// without secrets and without text from the server. A cancelled operation instead completes as every Asio
-/// operation does, with `boost::asio::error::operation_aborted` in a `boost::system::system_error`.
+/// The exception for every failure of the library. `what()` says in one line which operation on which key
+/// failed and why, without secrets and without text from the server. Cancellation is not such a failure: like
+/// every Asio operation, a cancelled one completes with `boost::asio::error::operation_aborted`, in a
+/// `boost::system::system_error`.
 class AZKV_DECL error : public boost::system::system_error {
 public:
     error(boost::system::error_code code, std::string what, diagnostics details = {});
@@ -91,27 +92,28 @@ public:
 
     const char* what() const noexcept override { return what_->c_str(); }
 
-    /// All that is known, to build another error from.
+    /// Returns all details, for building another error from.
     const diagnostics& details() const noexcept { return *details_; }
 
-    /// HTTP status; 0 when no response arrived.
+    /// Returns the HTTP status, or 0 when no response arrived.
     int status() const noexcept { return details_->status; }
 
-    /// The service's own code for the failure, such as `TableNotFound`; empty if it gave none.
+    /// Returns the service's own code for the failure, such as `TableNotFound`; empty if it sent none.
     const std::string& service_code() const noexcept { return details_->service_code; }
 
-    /// The service's own words. Untrusted text.
+    /// Returns the service's own message. Untrusted text.
     const std::string& server_message() const noexcept { return details_->server_message; }
 
+    /// Returns the service's `x-ms-request-id`, to quote to its support team; empty if it sent none.
     const std::string& request_id() const noexcept { return details_->request_id; }
 
-    /// The key that failed, also when it was one of many in `put_all`.
+    /// Returns the key that failed, also if it was one of many in `put_all`.
     const std::string& key() const noexcept { return details_->key; }
 
-    /// Whether a write failed in such a way that it may have been applied all the same: the answer was lost,
-    /// was one after which the service may have gone on (408, 5xx except 501, also `ServerBusy`), or was not
-    /// understood. False: the write was not applied (a 4xx other than 408 counts as a refusal, whoever sent
-    /// it), or the operation was a read.
+    /// Returns true if a failed write may have been applied nevertheless: the response was lost, was one
+    /// after which the service may have continued (408, 5xx except 501, including `ServerBusy`), or was not
+    /// understood. Returns false if the write was not applied (a 4xx other than 408 counts as a refusal,
+    /// whether it came from the service or an intermediary), or if the operation was a read.
     /// (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations)
     bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
 
@@ -120,19 +122,19 @@ private:
     std::shared_ptr<const diagnostics> details_;
 };
 
-/// What `put_all` could not do. All pairs whose keys are in neither list are written. `code()` and the
-/// diagnostics are those of the first transaction that failed; `outcome_unknown()` tells whether there are
-/// keys of the second kind.
+/// Lists the keys that a `put_all` failed to write, or may have failed to. All pairs whose keys are in
+/// neither list were written. `code()` and `details()` are those of the first transaction that failed;
+/// `outcome_unknown()` is true if `unknown()` lists any key.
 class AZKV_DECL put_all_error : public error {
 public:
     put_all_error(const error& first, std::string what, std::vector<std::string> not_written,
                   std::vector<std::string> unknown);
     ~put_all_error() override;
 
-    /// The keys that were certainly not written, in the order of the pairs.
+    /// Returns the keys that were certainly not written, in the order of the pairs.
     const std::vector<std::string>& not_written() const noexcept { return lists_->not_written; }
 
-    /// The keys that may or may not have been written: those of one transaction all or none.
+    /// Returns the keys that may or may not have been written. Of each transaction all were, or none.
     const std::vector<std::string>& unknown() const noexcept { return lists_->unknown; }
 
 private:

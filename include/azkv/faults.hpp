@@ -22,72 +22,79 @@ class fault_view;
 enum class fault_kind : int;
 } // namespace emulation
 
-/// Something that goes wrong with one request to an `emulator`, and on which requests. Made by one of the
-/// functions below, and then told more:
+/// A failure that an `emulator` injects into a request, and the condition for it. The static functions create
+/// one, the others refine it:
 /// `fault::answer(503, "ServerBusy").header("Retry-After", "1").only_if(fault::is_write)`.
 class AZKV_DECL fault {
 public:
     using milliseconds = std::chrono::milliseconds;
 
-    /// Decides by the method and the target (path and query, percent-encoded) of a request, on the
-    /// emulator's thread. If it throws, the connection ends, as if the fault were `close`.
+    /// Returns true if the fault applies to a request of this method and target (path and query,
+    /// percent-encoded). Called on the emulator's thread. If it throws, the connection closes, as if the
+    /// fault were `close`.
     using condition = std::function<bool(std::string_view method, std::string_view target)>;
 
-    /// Answers with this status and code, in the service's form, without doing what is asked. `status` from
-    /// 400 to 599; throws `azkv::error` (errc::invalid_argument) for others.
-    static fault answer(unsigned status, std::string code, std::string message = "Asked for by the test.");
+    /// Responds with this status and error code in the service's format, without executing the request.
+    /// `status` is from 400 to 599.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) for any other status.
+    static fault answer(unsigned status, std::string code, std::string message = "Requested by the test.");
 
-    /// Answers with this status and body, of somebody before the service: a proxy's page, say.
+    /// Responds with this status and body as an intermediary would, such as a proxy's error page.
     static fault answer_body(unsigned status, std::string body, std::string content_type = "text/html");
 
-    /// `answer`, but from within a batch: `$batch` is answered with 202 and this as its only part, as Cosmos
-    /// DB does when it throttles. Other requests get `answer`.
+    /// Like `answer`, but inside a batch: a `$batch` request gets status 202 and this response as its only
+    /// part, as from Cosmos DB when it throttles. Other requests get `answer`.
     static fault answer_in_batch(unsigned status, std::string code,
-                                 std::string message = "Asked for by the test.");
+                                 std::string message = "Requested by the test.");
 
-    /// Closes the connection when it has read the request, without doing what it asks.
+    /// Closes the connection after reading the request, without executing it.
     static fault close();
 
-    /// Closes the connection when it has read `bytes` of the request, or all of it if that is shorter,
-    /// without doing what it asks. Takes no condition: it cannot know what is asked.
+    /// Closes the connection after reading `bytes` of the request, or all of a shorter one, without executing
+    /// it. Takes no condition: the request is not yet known.
     static fault cut_request(std::size_t bytes);
 
-    /// Does what is asked, sends the first `bytes` of the answer, and closes the connection.
+    /// Executes the request, sends the first `bytes` of the response, and closes the connection.
     static fault cut_answer(std::size_t bytes);
 
-    /// Does what is asked and closes the connection without an answer.
+    /// Executes the request and closes the connection without a response.
     static fault lose_answer();
 
-    /// Does what is asked, answers, and closes the connection without having said so.
+    /// Executes the request, responds, and closes the connection without announcing it.
     static fault close_after();
 
-    /// Resets the connection (RST) when it has read the request, without doing what it asks.
+    /// Resets the connection (RST) after reading the request, without executing it.
     static fault reset();
 
-    /// Answers with these bytes, without doing what is asked, and closes the connection.
-    static fault garbage(std::string bytes = "\x15\x03\x01 this is no HTTP \xFF\xFE\r\n\r\n");
+    /// Sends these bytes without executing the request, and closes the connection.
+    static fault garbage(std::string bytes = "\x15\x03\x01 this is not HTTP \xFF\xFE\r\n\r\n");
 
-    /// Does what is asked and answers, so many bytes at a time with a pause after each.
+    /// Executes the request and sends the response `bytes` at a time, with a pause after each piece.
+    /// `bytes` is at least 1; 0 throws `azkv::error` (errc::invalid_argument).
     static fault trickle(std::size_t bytes, milliseconds pause);
 
-    /// Answers a query with at most so many rows, and a continuation if there are more. It may be none, but a
-    /// page that goes on from another has one at least. Applies to queries of entities only.
+    /// Responds to a query of entities with at most `rows` rows, and a continuation token if there are more.
+    /// `rows` may be 0, but a page that continues another has at least one row. Ignored for other requests.
     static fault short_page(std::size_t rows);
 
-    /// Does what is asked, but begins so much later. Times are from 0 to a day; others throw `azkv::error`.
+    /// Executes the request after this delay. All times are from 0 to a day; others throw `azkv::error`
+    /// (errc::invalid_argument).
     static fault delay(milliseconds);
 
-    /// Waits so much longer before anything else: delays any fault.
+    /// Adds a delay before the fault, whatever it is.
     fault& after(milliseconds);
 
-    /// Adds a header to the answer, if there is one, whether the answer has one of that name or not. Throws
-    /// `azkv::error` (errc::invalid_argument) for a line end.
+    /// Adds a header to the response, if there is one, even if it already has a header of that name.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) for a line end.
     fault& header(std::string name, std::string text);
 
-    /// Lets all other requests pass. Throws `azkv::error` for `cut_request`.
+    /// Limits the fault to requests that meet this condition. Throws `azkv::error` (errc::invalid_argument)
+    /// for `cut_request`.
     fault& only_if(condition);
 
-    /// Conditions: requests that ask (GET), and those that change something.
+    /// Conditions: requests that only read (GET), and requests that change something.
     static bool is_read(std::string_view method, std::string_view target);
     static bool is_write(std::string_view method, std::string_view target);
 
@@ -107,34 +114,37 @@ private:
     condition condition_;
 };
 
-/// Which requests to an `emulator` meet which fault: first those of a script, in order; when that is at its
-/// end, some by chance. The same seed and the same requests, in the same order, meet the same faults.
+/// Decides which requests to an `emulator` meet which fault: first those of a script, in order; after its
+/// end, some at random. The same seed and the same requests in the same order meet the same faults.
 ///
 /// `fault_plan().pass(2).then(fault::lose_answer()).then(fault::answer(500, "InternalError"), 3)`
 /// `fault_plan(42).sometimes(0.05, fault::reset()).sometimes(0.05, fault::lose_answer())`
 class AZKV_DECL fault_plan {
 public:
-    /// None.
+    /// Creates a plan without faults.
     fault_plan() : fault_plan(1) {}
 
+    /// Creates a plan without faults that draws its random faults from this seed.
     explicit fault_plan(std::uint64_t seed) : random_(seed) {}
 
-    /// Script: the next `times` requests that the fault's condition holds for meet it. Until they have come,
-    /// other requests pass.
+    /// Appends to the script: the next `times` requests that meet the fault's condition meet the fault. Other
+    /// requests pass until then.
     fault_plan& then(fault, std::size_t times = 1);
 
-    /// Script: the next `times` requests pass.
+    /// Appends to the script: the next `times` requests pass.
     fault_plan& pass(std::size_t times = 1);
 
-    /// By chance: each request meets this fault with that probability, and one of all such faults at most.
-    /// Throws `azkv::error` (errc::invalid_argument) if the sum of the probabilities is more than 1.
+    /// Adds a random fault: each request meets it with this probability, and at most one random fault in all.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if the sum of the probabilities exceeds 1.
     fault_plan& sometimes(double probability, fault);
 
-    /// More than `per_second` requests in a second, all partitions together, are throttled: 503 `ServerBusy`,
-    /// in cosmos mode 429 `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is
-    /// zero. A second begins with the first request after the last has ended, and its requests may all come
-    /// at its begin; what is throttled meets no other fault. Throws `azkv::error` (errc::invalid_argument)
-    /// for a limit of zero.
+    /// Throttles requests beyond `per_second` in a second, all partitions together: 503 `ServerBusy`, in
+    /// cosmos mode 429 `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is
+    /// zero. A second begins with the first request after the previous second has ended, and all its requests
+    /// may arrive at its beginning. A throttled request meets no other fault.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if `per_second` is zero.
     fault_plan& throttle(std::size_t per_second, std::chrono::milliseconds retry_after);
 
 private:
@@ -144,21 +154,21 @@ private:
     public:
         step(std::size_t requests, std::optional<fault> f) : left(requests), what(std::move(f)) {}
 
-        std::size_t left;          // requests
-        std::optional<fault> what; // nothing: they pass
+        std::size_t left;          // remaining requests
+        std::optional<fault> what; // empty: they pass
     };
 
     class chance {
     public:
         chance(double bound, fault f) : below(bound), what(std::move(f)) {}
 
-        double below; // of the draws from 0 to 1 those that the chances before it leave
+        double below; // draws from 0 to 1 below this bound, and not below an earlier chance's
         fault what;
     };
 
     std::deque<step> script_;
     std::vector<chance> chances_;
-    std::size_t per_second_ = 0; // 0: as many as there are
+    std::size_t per_second_ = 0; // 0: unlimited
     std::chrono::milliseconds retry_after_{0};
     std::mt19937_64 random_;
 };

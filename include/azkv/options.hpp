@@ -16,198 +16,207 @@
 
 namespace azkv {
 
-/// How a store behaves. Each setter checks its argument and throws `azkv::error` (errc::invalid_argument)
-/// that names it. `store_options().timeout(std::chrono::seconds(10)).partition("tenant-7")`
+/// Configures a store: `store_options().timeout(std::chrono::seconds(10)).partition("tenant-7")`. Each setter
+/// checks its argument, and throws `azkv::error` (errc::invalid_argument) that names the option.
 class AZKV_DECL store_options {
 public:
     using milliseconds = std::chrono::milliseconds;
 
-    store_options();
-    ~store_options();
-    store_options(const store_options&);
-    store_options(store_options&&) noexcept;
-    store_options& operator=(const store_options&);
-    store_options& operator=(store_options&&) noexcept;
+    store_options() {}
 
-    /// Which service the endpoint is. Default: by its host name; on this machine, cosmos if the URL has no
-    /// path (with which emulators of Table Storage name the account); storage if that tells nothing.
+    /// Sets which service the endpoint belongs to. Default: derived from its host name. On this machine it is
+    /// cosmos if the URL has no path, since emulators of Table Storage name the account in the path. Storage
+    /// if neither applies.
     store_options& mode(service_mode);
 
     std::optional<service_mode> mode() const noexcept { return mode_; }
 
-    /// The partition that the store's keys live in. Default: "default". May be empty in storage mode.
+    /// Sets the partition that holds the store's keys. Default: "default". May be empty in storage mode.
     store_options& partition(std::string);
 
     const std::string& partition() const noexcept { return partition_; }
 
-    /// How collections become table names. Default: `table_naming::sanitized`.
+    /// Sets how collections become table names. Default: `table_naming::sanitized`.
     store_options& naming(table_naming);
 
     table_naming naming() const noexcept { return naming_; }
 
-    /// The longest time for a whole call: waiting for a connection, all attempts, the pauses between them.
-    /// For `query` and `get_all` it is that of each page, for `put_all` of each transaction. Default: 120 s.
-    /// From 1 ms to a year, as all times here.
+    /// Limits the time of a whole call: waiting for a connection, all attempts, and the pauses between them.
+    /// For `query` and `get_all` the limit applies to each page, for `put_all` to each transaction. Default:
+    /// 120 s. From 1 ms to a year, like all times here.
     store_options& timeout(milliseconds);
 
     milliseconds timeout() const noexcept { return timeout_; }
 
-    /// The longest time for one attempt, from having a connection, which may have to be made first, to the
-    /// last byte of the answer. Default: 40 s, above the service's own limit of 30 s.
+    /// Limits the time of one attempt, from obtaining a connection, which may have to be opened first, to the
+    /// last byte of the response. Default: 40 s, above the service's own limit of 30 s.
     store_options& attempt_timeout(milliseconds);
 
     milliseconds attempt_timeout() const noexcept { return attempt_timeout_; }
 
-    /// The longest time to look up a host, connect, and agree on TLS. If a host has several addresses the
-    /// next one is tried after 250 ms, or as soon as one has failed (RFC 8305). Default: 5 s.
+    /// Limits the time to look up a host, connect, and complete the TLS handshake. If a host has several
+    /// addresses, the next one is tried after 250 ms or as soon as one fails (RFC 8305). Default: 5 s.
     store_options& connect_timeout(milliseconds);
 
     milliseconds connect_timeout() const noexcept { return connect_timeout_; }
 
-    /// How many attempts a request gets at most, the first included. Default: 4; 1 never retries. Not
-    /// counted: the quiet repeat, once an attempt, when a kept connection turns out to have been closed by
-    /// the peer; what is asked of the primary because the secondary has no answer; and, unless it is 1, what
-    /// is repeated until the deadline: a request that was throttled (429, 503 `ServerBusy`), which waits for
-    /// its turn, and a write to a table that is being deleted. A write that had to make its table first
-    /// begins anew. With 1 a call also waits for its turn at a collection that is throttled, and fails at
-    /// once if it is refused then.
+    /// Limits the attempts of a request, including the first. Default: 4. With 1 there are no retries.
+    ///
+    /// Not counted are:
+    ///
+    /// - one transparent resend per attempt when a pooled connection turns out to be closed by the peer;
+    /// - a read repeated at the primary because the secondary has no such key or table;
+    /// - unless the limit is 1, retries until the deadline: of a throttled request (429, 503 `ServerBusy`),
+    ///   which waits for its turn, and of a write to a table that is being deleted.
+    ///
+    /// A write that had to create its table first starts counting again. With 1, too, a call waits for its
+    /// turn at a throttled collection; if it is then refused, it fails at once.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }
 
-    /// The pause before the first retry, doubled for each further one up to `longest`, each with jitter.
-    /// A longer pause that the service asks for is used instead, with up to a tenth of it added, so that not
-    /// all come back at the same moment. Not for throttled requests that wait for their turn. Default: 100
-    /// ms and 10 s.
+    /// Sets the pause before the first retry; it doubles for each further retry up to `longest`, with jitter.
+    /// If the service requests a longer pause, that is used instead, plus up to a tenth of it, so that
+    /// callers do not all return at the same moment. Throttled requests that wait for their turn do not
+    /// pause. Default: 100 ms and 10 s.
     store_options& backoff(milliseconds first, milliseconds longest);
 
     milliseconds first_backoff() const noexcept { return first_backoff_; }
 
     milliseconds longest_backoff() const noexcept { return longest_backoff_; }
 
-    /// How many retries all calls of the store may add to its traffic, as a share of its requests. Beyond 40
-    /// that are held in reserve (40 times the share, if that is more than 1), and 6 more each second, each
-    /// request that is sent for the first time earns this share of a retry; a call that finds none left fails
-    /// with what it has. This keeps retries from overloading a service that is already failing; those of
-    /// throttled requests have a pace instead, and cost nothing. Default: 0.15. From 0, which leaves
-    /// the reserve and what time adds, to 100, as good as no limit. (For no retries: `max_attempts(1)`.)
+    /// Limits the retries of all the store's calls together to this share of its requests. Each first attempt
+    /// adds the share to the budget, and each second adds 6 retries. The budget starts full and holds at most
+    /// 40 retries (40 times the share, if the share exceeds 1). A call that finds no retry left fails with
+    /// the error it has. This keeps retries from overloading a service that is already failing. Throttled
+    /// requests are paced instead, and cost nothing. Default: 0.15. From 0, which leaves the 40 retries and
+    /// the 6 per second, to 100, which is practically no limit. (To disable retries: `max_attempts(1)`.)
     store_options& retry_budget(double share);
 
     double retry_budget() const noexcept { return retry_budget_; }
 
-    /// Whether reads that fail at the primary endpoint are tried at the secondary one, every other attempt:
-    /// for accounts with read access to their second region (RA-GRS, RA-GZRS). What is read there may be
-    /// older than what was written, and a listing may lack rows. That a key or a table is absent is believed
-    /// of the primary only, and listings of more than a page are read there. Such reads do not wait for their
-    /// turn at a collection that is throttled: a refusal is an attempt like any other. Default: false. Not in
-    /// cosmos mode (errc::invalid_argument when the store is made). Its URL is that of the primary with
-    /// `-secondary` behind the account, or the connection string's `TableSecondaryEndpoint`.
+    /// Sets whether every other attempt of a failed read goes to the secondary endpoint. For accounts with
+    /// read access to their second region (RA-GRS, RA-GZRS).
+    ///
+    /// A read from the secondary may return older data than was written, and a listing may lack rows. Only
+    /// the primary decides that a key or a table is absent, and listings of more than one page are read from
+    /// it. With this option, reads do not wait for their turn at a throttled collection: a refusal counts as
+    /// an attempt like any other.
+    ///
+    /// Default: false. Not available in cosmos mode (the store's constructor throws errc::invalid_argument).
+    /// The secondary URL is that of the primary with `-secondary` after the account, or the connection
+    /// string's `TableSecondaryEndpoint`.
     /// (https://learn.microsoft.com/azure/storage/common/storage-redundancy)
     store_options& secondary_reads(bool allow);
 
     bool secondary_reads() const noexcept { return secondary_reads_; }
 
-    /// Whether `query` fetches the next page while the caller works on this one, instead of when it is asked
-    /// for: up to half of the time is saved, where both take as long. Default: false. It costs the memory of
-    /// one page more, and a request that may be in vain. The page is fetched, and decoded, on the store's
-    /// executor: its `run()` does not return before the page is there or the generator goes. The observer,
-    /// the logger and `close` count it as an operation under way. Neither `get_all` nor a `blocking_query`,
-    /// whose caller's thread is at work, reads ahead.
+    /// Sets whether `query` fetches the next page while the caller processes the current one, instead of on
+    /// demand. Default: false. It saves up to half of the time, if fetching and processing take equally long.
+    /// It costs the memory of one more page, and a request that may turn out to be unneeded. The page is
+    /// fetched and decoded on the store's executor: its `run()` does not return before the page has arrived
+    /// or the generator is destroyed. The observer, the logger and `close` treat it as an operation in
+    /// flight. Neither `get_all` nor a `blocking_query`, whose caller's thread is busy, reads ahead.
     ///
-    /// Errors: those of the page come with the call that asks for it, not before; so does errc::closed if the
-    /// store was closed meanwhile. The time of the page, its `timeout`, runs while the caller works on the
-    /// one before: a caller that keeps the store's executor from running for longer makes it fail.
-    /// Cancellation: of `next()`, leaves the request under way; the next call waits for it. Thread safety:
-    /// one call at a time, as without it. Lifetimes: the request of a generator that goes ends within
-    /// milliseconds, and touches nothing of the caller's but the observer and the logger.
+    /// - Throws: errors of the page are thrown by the call that requests it, not earlier; so is errc::closed
+    ///   if the store was closed meanwhile. The page's `timeout` runs while the caller processes the previous
+    ///   one: a caller that blocks the store's executor for longer makes the page fail.
+    /// - Cancellation: cancelling `next()` leaves the request in flight; the next call waits for it.
+    /// - Thread safety: one call at a time, as without it.
+    /// - Lifetime: when a generator is destroyed, its request ends within milliseconds. Until then it uses
+    ///   nothing of the caller's but the observer and the logger.
     store_options& read_ahead(bool ahead);
 
     bool read_ahead() const noexcept { return read_ahead_; }
 
-    /// How many transactions a `put_all` has under way at the same time. Each takes a connection and up to 4
-    /// MiB. Default: 8. From 1 to 1,000.
+    /// Limits the transactions that a `put_all` has in flight at the same time. Each takes a connection and
+    /// up to 4 MiB. Default: 8. From 1 to 1,000.
     store_options& max_transactions(std::size_t);
 
     std::size_t max_transactions() const noexcept { return max_transactions_; }
 
-    /// How many connections the store opens at most; further calls wait their turn. Default: 256. From 1
-    /// to 65,535. Divided by the time that the service takes it is how many calls a second the store can
-    /// make, as far as the CPU allows: 256 / 5 ms = 51,000. (Each thread that calls a `blocking_store` at the
-    /// same time may open so many; only a `put_all` uses more than one.)
+    /// Limits the connections that the store opens; further calls wait. Default: 256. From 1 to 65,535. This
+    /// number divided by the service's response time is the number of calls per second that the store can
+    /// make, as far as the CPU allows: 256 / 5 ms = 51,000. (In a `blocking_store`, each thread that calls it
+    /// at the same time may open so many; only a `put_all` uses more than one.)
     store_options& max_connections(std::size_t);
 
     std::size_t max_connections() const noexcept { return max_connections_; }
 
-    /// How many calls wait at most for a connection, and as many for their turn at each collection that is
-    /// throttled; each takes some 6 KB. A further one that would have to wait fails at once with
-    /// errc::overloaded; requests that were throttled themselves keep their place. With 0 a `put_all` fails
-    /// where its collection is throttled. Default: 8,192. From 0 to 10,000,000.
+    /// Limits the calls that wait for a connection, and likewise those that wait for their turn at each
+    /// throttled collection. Each waiting call takes some 6 KB. A further call that would have to wait fails
+    /// at once with errc::overloaded; requests that were throttled themselves keep their place. With 0, a
+    /// `put_all` fails if its collection is throttled. Default: 8,192. From 0 to 10,000,000.
     ///
-    /// A call that waits gives up, with errc::timed_out, when too little of its `timeout` is left for an
-    /// exchange to end in time: less than what nine in ten exchanges took of late and a quarter more, but
-    /// never more than half of the `timeout`. That attempt was not sent then, nor is one that ends with
-    /// errc::overloaded; `error::outcome_unknown` tells of those before.
+    /// A waiting call gives up with errc::timed_out when too little of its `timeout` is left to complete a
+    /// request. The threshold is the time within which nine in ten recent requests completed, plus a quarter,
+    /// but at most half of the `timeout`. The attempt that ends in this way, or with errc::overloaded, was
+    /// not sent; `error::outcome_unknown` reports on the attempts before it.
     store_options& max_waiting(std::size_t);
 
     std::size_t max_waiting() const noexcept { return max_waiting_; }
 
-    /// A connection that was idle for longer is not used again. A shorter time announced by the service is
-    /// kept to. Default: 60 s. Zero: connections are used once.
+    /// Limits the time that a connection may be idle; one that was idle for longer is not reused. A shorter
+    /// time announced by the service takes precedence. Default: 60 s. Zero: connections are not reused.
     store_options& idle_timeout(milliseconds);
 
     milliseconds idle_timeout() const noexcept { return idle_timeout_; }
 
-    /// The largest response body that is accepted, in bytes. Default: 64 MiB. At least 64 KiB. (So that what
-    /// it becomes in memory is bounded as well: a page may have 10,000 rows, an entity 2,048 properties with
-    /// their annotations, and all of an answer 4,000,000 JSON values.)
+    /// Limits the size of a response body, in bytes. Default: 64 MiB. At least 64 KiB. (To bound the decoded
+    /// size as well, a page may have 10,000 rows, an entity 2,048 properties with their annotations, and a
+    /// response 4,000,000 JSON values in all.)
     store_options& max_response_size(std::size_t);
 
     std::size_t max_response_size() const noexcept { return max_response_size_; }
 
-    /// Whom to trust, and how to be known to the server. Default: the authorities of the system.
+    /// Sets the trusted CAs and the client certificate. Default: the system's CAs, and no certificate.
     store_options& tls(tls_options);
 
     const tls_options& tls() const noexcept { return tls_; }
 
-    /// The HTTP proxy that HTTPS connections go through. Default: none; `proxy::from_environment()` is that
-    /// of the variables.
+    /// Sets the HTTP proxy for HTTPS connections. Default: none; `proxy::from_environment()` returns the one
+    /// that the environment variables describe.
     store_options& proxy(azkv::proxy);
 
     const azkv::proxy& proxy() const noexcept { return proxy_; }
 
-    /// Whether keys and signatures may go over plain HTTP to other machines than this one, and tokens over
-    /// plain HTTP to this machine: they never do to another. Default: false.
+    /// Sets whether keys and signatures may be sent over plain HTTP to other machines, and tokens over plain
+    /// HTTP to this machine. Tokens are never sent over plain HTTP to another machine. Default: false.
     store_options& allow_plain_http(bool allow);
 
     bool allow_plain_http() const noexcept { return allow_plain_http_; }
 
-    /// What tokens are asked for. Default (empty): the service of the endpoint in its cloud, such as
-    /// `https://storage.azure.com/.default`.
+    /// Sets the scope of token requests. Default (empty): that of the endpoint's service in its cloud, such
+    /// as `https://storage.azure.com/.default`.
     store_options& token_scope(std::string);
 
     const std::string& token_scope() const noexcept { return token_scope_; }
 
-    /// Whether the service is asked which tenant it belongs to, and that tenant for a token: the first
-    /// request is sent without one. The credential must be allowed to ask that tenant
-    /// (`identity_options::allow_tenant`). Default: false, the credential's own tenant.
+    /// Sets whether the store asks the service for its tenant and requests tokens from that tenant. The first
+    /// request is then sent without a token. The credential must allow that tenant
+    /// (`identity_options::allow_tenant`). Default: false, which uses the credential's own tenant.
     store_options& tenant_discovery(bool discover);
 
     bool tenant_discovery() const noexcept { return tenant_discovery_; }
 
     using observer_function = std::function<void(const event&)>;
 
-    /// Is called after each attempt and after each operation, for metrics and traces. On the thread that the
-    /// operation runs on, so by several at once if there are several; it must not block. What it throws is
-    /// dropped. Default: none.
+    /// Sets a callback for metrics and traces. It receives an `event` after each attempt and each operation,
+    /// on overload, and when a collection is throttled. It must not block. Exceptions from it are ignored.
+    /// Default: none.
+    ///
+    /// Thread safety: it is called on the thread that the operation runs on, so by several threads at once if
+    /// several run operations.
     store_options& observer(observer_function);
 
     const observer_function& observer() const noexcept { return observer_; }
 
     using logger_function = std::function<void(log_level, std::string_view line)>;
 
-    /// Gets the same as lines of text, those of the level `most` and above. A line has no line end, and is
-    /// valid during the call. As for threads and exceptions it is like the observer. Default: none.
-    store_options& logger(log_level most, logger_function);
+    /// Sets a callback for log lines. It receives the same events as text, of severity `min_severity` or more
+    /// severe. A line has no line end, and is valid during the call. For blocking, threads and exceptions the
+    /// rules of the observer apply. Default: none.
+    store_options& logger(log_level min_severity, logger_function);
 
     const logger_function& logger() const noexcept { return logger_; }
 

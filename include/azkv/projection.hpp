@@ -8,8 +8,8 @@
 
 namespace azkv {
 
-/// The members of a value that a read asks for. Empty: all of them. A name that a value does not have is
-/// simply absent from the result.
+/// The members of a value that a read returns; if empty, all members. A name that a value does not have is
+/// absent from the result.
 class projection {
 public:
     projection() {}
@@ -24,7 +24,7 @@ private:
     std::vector<std::string> names_;
 };
 
-/// `select("name", "age")`
+/// Creates a projection from names: `select("name", "age")`.
 template <class... Names>
 projection select(Names&&... names) {
     std::vector<std::string> all;

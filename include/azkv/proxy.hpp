@@ -16,16 +16,18 @@ namespace net {
 class proxy_access;
 }
 
-/// An HTTP proxy through which HTTPS connections go (CONNECT): it sees the host's name and port, and nothing
-/// of what is said. Connections over plain HTTP, and those to this machine, go past it. Cheap to copy.
+/// An HTTP proxy for HTTPS connections (CONNECT). It sees the host's name and port, but not the traffic.
+/// Plain HTTP connections, and connections to this machine, bypass it. Cheap to copy.
 class AZKV_DECL proxy {
 public:
-    /// None.
+    /// Creates no proxy: all connections are direct.
     proxy() noexcept;
 
-    /// `http://proxy.example:3128`, or with a user and a password, percent-encoded:
-    /// `http://user:password@proxy.example:3128`. `http://` may be left out, and the port, which
-    /// is 80 then. Throws `azkv::error` (errc::invalid_argument), which does not repeat it.
+    /// Creates a proxy from `http://proxy.example:3128` or, with a percent-encoded user and password, from
+    /// `http://user:password@proxy.example:3128`. `http://` and the port are optional; the default port
+    /// is 80.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if `url` is invalid; the message does not contain it.
     explicit proxy(secret url);
 
     ~proxy();
@@ -34,14 +36,20 @@ public:
     proxy& operator=(const proxy&) noexcept;
     proxy& operator=(proxy&&) noexcept;
 
-    /// That of the variables `HTTPS_PROXY` and `NO_PROXY`, or of `https_proxy` and `no_proxy`, which go
-    /// first; none if they are not set, or empty. Throws as the constructor does.
+    /// Creates the proxy that the environment variables `HTTPS_PROXY` and `NO_PROXY` describe. The lower-case
+    /// names take precedence. Without them, or if they are empty, there is no proxy. Throws what the
+    /// constructor throws.
     static proxy from_environment();
 
-    /// Adds hosts to go to directly, separated by commas: `internal.example` is that and all below it, the
-    /// same with a dot in front; an address; each with or without `:port`; `10.0.0.0/8` is a range of
-    /// addresses, `*` every host. Names are not looked up for it. Anything else matches no host. Where there
-    /// is no proxy, it does nothing.
+    /// Adds hosts that bypass the proxy, separated by commas:
+    ///
+    /// - `internal.example` or `.internal.example`: that host and all its subdomains
+    /// - an IP address
+    /// - either of them with `:port`
+    /// - `10.0.0.0/8`: a range of addresses
+    /// - `*`: every host
+    ///
+    /// Anything else matches no host. Names are not resolved for matching. Without a proxy, has no effect.
     proxy& bypass(std::string_view hosts);
 
 private:

@@ -9,20 +9,20 @@
 
 namespace azkv {
 
-/// A text that must not be seen: a key, a signature, a token, a password. `to_string` gives `***` for each,
-/// streams do not take it, and its memory is wiped when the last copy goes. Copies share the text. Safe to
-/// share between threads.
+/// Sensitive text: a key, a signature, a token, a password. `to_string` returns `***`, streams do not accept
+/// it, and its memory is wiped when the last copy is destroyed. Copies share the text. Safe to share between
+/// threads.
 class AZKV_DECL secret {
 public:
-    /// Empty.
+    /// Creates an empty secret.
     secret() noexcept;
 
-    /// Wipes what it is made from.
-    secret(std::string&& text); // NOLINT: a key goes wherever a secret is asked for
+    /// Takes the text, and wipes the argument.
+    secret(std::string&& text); // NOLINT: implicit, so that a string is accepted for a secret
 
     secret(const std::string& text); // NOLINT
     secret(std::string_view text);   // NOLINT
-    secret(const char* text);        // NOLINT: null is empty, as `getenv` gives it
+    secret(const char* text);        // NOLINT: null, as `getenv` may return it, is empty
 
     ~secret();
     secret(const secret&) noexcept;
@@ -32,10 +32,10 @@ public:
 
     bool empty() const noexcept { return reveal().empty(); }
 
-    /// The text itself. The view is good as long as a copy of this secret lives.
+    /// Returns the text itself. The view is valid as long as a copy of this secret lives.
     std::string_view reveal() const noexcept;
 
-    /// Takes the same time wherever two texts of one length differ.
+    /// Compares in constant time for texts of equal length.
     friend bool operator==(const secret& a, const secret& b) noexcept { return a.is(b); }
 
     friend std::string to_string(const secret&) { return "***"; }

@@ -13,29 +13,25 @@ namespace azkv {
 
 namespace asio = boost::asio;
 
-/// A token of Entra ID (Azure AD), to be sent as `Authorization: Bearer ...`.
+/// A token of Microsoft Entra ID (formerly Azure AD), sent as `Authorization: Bearer ...`.
 class AZKV_DECL access_token {
 public:
     using time_point = std::chrono::system_clock::time_point;
 
-    /// None. (`asio::co_spawn` has need of it.)
-    access_token();
+    /// Creates an empty token. `asio::co_spawn` requires a default constructor.
+    access_token() {}
 
-    /// Throws `azkv::error` (errc::invalid_argument) if `token` is empty or has a character that no header
-    /// can hold.
+    /// Creates a token that expires at `expires_on`.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if `token` is empty or contains a character that a
+    /// header cannot contain.
     access_token(secret token, time_point expires_on);
-
-    ~access_token();
-    access_token(const access_token&);
-    access_token(access_token&&) noexcept;
-    access_token& operator=(const access_token&);
-    access_token& operator=(access_token&&) noexcept;
 
     const secret& token() const noexcept { return token_; }
 
     time_point expires_on() const noexcept { return expires_on_; }
 
-    /// When a new one should be asked for, although this one still holds. Default: some minutes before it
+    /// Sets when to request a new token although this one is still valid. Default: some minutes before it
     /// expires.
     access_token& refresh_on(time_point);
 
@@ -47,35 +43,33 @@ private:
     std::optional<time_point> refresh_on_;
 };
 
-/// What a token is asked for. Setters throw `azkv::error` (errc::invalid_argument) that names what is wrong.
+/// The parameters of a token request. Invalid ones throw `azkv::error` (errc::invalid_argument) that names
+/// the parameter.
 class AZKV_DECL token_request {
 public:
-    /// `https://storage.azure.com/.default`: the resource, and `/.default`.
+    /// Creates a request for a scope, which is the resource followed by `/.default`:
+    /// `https://storage.azure.com/.default`.
     explicit token_request(std::string scope);
-
-    ~token_request();
-    token_request(const token_request&);
-    token_request(token_request&&) noexcept;
-    token_request& operator=(const token_request&);
-    token_request& operator=(token_request&&) noexcept;
 
     const std::string& scope() const noexcept { return scope_; }
 
-    /// The scope without `/.default`.
+    /// Returns the scope without `/.default`.
     std::string resource() const;
 
-    /// The tenant to ask, by identifier or name. Default (empty): the credential's own.
+    /// Sets the tenant, by identifier or name. Default (empty): the credential's own.
     token_request& tenant(std::string);
 
     const std::string& tenant() const noexcept { return tenant_; }
 
-    /// The authority (`https://login.microsoftonline.com`) that the service named together with the tenant. A
-    /// credential that asks an authority must refuse if that is another. Default (empty): none was named.
+    /// Sets the authority that the service named together with the tenant, such as
+    /// `https://login.microsoftonline.com`. A credential that uses a different authority must refuse the
+    /// request. Default (empty): the service named none.
     token_request& authority(std::string url);
 
     const std::string& authority() const noexcept { return authority_; }
 
-    /// What the service wants the token to show (JSON), after it refused one that did not. Default: empty.
+    /// Sets the claims (JSON) that the service demanded of the token when it refused one without them.
+    /// Default: empty.
     token_request& claims(std::string);
 
     const std::string& claims() const noexcept { return claims_; }
@@ -87,21 +81,22 @@ private:
     std::string claims_;
 };
 
-/// A source of tokens. <azkv/identity.hpp> makes those of Azure; a program may have its own.
+/// The interface of a token source. <azkv/identity.hpp> has those of Azure; a program may implement its own.
 ///
-/// `credential::token` makes of it what a store takes, and keeps tokens until they expire: a source need not.
+/// `credential::token` turns it into a store's credential, and caches tokens until they expire: an
+/// implementation need not cache them.
 class AZKV_DECL token_credential {
 public:
     virtual ~token_credential();
 
-    /// Asks for a token, each time anew.
+    /// Requests a new token.
     ///
-    /// Errors: `azkv::error` with errc::credential_unavailable if the source is not set up here, which sends
-    /// a chain on to its next; any other (errc::authentication_failed, say) if it should have worked, which
-    /// ends a chain.
-    ///
-    /// Cancellation: terminal. Thread safety: must be safe to call from any thread, several times at once.
-    /// Lifetimes: the caller keeps the credential until the call is done.
+    /// - Throws: `azkv::error` with errc::credential_unavailable if the source is not set up here; a chain
+    ///   continues with its next credential. Any other error, such as errc::authentication_failed, if the
+    ///   source is set up but failed; this ends a chain.
+    /// - Cancellation: terminal.
+    /// - Thread safety: must be safe to call from any thread, several times at once.
+    /// - Lifetime: the caller keeps the credential alive until the call has completed.
     virtual asio::awaitable<access_token> token(token_request request) = 0;
 };
 

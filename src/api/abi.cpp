@@ -1,4 +1,5 @@
-// The binary interface: what a program with another Boost, or other settings of Asio, cannot link with.
+// The binary interface check: defines the functions that a program compiled with another Boost, or with other
+// Asio settings, cannot link with.
 #include <azkv/config.hpp>
 
 namespace azkv::library_compiled_with {

@@ -1,5 +1,5 @@
-#include "codec/names.hpp"
 #include "client/operation_label.hpp"
+#include "codec/names.hpp"
 
 #include <azkv/convert.hpp>
 
@@ -23,7 +23,7 @@ std::string_view kind_of(const json::value& v) {
     case json::kind::array: return "an array";
     case json::kind::object: return "an object";
     }
-    return "of no kind";
+    return "of an unknown kind";
 }
 
 std::string number_of_elements(std::size_t n) {
@@ -57,7 +57,7 @@ std::string place::missing() const {
 }
 
 std::string place::unknown() const {
-    return text() + " is not one of the type's";
+    return text() + " does not exist in the type";
 }
 
 std::string place::wrong_size(std::size_t found, std::size_t expected) const {
@@ -73,23 +73,24 @@ std::string place::unfit(const boost::system::error_code& why, const json::value
     if (why == json::error::not_array) return is + ", not an array";
     if (why == json::error::not_object) return is + ", not an object";
     if (why == json::error::not_string) return is + ", not a string";
-    if (why == json::error::exhausted_variants) return is + ", which no alternative takes";
-    if (why == json::error::unknown_name) return is + " that names no enumerator";
-    return text() + " does not convert" + (why ? ": " + why.message() : std::string());
+    if (why == json::error::exhausted_variants) return is + ", which no alternative of the variant accepts";
+    if (why == json::error::unknown_name) return is + " that does not name an enumerator";
+    return text() + " cannot be converted" + (why ? ": " + why.message() : std::string());
 }
 
 std::string place::failed(const std::exception& e) const {
-    // Boost's own what() names source files.
+    // Boost's own what() contains names of source files.
     const auto* const ours = dynamic_cast<const error*>(&e);
     const auto* const with_code = dynamic_cast<const boost::system::system_error*>(&e);
-    return text() + " does not convert: "
+    return text() + " cannot be converted: "
            + (ours ? std::string(e.what())
                    : codec::in_quotes(with_code ? with_code->code().message() : std::string(e.what())));
 }
 
 value as_value(json::value v) {
     if (json::object* const o = v.if_object()) return std::move(*o);
-    throw error(errc::invalid_argument, "the type becomes " + std::string(kind_of(v)) + ", not an object");
+    throw error(errc::invalid_argument,
+                "cannot store the type: its JSON is " + std::string(kind_of(v)) + ", not an object");
 }
 
 void fail_get_as(const error& e, const std::string& key, const std::string& collection) {

@@ -15,7 +15,7 @@ credential::credential(std::shared_ptr<const identity::request_signer> a) : sign
 credential::credential(std::shared_ptr<identity::token_cache> t) : tokens_(std::move(t)) {}
 
 credential credential::shared_key(std::string account, secret key) {
-    const support::fork_pause pause; // OpenSSL is busy
+    const support::fork_pause pause; // OpenSSL is in use
     return credential(std::make_shared<identity::shared_key>(std::move(account), key.reveal()));
 }
 
@@ -24,7 +24,7 @@ credential credential::sas(secret token) {
 }
 
 credential credential::token(std::shared_ptr<token_credential> source) {
-    if (!source) throw error(errc::invalid_argument, "the source of tokens is null");
+    if (!source) throw error(errc::invalid_argument, "invalid token credential: it is null");
     return credential(std::make_shared<identity::token_cache>(std::move(source)));
 }
 

@@ -11,7 +11,7 @@ namespace azkv {
 
 namespace {
 
-// Takes `digits` digits off the front.
+// Parses and removes a number of `digits` digits at the front.
 std::optional<int> take_number(std::string_view& text, std::size_t digits) {
     if (text.size() < digits) return std::nullopt;
     int n = 0;
@@ -30,7 +30,7 @@ std::string_view entry::edm_type(std::string_view member) const {
     return listed != edm_types_.end() ? std::string_view(listed->second) : codec::natural_type(*found);
 }
 
-// 2020-08-18T23:36:30.576837Z, with up to seven digits of a second, or none
+// Format: 2020-08-18T23:36:30.576837Z, with up to seven digits after the decimal point, or no fraction.
 std::chrono::system_clock::time_point entry::timestamp() const {
     using namespace std::chrono;
     std::string_view text = timestamp_;
@@ -57,7 +57,7 @@ std::chrono::system_clock::time_point entry::timestamp() const {
                        && parts[5] >= 0 && parts[5] <= 60; // 60: a leap second
     if (!valid) return {};
     const sys_seconds whole = sys_days(day) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]);
-    // The system's clock reaches from 1677 to 2262.
+    // The system clock's range is 1677 to 2262.
     if (whole <= ceil<seconds>(system_clock::time_point::min())) return system_clock::time_point::min();
     if (whole >= floor<seconds>(system_clock::time_point::max())) return system_clock::time_point::max();
     return system_clock::time_point(whole) + duration_cast<system_clock::duration>(fraction);

@@ -14,7 +14,7 @@ using boost::system::error_code;
 
 namespace {
 
-// The ids make a category that of another copy of the library in the same process, too.
+// The ids make this category equal to that of another copy of the library in the same process.
 class error_category_type final : public boost::system::error_category {
 public:
     error_category_type() noexcept : boost::system::error_category(0x7A5D'31C8'0E94'B6F2) {}
@@ -26,24 +26,24 @@ public:
         case errc::invalid_argument: return "invalid argument";
         case errc::invalid_connection_string: return "invalid connection string";
         case errc::insecure_transport: return "credentials must not be sent over plain HTTP";
-        case errc::too_large: return "too large for the service";
+        case errc::too_large: return "exceeds a limit of the service";
         case errc::rejected: return "the service rejected the request";
-        case errc::unauthorized: return "the service does not know the credentials";
-        case errc::forbidden: return "the service does not accept the credentials";
+        case errc::unauthorized: return "authentication with the service failed";
+        case errc::forbidden: return "access denied by the service";
         case errc::not_found: return "not found";
         case errc::conflict: return "conflict";
-        case errc::precondition_failed: return "the entity was changed meanwhile";
+        case errc::precondition_failed: return "the entity has changed";
         case errc::throttled: return "throttled by the service";
         case errc::server_error: return "the service failed";
-        case errc::bad_response: return "the answer of the service was not understood";
+        case errc::bad_response: return "invalid response from the service";
         case errc::timed_out: return "timed out";
-        case errc::type_mismatch: return "the value does not fit the type";
+        case errc::type_mismatch: return "the value does not match the type";
         case errc::credential_unavailable: return "the credential is not available here";
-        case errc::authentication_failed: return "no token was given";
-        case errc::proxy_failed: return "the proxy does not lead there";
+        case errc::authentication_failed: return "no token was issued";
+        case errc::proxy_failed: return "the proxy did not connect to the service";
         case errc::closed: return "the store was closed";
-        case errc::forked: return "it belongs to the parent of this process";
-        case errc::overloaded: return "too many calls wait already";
+        case errc::forked: return "the store or query belongs to the parent process";
+        case errc::overloaded: return "too many calls are waiting";
         }
         return "unknown error";
     }
@@ -92,7 +92,7 @@ public:
                           asio::error::timed_out, asio::error::connection_refused,
                           asio::error::connection_reset, asio::error::connection_aborted,
                           asio::error::broken_pipe, asio::error::eof,
-                          asio::error::not_connected, // its connection was the parent process's
+                          asio::error::not_connected, // the connection belonged to the parent process
                           asio::error::host_unreachable, asio::error::network_unreachable,
                           asio::error::network_down, asio::error::network_reset,
                           asio::error::host_not_found_try_again, asio::ssl::error::stream_truncated);
@@ -117,7 +117,7 @@ error::error(error_code code, std::string what, diagnostics details)
     : system_error(code), what_(std::make_shared<const std::string>(std::move(what))),
       details_(std::make_shared<const diagnostics>(std::move(details))) {}
 
-error::~error() = default; // here, so that there is one type_info
+error::~error() = default; // defined here for a single type_info
 
 namespace {
 

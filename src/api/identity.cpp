@@ -27,10 +27,10 @@ namespace {
 
 void require_tenant(const std::string& tenant) {
     token_request any("any");
-    any.tenant(tenant); // throws
+    any.tenant(tenant); // throws if invalid
 }
 
-/// What logging in knows of TLS, in each process.
+/// The TLS state for token requests, separate in each process.
 class process_tls {
 public:
     explicit process_tls(const tls_options& o)
@@ -68,7 +68,7 @@ credential_environment environment_of(const identity_options& o) {
     return s;
 }
 
-// What the options say, and of what they do not say the variables.
+// The options, completed from the environment variables.
 entra_settings settings_of(const identity_options& o, const credential_environment& env) {
     entra_settings s = settings_from_environment(env);
     if (!o.authority_host().empty()) s.authority_host = o.authority_host();
@@ -77,10 +77,11 @@ entra_settings settings_of(const identity_options& o, const credential_environme
     return s;
 }
 
-/// Sources that each want the same of the options.
-class workshop {
+/// Creates credentials from the same options.
+class credential_factory {
 public:
-    explicit workshop(const identity_options& o) : env(environment_of(o)), settings(settings_of(o, env)) {}
+    explicit credential_factory(const identity_options& o)
+        : env(environment_of(o)), settings(settings_of(o, env)) {}
 
     std::shared_ptr<token_credential> entra(std::string tenant, std::string client_id,
                                             identity::client_proof proof) const {
@@ -93,13 +94,6 @@ public:
 };
 
 } // namespace
-
-identity_options::identity_options() = default;
-identity_options::~identity_options() = default;
-identity_options::identity_options(const identity_options&) = default;
-identity_options::identity_options(identity_options&&) noexcept = default;
-identity_options& identity_options::operator=(const identity_options&) = default;
-identity_options& identity_options::operator=(identity_options&&) noexcept = default;
 
 identity_options& identity_options::authority_host(std::string url) {
     authority_host_ = identity::authority_url(url, "authority_host");
@@ -152,36 +146,36 @@ identity_options& identity_options::proxy(azkv::proxy p) {
 
 std::shared_ptr<token_credential> client_secret_credential(std::string tenant, std::string client_id,
                                                            secret client_secret, const identity_options& o) {
-    return workshop(o).entra(std::move(tenant), std::move(client_id),
-                             identity::prove_by_secret(std::move(client_secret)));
+    return credential_factory(o).entra(std::move(tenant), std::move(client_id),
+                                       identity::prove_by_secret(std::move(client_secret)));
 }
 
 std::shared_ptr<token_credential> client_certificate_credential(std::string tenant, std::string client_id,
                                                                 std::string certificate_file,
                                                                 secret passphrase,
                                                                 const identity_options& o) {
-    const workshop w(o);
-    return w.entra(std::move(tenant), std::move(client_id),
-                   identity::prove_by_certificate(std::move(certificate_file), std::move(passphrase),
-                                                  w.settings.send_certificate_chain));
+    const credential_factory factory(o);
+    return factory.entra(std::move(tenant), std::move(client_id),
+                         identity::prove_by_certificate(std::move(certificate_file), std::move(passphrase),
+                                                        factory.settings.send_certificate_chain));
 }
 
 std::shared_ptr<token_credential> workload_identity_credential(std::string tenant, std::string client_id,
                                                                std::string token_file,
                                                                const identity_options& o) {
-    const workshop w(o);
-    return identity::make_workload_identity_credential(w.env, w.settings, std::move(tenant),
+    const credential_factory factory(o);
+    return identity::make_workload_identity_credential(factory.env, factory.settings, std::move(tenant),
                                                        std::move(client_id), std::move(token_file));
 }
 
 std::shared_ptr<token_credential> workload_identity_credential(const identity_options& o) {
-    const workshop w(o);
-    return identity::make_workload_identity_credential(w.env, w.settings);
+    const credential_factory factory(o);
+    return identity::make_workload_identity_credential(factory.env, factory.settings);
 }
 
 std::shared_ptr<token_credential> environment_credential(const identity_options& o) {
-    const workshop w(o);
-    return identity::make_environment_credential(w.env, w.settings);
+    const credential_factory factory(o);
+    return identity::make_environment_credential(factory.env, factory.settings);
 }
 
 std::shared_ptr<token_credential> managed_identity_credential(const managed_identity_id& id,
@@ -190,23 +184,24 @@ std::shared_ptr<token_credential> managed_identity_credential(const managed_iden
 }
 
 std::shared_ptr<token_credential> azure_cli_credential(const identity_options& o) {
-    const workshop w(o);
-    return identity::make_azure_cli_credential(w.env, w.settings, o.tenant(), o.subscription());
+    const credential_factory factory(o);
+    return identity::make_azure_cli_credential(factory.env, factory.settings, o.tenant(),
+                                               o.subscription());
 }
 
 std::shared_ptr<token_credential> azure_developer_cli_credential(const identity_options& o) {
-    const workshop w(o);
-    return identity::make_azure_developer_cli_credential(w.env, w.settings, o.tenant());
+    const credential_factory factory(o);
+    return identity::make_azure_developer_cli_credential(factory.env, factory.settings, o.tenant());
 }
 
 std::shared_ptr<token_credential> azure_powershell_credential(const identity_options& o) {
-    const workshop w(o);
-    return identity::make_azure_powershell_credential(w.env, w.settings, o.tenant());
+    const credential_factory factory(o);
+    return identity::make_azure_powershell_credential(factory.env, factory.settings, o.tenant());
 }
 
 std::shared_ptr<token_credential> default_credential(const identity_options& o) {
     const credential_environment env = environment_of(o);
-    // A source that cannot read them says so when it is its turn.
+    // Read when a credential's turn comes, so that only that one reports invalid variables.
     const auto settings = [o, env] { return settings_of(o, env); };
     return identity::make_default_credential(env, settings, o.tenant(), o.subscription());
 }
@@ -218,7 +213,7 @@ public:
     using function = std::function<asio::awaitable<access_token>(token_request)>;
 
     explicit callback(function f) : function_(std::move(f)) {
-        if (!function_) throw error(errc::invalid_argument, "the function that gives tokens is empty");
+        if (!function_) throw error(errc::invalid_argument, "invalid token callback: the function is empty");
     }
 
     asio::awaitable<access_token> token(token_request request) override {

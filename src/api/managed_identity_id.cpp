@@ -5,15 +5,8 @@
 
 namespace azkv {
 
-managed_identity_id::managed_identity_id() = default;
-managed_identity_id::~managed_identity_id() = default;
-managed_identity_id::managed_identity_id(const managed_identity_id&) = default;
-managed_identity_id::managed_identity_id(managed_identity_id&&) noexcept = default;
-managed_identity_id& managed_identity_id::operator=(const managed_identity_id&) = default;
-managed_identity_id& managed_identity_id::operator=(managed_identity_id&&) noexcept = default;
-
 managed_identity_id::managed_identity_id(kind k, std::string id) : kind_(k), id_(std::move(id)) {
-    if (id_.empty()) throw error(errc::invalid_argument, "the id of a managed identity is empty");
+    if (id_.empty()) throw error(errc::invalid_argument, "invalid managed identity: the id is empty");
 }
 
 managed_identity_id managed_identity_id::client(std::string id) {

@@ -5,20 +5,13 @@
 
 namespace azkv {
 
-store_options::store_options() = default;
-store_options::~store_options() = default;
-store_options::store_options(const store_options&) = default;
-store_options::store_options(store_options&&) noexcept = default;
-store_options& store_options::operator=(const store_options&) = default;
-store_options& store_options::operator=(store_options&&) noexcept = default;
-
 store_options& store_options::mode(service_mode m) {
     mode_ = m;
     return *this;
 }
 
 store_options& store_options::partition(std::string key) {
-    partition_ = std::move(key); // checked by the store, which knows the service
+    partition_ = std::move(key); // checked by the store: it knows the service
     return *this;
 }
 
@@ -54,7 +47,7 @@ store_options& store_options::max_attempts(int n) {
 store_options& store_options::backoff(milliseconds first, milliseconds longest) {
     require_time(first, "backoff");
     require_time(longest, "backoff");
-    require(first <= longest, "backoff: the first pause must not be longer than the longest");
+    require(first <= longest, "backoff: the first pause must not exceed the longest");
     first_backoff_ = first;
     longest_backoff_ = longest;
     return *this;
@@ -107,7 +100,7 @@ store_options& store_options::max_response_size(std::size_t bytes) {
 }
 
 store_options& store_options::tls(tls_options t) {
-    tls_ = std::move(t); // its files are read when the store is made
+    tls_ = std::move(t); // its files are read when the store is created
     return *this;
 }
 
@@ -132,8 +125,8 @@ store_options& store_options::observer(observer_function f) {
     return *this;
 }
 
-store_options& store_options::logger(azkv::log_level most, logger_function f) {
-    log_level_ = most;
+store_options& store_options::logger(azkv::log_level min_severity, logger_function f) {
+    log_level_ = min_severity;
     logger_ = std::move(f);
     return *this;
 }

@@ -10,7 +10,7 @@ namespace azkv {
 
 namespace {
 
-// Of two variables the first that is not empty.
+// Returns the first of two environment variables that is not empty.
 std::string variable(const char* first, const char* second) {
     for (const char* name : {first, second})
         if (const char* text = std::getenv(name); text && *text) return text;
@@ -43,7 +43,8 @@ proxy proxy::from_environment() {
 
 proxy& proxy::bypass(std::string_view hosts) {
     if (!settings_) return *this;
-    const auto changed = std::make_shared<protocol::proxy_settings>(*settings_); // copies share the other
+    // Copies of this proxy share the old settings.
+    const auto changed = std::make_shared<protocol::proxy_settings>(*settings_);
     changed->bypass(hosts);
     settings_ = changed;
     return *this;

@@ -1,8 +1,8 @@
-#include "support/ascii.hpp"
-#include "identity/tokens/shared_key.hpp"
 #include "identity/sources/web_client.hpp"
-#include "support/require.hpp"
+#include "identity/tokens/shared_key.hpp"
+#include "support/ascii.hpp"
 #include "support/process.hpp"
+#include "support/require.hpp"
 #include "support/wipe.hpp"
 
 #include <azkv/sas.hpp>
@@ -18,16 +18,16 @@ namespace azkv {
 
 namespace {
 
-// What is signed is the text, so the order matters.
+// The text is signed as it is, so the order matters.
 constexpr std::string_view permissions_in_order = "rwdlacu";
 constexpr std::string_view resource_types_in_order = "sco";
 constexpr std::string_view table_permissions_in_order = "raud";
 
-// The letters of `given` in the order of `all`, each once.
+// Returns the letters of `given` in the order of `all`, each once.
 std::string in_order(std::string_view given, std::string_view all, const char* name) {
     require(!given.empty() && given.find_first_not_of(all) == given.npos,
-            std::string(name) + " of a shared access signature must be of the letters \"" + std::string(all)
-                + '"');
+            std::string(name) + " of a shared access signature must be one or more of the letters \""
+                + std::string(all) + '"');
     std::string out;
     for (const char c : all)
         if (given.find(c) != given.npos) out.push_back(c);
@@ -39,7 +39,8 @@ std::string format_time(std::chrono::system_clock::time_point at) {
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(at - day));
     const int year = static_cast<int>(date.year());
-    require(year >= 1 && year <= 9999, "a time of a shared access signature is out of range");
+    require(year >= 1 && year <= 9999,
+            "invalid time of a shared access signature: the year must be from 1 to 9999");
     std::array<char, 64> text{};
     std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", year,
                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
@@ -50,13 +51,13 @@ std::string format_time(std::chrono::system_clock::time_point at) {
 
 void require_one_line(std::string_view text, const char* name) {
     require(std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }),
-            std::string(name) + " of a shared access signature has a control character");
+            std::string(name) + " of a shared access signature contains a control character");
 }
 
-/// A query, and beside it the text to sign.
+/// Builds the query of a signature together with the text to sign.
 class token_builder {
 public:
-    /// Signed as a line, and in the query unless it is empty.
+    /// Adds a signed line, and a query parameter unless it is empty.
     void add(std::string_view name, std::string_view text) {
         sign_only(text);
         query_only(name, text);
@@ -72,7 +73,7 @@ public:
     std::string& lines() { return lines_; }
 
     std::string release(std::string_view key) {
-        const support::fork_pause pause; // OpenSSL is busy
+        const support::fork_pause pause; // OpenSSL is in use
         const wiped_string signature(identity::hmac_sha256(key).sign(lines_));
         query_only("sig", signature.text);
         return std::move(query_);
@@ -83,26 +84,20 @@ private:
     std::string query_;
 };
 
-// Absent: both.
+// Empty allows both protocols.
 std::string_view protocols(const sas_terms& t) {
     return t.plain_http() ? "" : "https";
 }
 
 } // namespace
 
-sas_terms::sas_terms() = default;
-sas_terms::~sas_terms() = default;
-sas_terms::sas_terms(const sas_terms&) = default;
-sas_terms::sas_terms(sas_terms&&) noexcept = default;
-sas_terms& sas_terms::operator=(const sas_terms&) = default;
-sas_terms& sas_terms::operator=(sas_terms&&) noexcept = default;
-
 sas_terms::sas_terms(std::string_view permissions, time_point expires)
     : permissions_(in_order(permissions, permissions_in_order, "the permissions")),
       expiry_(format_time(expires)) {}
 
 sas_terms sas_terms::of_policy(std::string id) {
-    require(!id.empty() && id.size() <= 64, "the identifier of a policy must be of 1 to 64 characters");
+    require(!id.empty() && id.size() <= 64,
+            "the identifier of a stored access policy must have 1 to 64 characters");
     require_one_line(id, "the policy");
     sas_terms t;
     t.policy_ = std::move(id);
@@ -119,7 +114,7 @@ sas_terms& sas_terms::addresses(std::string first, std::string last) {
     const auto from = boost::asio::ip::make_address_v4(first, bad_first);
     const auto to = boost::asio::ip::make_address_v4(last.empty() ? first : last, bad_last);
     require(!bad_first && !bad_last && from <= to, "the addresses of a shared access signature must be one "
-                                                   "of IPv4, or the first and the last of several");
+                                                   "IPv4 address, or the first and the last of a range");
     addresses_ = last.empty() ? std::move(first) : first + '-' + last;
     return *this;
 }
@@ -133,20 +128,13 @@ sas_terms& sas_terms::version(std::string v) {
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
     const bool date = v.size() == 10 && v[4] == '-' && v[7] == '-' && std::ranges::count_if(v, is_digit) == 8;
     require(date && v >= "2015-04-05",
-            "the version of a shared access signature must be a date from 2015-04-05 on, as in 2019-02-02");
+            "the version of a shared access signature must be a date from 2015-04-05 on, such as 2019-02-02");
     version_ = std::move(v);
     return *this;
 }
 
-sas_range::sas_range() = default;
-sas_range::~sas_range() = default;
-sas_range::sas_range(const sas_range&) = default;
-sas_range::sas_range(sas_range&&) noexcept = default;
-sas_range& sas_range::operator=(const sas_range&) = default;
-sas_range& sas_range::operator=(sas_range&&) noexcept = default;
-
 sas_range& sas_range::from(std::string partition_key, std::string row_key) {
-    require(!partition_key.empty(), "the range of a shared access signature needs a partition key");
+    require(!partition_key.empty(), "the range of a shared access signature requires a partition key");
     require_one_line(partition_key + row_key, "a key");
     first_partition_key_ = std::move(partition_key);
     first_row_key_ = std::move(row_key);
@@ -154,7 +142,7 @@ sas_range& sas_range::from(std::string partition_key, std::string row_key) {
 }
 
 sas_range& sas_range::to(std::string partition_key, std::string row_key) {
-    require(!partition_key.empty(), "the range of a shared access signature needs a partition key");
+    require(!partition_key.empty(), "the range of a shared access signature requires a partition key");
     require_one_line(partition_key + row_key, "a key");
     last_partition_key_ = std::move(partition_key);
     last_row_key_ = std::move(row_key);
@@ -164,7 +152,8 @@ sas_range& sas_range::to(std::string partition_key, std::string row_key) {
 std::string account_sas(std::string_view account, const secret& key, const sas_terms& terms,
                         std::string_view resource_types) {
     require(terms.policy().empty(),
-            "a stored access policy is one of a table: an account's signature takes none");
+            "an account's shared access signature cannot use a stored access policy: policies belong to "
+            "tables; use table_sas");
     require_one_line(account, "the account");
     token_builder b;
     b.sign_only(account);
@@ -176,7 +165,8 @@ std::string account_sas(std::string_view account, const secret& key, const sas_t
     b.add("sip", terms.addresses());
     b.add("spr", protocols(terms));
     b.add("sv", terms.version());
-    if (terms.version() >= "2020-12-06") b.sign_only({}); // the encryption scope, which tables have not
+    if (terms.version() >= "2020-12-06")
+        b.sign_only({}); // the encryption scope, which does not apply to tables
     return b.release(key.reveal());
 }
 
@@ -184,13 +174,15 @@ std::string table_sas(std::string_view account, const secret& key, std::string_v
                       const sas_terms& terms, const sas_range& range) {
     const bool of_table =
         terms.permissions().find_first_not_of(table_permissions_in_order) == std::string::npos;
-    require(of_table, "the permissions of a table's shared access signature must be of the letters \"raud\"");
+    require(
+        of_table,
+        "the permissions of a table's shared access signature must be one or more of the letters \"raud\"");
     require_one_line(account, "the account");
     const auto is_letter_or_digit = [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     };
     require(table.size() >= 3 && table.size() <= 63 && std::ranges::all_of(table, is_letter_or_digit),
-            "the table of a shared access signature must be of 3 to 63 ASCII letters and digits");
+            "the table of a shared access signature must have 3 to 63 ASCII letters and digits");
     token_builder b;
     b.add("sp", terms.policy().empty()
                     ? in_order(terms.permissions(), table_permissions_in_order, "the permissions")
@@ -207,7 +199,7 @@ std::string table_sas(std::string_view account, const secret& key, std::string_v
     b.add("srk", range.first_row_key());
     b.add("epk", range.last_partition_key());
     b.add("erk", range.last_row_key());
-    b.lines().pop_back(); // the last line has no end
+    b.lines().pop_back(); // no line end after the last line
     return b.release(key.reveal());
 }
 

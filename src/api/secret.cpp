@@ -19,7 +19,7 @@ secret& secret::operator=(secret&&) noexcept = default;
 
 secret::secret(std::string&& t) {
     if (!t.empty()) text_ = std::make_shared<const buffer>(std::move(t));
-    wipe(t); // a short one was copied
+    wipe(t); // moving a short string copies it
 }
 
 secret::secret(const std::string& t) : secret(std::string(t)) {}

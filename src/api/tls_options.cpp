@@ -4,13 +4,6 @@
 
 namespace azkv {
 
-tls_options::tls_options() = default;
-tls_options::~tls_options() = default;
-tls_options::tls_options(const tls_options&) = default;
-tls_options::tls_options(tls_options&&) noexcept = default;
-tls_options& tls_options::operator=(const tls_options&) = default;
-tls_options& tls_options::operator=(tls_options&&) noexcept = default;
-
 tls_options& tls_options::ca_file(std::string path) {
     ca_file_ = std::move(path);
     return *this;

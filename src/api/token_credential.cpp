@@ -15,19 +15,12 @@ bool is_visible(char c) {
 
 } // namespace
 
-access_token::access_token() = default;
-
 access_token::access_token(secret token, time_point expires_on)
     : token_(std::move(token)), expires_on_(expires_on) {
     require(!token_.empty(), "the token is empty");
-    require(std::ranges::all_of(token_.reveal(), is_visible), "the token has a character that none can have");
+    require(std::ranges::all_of(token_.reveal(), is_visible),
+            "the token contains a character that is not visible ASCII");
 }
-
-access_token::~access_token() = default;
-access_token::access_token(const access_token&) = default;
-access_token::access_token(access_token&&) noexcept = default;
-access_token& access_token::operator=(const access_token&) = default;
-access_token& access_token::operator=(access_token&&) noexcept = default;
 
 access_token& access_token::refresh_on(time_point at) {
     refresh_on_ = at;
@@ -35,21 +28,15 @@ access_token& access_token::refresh_on(time_point at) {
 }
 
 token_request::token_request(std::string scope) : scope_(std::move(scope)) {
-    // Tools get it as an argument, so it is of these characters only.
+    // Developer tools get it as an argument, so only these characters are allowed.
     const auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
                || std::string_view("-_.:/").find(c) != std::string_view::npos;
     };
     const bool sound = !scope_.empty() && scope_.front() != '-' && std::ranges::all_of(scope_, allowed);
-    require(sound, "the scope of a token must be of letters, digits and -_.:/ such as "
+    require(sound, "the scope of a token may contain only letters, digits and -_.:/ such as "
                    "https://storage.azure.com/.default");
 }
-
-token_request::~token_request() = default;
-token_request::token_request(const token_request&) = default;
-token_request::token_request(token_request&&) noexcept = default;
-token_request& token_request::operator=(const token_request&) = default;
-token_request& token_request::operator=(token_request&&) noexcept = default;
 
 std::string token_request::resource() const {
     constexpr std::string_view suffix = "/.default";
@@ -62,7 +49,7 @@ token_request& token_request::tenant(std::string id) {
                || c == '.';
     };
     require(std::ranges::all_of(id, allowed) && !id.starts_with('-') && !id.starts_with('.'),
-            "a tenant must be of letters, digits, - and .");
+            "a tenant must be a name or an id of letters, digits, - and .");
     tenant_ = std::move(id);
     return *this;
 }
@@ -77,6 +64,6 @@ token_request& token_request::claims(std::string json) {
     return *this;
 }
 
-token_credential::~token_credential() = default; // here, so that there is one type_info
+token_credential::~token_credential() = default; // defined here for a single type_info
 
 } // namespace azkv

@@ -10,7 +10,7 @@
 namespace azkv {
 
 value parse_value(std::string_view text) {
-    // The deepest member, in the value, in a line that holds the value.
+    // Two more than the deepest member: the value itself, and a line of JSON that contains the value.
     constexpr std::size_t levels = codec::max_depth + 2;
     const auto refuse = [](const std::string& why) { throw error(errc::invalid_argument, why); };
     boost::system::error_code ec;
@@ -18,7 +18,7 @@ value parse_value(std::string_view text) {
     if (ec == boost::json::error::too_deep)
         refuse("the JSON is nested more than " + std::to_string(levels) + " levels deep");
     if (ec == boost::json::error::not_exact)
-        refuse("the JSON has a number beyond the range of 64-bit integers and doubles");
+        refuse("the JSON contains a number beyond the range of 64-bit integers and doubles");
     if (!parsed) refuse("the text is not JSON: " + ec.message());
     if (!parsed->is_object()) refuse("the text is JSON, but not an object");
     return std::move(parsed->get_object());

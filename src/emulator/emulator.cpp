@@ -23,12 +23,6 @@ namespace asio = boost::asio;
 
 emulator_options::emulator_options() : key_(protocol::development_account().key.reveal()) {}
 
-emulator_options::~emulator_options() = default;
-emulator_options::emulator_options(const emulator_options&) = default;
-emulator_options::emulator_options(emulator_options&&) noexcept = default;
-emulator_options& emulator_options::operator=(const emulator_options&) = default;
-emulator_options& emulator_options::operator=(emulator_options&&) noexcept = default;
-
 emulator_options& emulator_options::mode(service_mode m) {
     mode_ = m;
     return *this;

@@ -104,6 +104,6 @@ TEST_CASE("connection: an answer that is not understood says why, and ends the c
     client.run(x);
     CHECK(x.error == errc::bad_response);
     CHECK(net::describe(x, "host")
-          == "reading the response from host: the answer of the service was not understood (bad chunk)");
+          == "reading the response from host: invalid response from the service (bad chunk)");
     CHECK_FALSE(client.usable());
 }

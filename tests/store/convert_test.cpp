@@ -287,11 +287,11 @@ TEST_CASE("absence is no failure") {
 TEST_CASE("only objects are values") {
     const error e = failure_of([&] { to_value(std::vector<int>{1, 2}); });
     CHECK(e.code() == errc::invalid_argument);
-    CHECK(std::string(e.what()) == "the type becomes an array, not an object");
+    CHECK(std::string(e.what()) == "cannot store the type: its JSON is an array, not an object");
     CHECK(std::string(failure_of([&] { to_value(money(1, "EUR")); }).what())
-          == "the type becomes a string, not an object");
+          == "cannot store the type: its JSON is a string, not an object");
     CHECK(std::string(failure_of([&] { to_value(std::optional<order>()); }).what())
-          == "the type becomes null, not an object");
+          == "cannot store the type: its JSON is null, not an object");
     CHECK(misfit<std::vector<int>>({}) == "the value is an object, not an array");
     CHECK(misfit<int>({}) == "the value is an object, not a number");
 }
@@ -348,14 +348,14 @@ TEST_CASE("the member at fault") {
           == "member \"lines[0].count\" is an integer that the type cannot hold");
     CHECK(with("lines", json::array{line_like("x", 0.5)})
           == "member \"lines[0].count\" is a double that the type cannot hold");
-    CHECK(with("at", "lost") == "member \"at\" is a string that names no enumerator");
+    CHECK(with("at", "lost") == "member \"at\" is a string that does not name an enumerator");
     CHECK(with("at", 1) == "member \"at\" is an integer, not a string");
     CHECK(with("note", 1) == "member \"note\" is an integer, not a string");
     CHECK(with("back_to", value()) == "member \"back_to.street\" is missing");
-    CHECK(with("total", "12") == "member \"total\" does not convert: \"no\\ncurrency: 12\"");
+    CHECK(with("total", "12") == "member \"total\" cannot be converted: \"no\\ncurrency: 12\"");
     const std::string x(186, 'x');
     CHECK(contains(with("total", json::string(x + "é")), "currency: xxx"));
-    CHECK(contains(with("total", 12), "member \"total\" does not convert: "));
+    CHECK(contains(with("total", 12), "member \"total\" cannot be converted: "));
 }
 
 TEST_CASE("the member at fault, in other types") {
@@ -371,16 +371,17 @@ TEST_CASE("the member at fault, in other types") {
     CHECK(with("numbers", {{"a", 1}, {"b", "2"}}) == "member \"numbers.b\" is a string, not a number");
     CHECK(with("numbers", 1) == "member \"numbers\" is an integer, not an object");
     CHECK(with("states", {{"x", {"open", "shut"}}})
-          == "member \"states.x[1]\" is a string that names no enumerator");
+          == "member \"states.x[1]\" is a string that does not name an enumerator");
     CHECK(with("pair", {1}) == "member \"pair\" has 1 element, not 2");
     CHECK(with("pair", {1, "2"}) == "member \"pair[1]\" is a string, not a number");
     CHECK(with("both", {1, "2", 3}) == "member \"both\" has 3 elements, not 2");
     CHECK(with("both", {1, 2}) == "member \"both[1]\" is an integer, not a string");
     CHECK(with("both", value()) == "member \"both\" is an object, not an array");
-    CHECK(with("either", 1.5) == "member \"either\" is a double, which no alternative takes");
+    CHECK(with("either", 1.5)
+          == "member \"either\" is a double, which no alternative of the variant accepts");
     CHECK(with("flags", {true, 0}) == "member \"flags[1]\" is an integer, not a boolean");
-    CHECK(with("part", 101) == "member \"part\" does not convert: \"too large for the service\"");
-    CHECK(with("at", {{"street", "x"}}) == "member \"at\" does not convert: member \"city\" is missing");
+    CHECK(with("part", 101) == "member \"part\" cannot be converted: \"exceeds a limit of the service\"");
+    CHECK(with("at", {{"street", "x"}}) == "member \"at\" cannot be converted: member \"city\" is missing");
     CHECK(with("list", 1) == "member \"list\" is an integer, not an array");
     CHECK(with("object", 1) == "member \"object\" is an integer, not an object");
     CHECK(with("nothing", 1) == "member \"nothing\" is an integer, not null");
@@ -390,7 +391,7 @@ TEST_CASE("the member at fault, in other types") {
     CHECK(misfit<tree>(o) == "member \"below[0].below[0].n\" is missing");
     CHECK(misfit<derived>({{"b", 1}}) == "member \"a\" is missing");
     CHECK(misfit<derived>({{"a", "1"}, {"b", 1}}) == "member \"a\" is a string, not a number");
-    CHECK(contains(misfit<money>({}), "the value does not convert: "));
+    CHECK(contains(misfit<money>({}), "the value cannot be converted: "));
 }
 
 // Whether they are accepted depends on the version of Boost.JSON.
@@ -400,7 +401,7 @@ TEST_CASE("members that the type lacks, and optional ones that the value lacks")
     if (json::try_value_to<empty>({{"a", 1}}))
         CHECK(from_value<order>(more) == ada());
     else
-        CHECK(misfit<order>(more) == "member \"to.a\\n\" is not one of the type's");
+        CHECK(misfit<order>(more) == "member \"to.a\\n\" does not exist in the type");
 
     value less = to_value(ada());
     less.erase("note");

@@ -227,7 +227,7 @@ TEST_CASE("no more calls wait for their turn than for a connection") {
     run_until(s.context, [&] { return too_many.done; });
     CHECK(too_many.code() == errc::overloaded);
     CHECK(contains(too_many.what(),
-                   "waiting for its turn at 127.0.0.1:10002: too many calls wait already (paced: 2 "
+                   "waiting for its turn at 127.0.0.1:10002: too many calls are waiting (paced: 2 "
                    "calls wait, 1800 entities a second)"));
     CHECK_FALSE(contains(too_many.what(), "no time is left"));
     CHECK(s.ended() == 1);

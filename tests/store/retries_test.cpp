@@ -138,7 +138,7 @@ TEST_CASE("a refusal says what clocks have to do with it") {
     };
     using namespace std::chrono_literals;
     const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
-    const std::string bare = "put \"k\" in \"data\": the service does not accept the credentials (HTTP 403)";
+    const std::string bare = "put \"k\" in \"data\": access denied by the service (HTTP 403)";
     CHECK(refused(403, at(16min), key) == bare + "; this machine's clock is 16 minutes behind the service's");
     CHECK(refused(403, at(-16min), key)
           == bare + "; this machine's clock is 16 minutes ahead of the service's");

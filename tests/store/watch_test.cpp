@@ -258,8 +258,7 @@ TEST_CASE("the log has a line for each event of its level") {
     CHECK(contains(all[1], "attempt 2: HTTP 204; "));
     CHECK(contains(all[2], "put in \"data\": done; "));
     CHECK(contains(all[2], ", requests: 2, "));
-    CHECK(contains(all[4],
-                   "put in \"data\": failed: the service does not accept the credentials, HTTP 403 Auth"));
+    CHECK(contains(all[4], "put in \"data\": failed: access denied by the service, HTTP 403 Auth"));
     CHECK(contains(all[3], "HTTP 403 AuthorizationFailure??X:?y; "));
     CHECK(all[5] == "the store was closed");
 }

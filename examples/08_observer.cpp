@@ -1,4 +1,4 @@
-// What happens inside: figures for each operation, lines for what goes wrong, progress, and an orderly end.
+// Observing a store: metrics for each operation, log lines for failures, progress, and an orderly close.
 
 #include <azkv.hpp>
 
@@ -18,23 +18,23 @@ using namespace std::chrono_literals;
 
 namespace {
 
-class figures {
+class metrics {
 public:
     int operations = 0;
     int failures = 0;
     std::chrono::steady_clock::duration time{0};
 };
 
-std::mutex mutex; // operations may end on several threads
-std::map<std::string, figures> by_operation;
+std::mutex mutex; // operations may complete on several threads
+std::map<std::string, metrics> by_operation;
 
 void count(std::string_view operation, std::chrono::steady_clock::duration time,
            const boost::system::error_code& error) {
     const std::lock_guard lock(mutex);
-    figures& f = by_operation[std::string(operation)];
-    ++f.operations;
-    f.failures += error.failed();
-    f.time += time;
+    metrics& m = by_operation[std::string(operation)];
+    ++m.operations;
+    m.failures += error.failed();
+    m.time += time;
 }
 
 asio::awaitable<void> serve(azkv::store db) {
@@ -49,13 +49,13 @@ asio::awaitable<void> serve(azkv::store db) {
     };
     co_await db.put_all(std::move(pairs), "numbers", 100, progress);
 
-    // The requests of this one carry on the trace of whoever asked for it.
+    // The requests of this operation continue the caller's trace.
     auto traced = db.with_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     const auto found = co_await traced.get("42", "numbers");
     std::cout << "found: " << azkv::serialize_value(found.value()) << '\n';
 
-    const bool all_ended = co_await db.close(5s);
-    std::cout << (all_ended ? "closed\n" : "closed, but not all had ended\n");
+    const bool all_finished = co_await db.close(5s);
+    std::cout << (all_finished ? "closed\n" : "closed, some operations were aborted\n");
 }
 
 } // namespace
@@ -77,8 +77,8 @@ int main() {
             if (failure) std::rethrow_exception(failure);
         });
         context.run();
-        for (const auto& [operation, f] : by_operation)
-            std::cout << operation << ": " << f.operations << ", of which " << f.failures << " failed\n";
+        for (const auto& [operation, m] : by_operation)
+            std::cout << operation << ": " << m.operations << ", " << m.failures << " of them failed\n";
     } catch (const azkv::put_all_error& e) {
         std::cerr << e.what() << '\n';
         for (const std::string& key : e.not_written()) std::cerr << "not written: " << key << '\n';
