@@ -1,5 +1,5 @@
-// All public headers, except <azkv/convert.hpp> (your own types as values) and <azkv/emulator.hpp> (a separate
-// library).
+// All public headers, except <azkv/convert.hpp> (your own types as values) and <azkv/emulator.hpp> (a
+// separate library).
 #pragma once
 
 #include <azkv/async_generator.hpp>

@@ -195,8 +195,8 @@ public:
                                  projection select = {});
 
     // Views: the same store with another setting for its calls. A view shares everything else with the store,
-    // such as connections, tokens, retry budget and observer. Closing one of them closes them all. A view costs
-    // less than 1 KB and 1 us, may outlive the store, and can itself have views:
+    // such as connections, tokens, retry budget and observer. Closing one of them closes them all. A view
+    // costs less than 1 KB and 1 us, may outlive the store, and can itself have views:
     // `db.in_partition("tenant-7").with_timeout(300ms)`.
 
     /// Returns the same store for the keys of another partition.
@@ -204,8 +204,8 @@ public:
     /// Throws: `azkv::error` (errc::invalid_argument) if the service cannot hold such a partition key.
     [[nodiscard]] store in_partition(std::string_view partition) const;
 
-    /// Returns the same store with another `store_options::timeout`: for a call with all its retries; for each
-    /// page of `get_all` and `query`; for each transaction of `put_all`.
+    /// Returns the same store with another `store_options::timeout`: for a call with all its retries; for
+    /// each page of `get_all` and `query`; for each transaction of `put_all`.
     ///
     /// Throws: `azkv::error` (errc::invalid_argument) unless it is from 1 ms to a year.
     [[nodiscard]] store with_timeout(std::chrono::milliseconds timeout) const;

@@ -185,8 +185,7 @@ std::shared_ptr<token_credential> managed_identity_credential(const managed_iden
 
 std::shared_ptr<token_credential> azure_cli_credential(const identity_options& o) {
     const credential_factory factory(o);
-    return identity::make_azure_cli_credential(factory.env, factory.settings, o.tenant(),
-                                               o.subscription());
+    return identity::make_azure_cli_credential(factory.env, factory.settings, o.tenant(), o.subscription());
 }
 
 std::shared_ptr<token_credential> azure_developer_cli_credential(const identity_options& o) {

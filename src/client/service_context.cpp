@@ -60,7 +60,8 @@ service_context::service_context(std::string_view url, const credential& credent
         require_protection(*secondary, tokens_of(credential) != nullptr, options.allow_plain_http());
     }
     const bool speaks_tls = endpoint.at.tls || (secondary && secondary->at.tls);
-    if (speaks_tls || net::has_settings(options.tls())) tls = std::make_shared<net::tls_client>(options.tls());
+    if (speaks_tls || net::has_settings(options.tls()))
+        tls = std::make_shared<net::tls_client>(options.tls());
     if (!tokens_of(credential)) return;
     std::string scope = options.token_scope();
     if (scope.empty()) scope = identity::default_scope(endpoint.at.host, mode);

@@ -17,8 +17,8 @@
 
 namespace azkv::codec {
 
-/// Returns the entity that stores `v`, as one line of ASCII JSON. Throws `azkv::error`, which names the member,
-/// the size and the limit, if the service cannot hold the value.
+/// Returns the entity that stores `v`, as one line of ASCII JSON. Throws `azkv::error`, which names the
+/// member, the size and the limit, if the service cannot hold the value.
 std::string encode_entity(const entity_key& key, const value& v, service_mode mode);
 
 /// Appends that entity to `out`. An exception may leave a part of it there.

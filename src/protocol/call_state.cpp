@@ -86,7 +86,8 @@ call_state::action call_state::on_response(const response& r, protocol::applied 
     return again(*why, retry_hint(r, now), action::done, now);
 }
 
-call_state::action call_state::on_error(boost::system::error_code ec, protocol::applied sent, const clocks& now) {
+call_state::action call_state::on_error(boost::system::error_code ec, protocol::applied sent,
+                                        const clocks& now) {
     remember(sent);
     if (ec != condition::transient) {
         if (at_secondary_ && ec != errc::closed) return back_to_primary();

@@ -219,8 +219,9 @@ public:
         service.load(1); // makes the table
         double bytes = 0;
         for (int i = 0; i < n; ++i)
-            bytes += static_cast<double>(
-                codec::encode_entity(codec::entity_key("default", key(i)), make_document(i), service_mode::storage).size());
+            bytes += static_cast<double>(codec::encode_entity(codec::entity_key("default", key(i)),
+                                                              make_document(i), service_mode::storage)
+                                             .size());
         entity_bytes = bytes / n;
         const auto memory_before = static_cast<double>(process.resident_bytes());
         const auto cpu_before = process.cpu_time();

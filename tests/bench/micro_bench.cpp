@@ -264,12 +264,12 @@ public:
 
 private:
     boost::asio::io_context context_{1};
-    store db_ = detail::store_access::make(
-        context_.get_executor(),
-        std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
-                                        credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
-                                        store_options()),
-        std::make_shared<canned_transport>(make_entity(make_texts, 7)));
+    store db_ = detail::store_access::make(context_.get_executor(),
+                                           std::make_shared<const client::service_context>(
+                                               "http://127.0.0.1:10002/acct",
+                                               credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
+                                               store_options()),
+                                           std::make_shared<canned_transport>(make_entity(make_texts, 7)));
 };
 
 boost::asio::awaitable<void> get_again_and_again(State& state, store db) {

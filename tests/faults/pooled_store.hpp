@@ -27,7 +27,8 @@ public:
 private:
     class measured_transport;
 
-    explicit pooled_store(const asio::any_io_executor& executor, std::shared_ptr<const client::service_context> account);
+    explicit pooled_store(const asio::any_io_executor& executor,
+                          std::shared_ptr<const client::service_context> account);
 
     std::shared_ptr<measured_transport> transport_; // before `db`, which is made with it
 

@@ -1,8 +1,8 @@
 #include "protocol/connection_string.hpp"
 
-#include "support/ascii.hpp"
 #include "fuzz.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/ascii.hpp"
 
 #include <boost/algorithm/string/classification.hpp>
 

@@ -29,8 +29,8 @@ bool fuzz::check(std::string_view bare) {
     if (!decoded) return true;
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
         boost::system::error_code why;
-        const auto text =
-            unless_refused([&] { return codec::encode_entity(codec::entity_key("p", "r"), *decoded, mode); }, &why);
+        const auto text = unless_refused(
+            [&] { return codec::encode_entity(codec::entity_key("p", "r"), *decoded, mode); }, &why);
         require(text || why == errc::too_large || decoded->contains(""), "what can be read can be written");
         if (!text) continue;
         const auto again =

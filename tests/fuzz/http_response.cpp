@@ -101,8 +101,8 @@ public:
         : db_(detail::store_access::make(
             context_.get_executor(),
             std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
-                                            credential::shared_key("acct", "c2VjcmV0"),
-                                            store_options().max_attempts(1)),
+                                                            credential::shared_key("acct", "c2VjcmV0"),
+                                                            store_options().max_attempts(1)),
             wire_)) {}
 
     /// What the operation brings, or why it fails, as text.

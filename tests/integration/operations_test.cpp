@@ -1,8 +1,8 @@
 // Every operation, asynchronous and blocking, against a real table service. One body serves both forms: the
 // asynchronous store is driven through `driver`, which has the face of a blocking one.
 
-#include "client/service_context.hpp"
 #include "client/request_sender.hpp"
+#include "client/service_context.hpp"
 #include "integration/service.hpp"
 #include "net/http_transport.hpp"
 #include "protocol/requests.hpp"

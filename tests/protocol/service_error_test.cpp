@@ -99,7 +99,9 @@ TEST_CASE("classes of errors") {
 }
 
 TEST_CASE("the service's own words stand in a body of its form") {
-    const auto own = [](std::string body) { return std::string(answer(404, std::move(body), "FromHeader").own_code()); };
+    const auto own = [](std::string body) {
+        return std::string(answer(404, std::move(body), "FromHeader").own_code());
+    };
     CHECK(own(R"({"odata.error":{"code":"X"}})") == "X");
     CHECK(own("\xEF\xBB\xBF<?xml version=\"1.0\"?>\n<m:error><m:code>X</m:code></m:error>") == "X");
     CHECK(own("<error xmlns=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\">"

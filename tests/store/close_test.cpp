@@ -37,7 +37,8 @@ public:
           })),
           db(detail::store_access::make(
               context.get_executor(),
-              std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct", c, std::move(o)), net)) {}
+              std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct", c, std::move(o)),
+              net)) {}
 
     /// Runs until nothing is ready.
     void settle() {

@@ -32,12 +32,12 @@ class throttled_store {
 public:
     explicit throttled_store(store_options o = {})
         : net(std::make_shared<held_transport>([this](net::exchange& x) { answer(x.response); })),
-          db(detail::store_access::make(
-              context.get_executor(),
-              std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
-                                              credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
-                                              std::move(o.observer([this](const event& e) { watch(e); }))),
-              net)) {}
+          db(detail::store_access::make(context.get_executor(),
+                                        std::make_shared<const client::service_context>(
+                                            "http://127.0.0.1:10002/acct",
+                                            credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
+                                            std::move(o.observer([this](const event& e) { watch(e); }))),
+                                        net)) {}
 
     /// A call whose end is counted.
     class ending {

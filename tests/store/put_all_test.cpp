@@ -41,12 +41,12 @@ class held_store {
 public:
     explicit held_store(store_options o = {}, held_transport::answerer a = &held_store::apply)
         : net(std::make_shared<held_transport>(std::move(a))),
-          db(detail::store_access::make(
-              context.get_executor(),
-              std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct",
-                                              credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
-                                              std::move(o.backoff(1ms, 1ms))),
-              net)) {}
+          db(detail::store_access::make(context.get_executor(),
+                                        std::make_shared<const client::service_context>(
+                                            "http://127.0.0.1:10002/acct",
+                                            credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
+                                            std::move(o.backoff(1ms, 1ms))),
+                                        net)) {}
 
     static void apply(net::exchange& x) {
         x.response.status = 202;

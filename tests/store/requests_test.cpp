@@ -103,7 +103,8 @@ TEST_CASE("absence is an answer") {
     CHECK(contains(e.what(), "(HTTP 404, not an error message of a table service: perhaps a proxy's)"));
     s.net->answer(404,
                   "<Error><Code>ResourceNotFound</Code></Error>"); // Azurite's, of an account that it has not
-    CHECK(contains(failure_of([&] { s.run(s.db.get("k")); }).what(), "not an error message of a table service"));
+    CHECK(contains(failure_of([&] { s.run(s.db.get("k")); }).what(),
+                   "not an error message of a table service"));
 }
 
 TEST_CASE("a write makes the table only when it is told that there is none") {
@@ -338,7 +339,7 @@ TEST_CASE("a shared access signature is appended to every request") {
     store db = detail::store_access::make(
         context.get_executor(),
         std::make_shared<const client::service_context>("https://acct.table.core.windows.net",
-                                        credential::sas("?sv=1&sig=a%2Bb"), store_options()),
+                                                        credential::sas("?sv=1&sig=a%2Bb"), store_options()),
         net);
     net->answer(404, error_body("ResourceNotFound"));
     run(context, db.get("k"));

@@ -53,9 +53,10 @@ TEST_CASE("after the last attempt the failure is told") {
     const error refused = failure_of([&] { s.run(s.db.get("k")); });
     CHECK(refused.code() == asio::error::connection_refused);
     CHECK(refused.code() == condition::transient);
-    CHECK(std::string(refused.what())
-          == "get \"k\" in \"data\": waiting for a response from 127.0.0.1:10002: Connection refused, after 4 "
-             "attempts");
+    CHECK(
+        std::string(refused.what())
+        == "get \"k\" in \"data\": waiting for a response from 127.0.0.1:10002: Connection refused, after 4 "
+           "attempts");
     CHECK(refused.status() == 0);
     CHECK(s.net->finished());
 }

@@ -26,7 +26,8 @@ public:
     explicit held_transport(answerer a) : answer_(std::move(a)) {}
 
     net::asio::awaitable<void> run(net::exchange& x) override {
-        const auto gone = std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
+        const auto gone =
+            std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
         held_.push_back(gone);
         ++under_way;
         most = std::max(most, under_way);
