@@ -26,7 +26,8 @@ public:
     explicit held_transport(answerer a) : answer_(std::move(a)) {}
 
     net::asio::awaitable<void> run(net::exchange& x) override {
-        const auto gone = std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
+        const auto gone =
+            std::make_shared<async::manual_reset_event>(co_await net::asio::this_coro::executor);
         held_.push_back(gone);
         ++under_way;
         most = std::max(most, under_way);
@@ -95,13 +96,6 @@ inline std::size_t operations_in(std::string_view batch) {
     std::size_t n = 0;
     for (auto at = batch.find("\r\nPUT "); at != batch.npos; at = batch.find("\r\nPUT ", at + 1)) ++n;
     return n;
-}
-
-/// The answer to a batch that was applied.
-inline std::string batch_answer(std::size_t operations) {
-    std::string text = "--b\r\n\r\n";
-    for (std::size_t i = 0; i < operations; ++i) text += "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n";
-    return text + "--c--\r\n--b--\r\n";
 }
 
 } // namespace azkv::test
