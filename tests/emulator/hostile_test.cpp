@@ -2,6 +2,7 @@
 #include "identity/tokens/shared_key.hpp"
 #include "protocol/http_date.hpp"
 #include "support/run.hpp"
+#include "support/test_account.hpp"
 
 #include <string>
 
@@ -37,7 +38,7 @@ public:
 
 private:
     static emulator_options options(service_mode mode) {
-        return emulator_options().mode(mode).account("a", "c2VjcmV0LXNlY3JldA==");
+        return emulator_options().mode(mode).account("a", test::test_key);
     }
 
     service service_;

@@ -1,7 +1,7 @@
 // An execution context that goes, with an operation under way, after any number of its steps: nothing leaks,
 // and nothing is touched that is gone. (AddressSanitizer and LeakSanitizer tell.)
 
-#include "faults/places.hpp"
+#include "faults/wait_points.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>
@@ -58,7 +58,7 @@ asio::awaitable<void> erase(store db) {
 }
 
 /// How many steps `op` takes to its end, having been cut short after each number of steps less than that.
-int cut_short(emulator& service, const place::operation& op) {
+int cut_short(emulator& service, const wait_point::operation& op) {
     for (int steps = 0;; ++steps) {
         asio::io_context context;
         auto db = store::from_connection_string(
@@ -91,14 +91,14 @@ TEST_CASE("an execution context may go after any step of any operation") {
 }
 
 TEST_CASE("an execution context may go wherever an operation waits") {
-    for (const place& p : all_places()) {
+    for (const wait_point& p : all_wait_points()) {
         INFO(p.name);
         for (const auto time : {0ms, 1ms, 10ms}) {
             auto context = std::make_unique<asio::io_context>();
-            std::optional<scene> s(p.set(*context, store_options().timeout(1h).connect_timeout(1h)));
+            std::optional<test_setup> s(p.set(*context, store_options().timeout(1h).connect_timeout(1h)));
             int ended = 0;
             for (int i = 0; i < 3; ++i)
-                asio::co_spawn(*context, p.run(s->stage.db), [&](std::exception_ptr) { ++ended; });
+                asio::co_spawn(*context, p.run(s->pooled.db), [&](std::exception_ptr) { ++ended; });
             context->run_for(time);
             CHECK(ended == 0);
             s.reset();

@@ -1,9 +1,10 @@
 // Whatever an operation waits for: it ends in time when it is cancelled, when its deadline passes, and when
 // its store is closed, and leaves nothing behind.
 
-#include "faults/places.hpp"
 #include "faults/silent_peer.hpp"
+#include "faults/wait_points.hpp"
 #include "support/run.hpp"
+#include "support/sanitized.hpp"
 
 #include <azkv/error.hpp>
 
@@ -27,7 +28,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto patience = AZKV_SANITIZED ? 1000ms : 50ms;
+constexpr auto patience = sanitized ? 1000ms : 50ms;
 
 store_options unhurried() {
     return store_options().timeout(1h).connect_timeout(1h).attempt_timeout(1h).max_connections(1'000);
@@ -61,13 +62,13 @@ private:
 /// Several operations at one place.
 class crowd {
 public:
-    crowd(const place& p, store_options o) : place_(p), scene_(p.set(context, std::move(o))) {}
+    crowd(const wait_point& p, store_options o) : point_(p), setup_(p.set(context, std::move(o))) {}
 
-    int size() const { return place_.tries; }
+    int size() const { return point_.tries; }
 
-    store& db() { return scene_.stage.db; }
+    store& db() { return setup_.pooled.db; }
 
-    std::size_t idle() const { return scene_.stage.idle(); }
+    std::size_t idle() const { return setup_.pooled.idle(); }
 
     /// Calls `act` so much later.
     void later(steady_clock::duration d, std::function<void()> act) {
@@ -81,24 +82,24 @@ public:
             ++ended_;
             end(f);
         };
-        asio::co_spawn(context, place_.run(db()), asio::bind_cancellation_slot(slot, std::move(ended)));
+        asio::co_spawn(context, point_.run(db()), asio::bind_cancellation_slot(slot, std::move(ended)));
     }
 
     /// Runs until `size()` operations have ended, with nothing left of them.
     void finish() {
         while (ended_ < size()) REQUIRE(context.run_one() == 1);
-        CHECK(scene_.stage.in_use() == 0);
-        if (scene_.port != 0) CHECK(connections_to(scene_.port) == scene_.stage.idle());
+        CHECK(setup_.pooled.in_use() == 0);
+        if (setup_.port != 0) CHECK(connections_to(setup_.port) == setup_.pooled.idle());
         release_look_ups();
         context.run(); // returns: nothing is left to do
-        CHECK(scene_.stage.in_use() == 0);
+        CHECK(setup_.pooled.in_use() == 0);
     }
 
     asio::io_context context;
 
 private:
-    const place& place_;
-    scene scene_;
+    const wait_point& point_;
+    test_setup setup_;
     int ended_ = 0;
 };
 
@@ -132,7 +133,7 @@ bool outcome_unknown(std::exception_ptr f) {
 
 /// What was measured at all places, one after another.
 struct measurement {
-    const place* at = nullptr;
+    const wait_point* at = nullptr;
     int slowness = 1; // how many times longer than usual operations have to get to their place
     delays late;
     std::vector<std::string> away; // places where most operations had not got to in that time
@@ -150,7 +151,7 @@ void measure(const char* what, F try_out) {
     for (int slowness : {1, 3, 9}) {
         measurement r;
         r.slowness = slowness;
-        for (const place& p : all_places()) {
+        for (const wait_point& p : all_wait_points()) {
             INFO(p.name);
             r.at = &p;
             try_out(p, r);
@@ -167,7 +168,7 @@ void measure(const char* what, F try_out) {
 } // namespace
 
 TEST_CASE("a cancelled operation ends at once, wherever it is") {
-    measure("cancelled", [](const place& p, measurement& r) {
+    measure("cancelled", [](const wait_point& p, measurement& r) {
         crowd c(p, unhurried());
         std::deque<asio::cancellation_signal> signals;
         for (int i = 0; i < c.size(); ++i) {
@@ -191,7 +192,7 @@ TEST_CASE("a cancelled operation ends at once, wherever it is") {
 }
 
 TEST_CASE("an operation ends when its deadline passes, wherever it is") {
-    measure("past the deadline", [](const place& p, measurement& r) {
+    measure("past the deadline", [](const wait_point& p, measurement& r) {
         const auto time =
             r.slowness * (p.tries < 10 ? 250ms : 25ms); // what is large takes a while to get there
         crowd c(p, unhurried().timeout(time));
@@ -218,7 +219,7 @@ TEST_CASE("an operation ends when its deadline passes, wherever it is") {
 }
 
 TEST_CASE("a store that is closed ends its operations at once, wherever they are") {
-    measure("closed", [](const place& p, measurement& r) {
+    measure("closed", [](const wait_point& p, measurement& r) {
         crowd c(p, unhurried());
         auto closed = steady_clock::time_point::max();
         int may_be_applied = 0;

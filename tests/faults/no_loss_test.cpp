@@ -2,9 +2,10 @@
 // acknowledged, nothing that was refused, and nothing twice.
 
 #include "faults/checked_value.hpp"
-#include "faults/tally.hpp"
-#include "faults/writer.hpp"
+#include "faults/progress_counter.hpp"
+#include "faults/workload.hpp"
 #include "support/run.hpp"
+#include "support/sanitized.hpp"
 
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
@@ -29,8 +30,8 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto attempt_timeout = AZKV_SANITIZED ? 1000ms : 250ms;
-constexpr int writers_at_once = 64;
+constexpr auto attempt_timeout = sanitized ? 1000ms : 250ms;
+constexpr int workloads_at_once = 64;
 
 std::size_t number_from(const char* variable, std::size_t otherwise) {
     const char* const text = std::getenv(variable);
@@ -70,7 +71,7 @@ fault_plan throttling() {
     return plan;
 }
 
-asio::awaitable<std::size_t> compare(store db, const writer::model& expected) {
+asio::awaitable<std::size_t> compare(store db, const workload::model& expected) {
     std::size_t wrong = 0;
     const auto blame = [&](const std::string& key, const char* what) {
         if (++wrong <= 10) std::cout << key << ": " << what << '\n';
@@ -110,9 +111,9 @@ asio::awaitable<bool> nothing_is_under_way(const emulator& service) {
 void write_and_compare(const char* name, std::size_t writes, store_options options, fault_plan plan) {
     const auto begun = steady_clock::now();
     emulator service;
-    tally counts;
-    std::deque<writer> writers;
-    for (int i = 0; i < writers_at_once; ++i) writers.emplace_back(i, attempt_timeout);
+    progress_counter counts;
+    std::deque<workload> workloads;
+    for (int i = 0; i < workloads_at_once; ++i) workloads.emplace_back(i, attempt_timeout);
     {
         asio::thread_pool threads(number_from("AZKV_NO_LOSS_THREADS", 2));
         auto db = store::from_connection_string(threads.get_executor(), service.connection_string(),
@@ -124,17 +125,17 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
         asio::co_spawn(threads, db.erase("0-0"), asio::use_future).get();
         service.faults(std::move(plan));
         std::vector<std::future<void>> all;
-        for (writer& w : writers)
-            all.push_back(asio::co_spawn(threads, w.write(db, writes / writers_at_once), asio::use_future));
+        for (workload& w : workloads)
+            all.push_back(asio::co_spawn(threads, w.write(db, writes / workloads_at_once), asio::use_future));
         for (auto& one : all) one.get();
     }
     service.faults();
     asio::io_context context;
     CHECK(run(context, nothing_is_under_way(service)));
 
-    writer::model expected;
+    workload::model expected;
     std::size_t written = 0, failed = 0, unknown = 0;
-    for (const writer& w : writers) {
+    for (const workload& w : workloads) {
         expected.insert(w.expected().begin(), w.expected().end());
         written += w.written;
         failed += w.failed;
@@ -149,7 +150,7 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
               << counts.operations << " operations, " << counts.attempts << " attempts of which "
               << counts.retries << " were repeated, " << service.counters().faults << " faults, " << failed
               << " failures of which " << unknown << " with unknown outcome, " << took.count() << " s\n";
-    CHECK(written >= writes / writers_at_once * writers_at_once);
+    CHECK(written >= writes / workloads_at_once * workloads_at_once);
     CHECK(service.counters().faults > writes / 40);
     CHECK(counts.retries > writes / 100);
 }
@@ -157,13 +158,12 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
 } // namespace
 
 TEST_CASE("no acknowledged write is lost, and no refused one is there") {
-    write_and_compare("generous retries",
-                      number_from("AZKV_NO_LOSS_WRITES", AZKV_SANITIZED ? 10'000 : 100'000),
+    write_and_compare("generous retries", number_from("AZKV_NO_LOSS_WRITES", sanitized ? 10'000 : 100'000),
                       store_options().retry_budget(100), faults());
 }
 
 TEST_CASE("nor with the usual budget of retries") {
-    write_and_compare("usual retries", AZKV_SANITIZED ? 2'000 : 10'000, store_options(), faults());
+    write_and_compare("usual retries", sanitized ? 2'000 : 10'000, store_options(), faults());
 }
 
 TEST_CASE("nor where calls are throttled, which costs no retries") {

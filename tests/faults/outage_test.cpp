@@ -1,9 +1,10 @@
 // A service that is away for a while, under a load that does not wait for it: it is not overrun, calls end in
 // time, and when it is back all is well at once.
 
+#include "faults/progress_counter.hpp"
 #include "faults/silent_peer.hpp"
-#include "faults/tally.hpp"
 #include "support/run.hpp"
+#include "support/sanitized.hpp"
 
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
@@ -26,8 +27,8 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr int per_second = AZKV_SANITIZED ? 200 : 500;
-constexpr auto patience = AZKV_SANITIZED ? 200ms : 50ms;
+constexpr int per_second = sanitized ? 200 : 500;
+constexpr auto patience = sanitized ? 200ms : 50ms;
 constexpr auto timeout = 2s;
 
 std::chrono::seconds length_of_outage() {
@@ -120,7 +121,7 @@ std::function<void()> throttle_all(emulator& service) {
     return [&] { service.faults(); };
 }
 
-asio::awaitable<course> outage(load& l, emulator& service, const tally& counts, trouble t) {
+asio::awaitable<course> outage(load& l, emulator& service, const progress_counter& counts, trouble t) {
     course c;
     co_await l.run(1s);
     const std::size_t requests_before = counts.requests;
@@ -140,7 +141,7 @@ asio::awaitable<course> outage(load& l, emulator& service, const tally& counts, 
 /// `patient`: how long it takes at most until a call succeeds.
 void go_through(const char* name, store_options options, const trouble& t,
                 std::chrono::milliseconds patient) {
-    tally counts; // outlives the store
+    progress_counter counts; // outlives the store
     emulator service;
     asio::io_context context;
     auto db = store::from_connection_string(context.get_executor(), service.connection_string(),
@@ -154,7 +155,7 @@ void go_through(const char* name, store_options options, const trouble& t,
     // What the budget of retries gives, and some for those that were under way.
     const double most = static_cast<double>(c.requests) * 1.15 + 40 + 6 * away.count() + 10;
     CHECK(static_cast<double>(c.attempts) <= most);
-    if (!AZKV_SANITIZED) CHECK(static_cast<double>(c.attempts) <= 1.2 * static_cast<double>(c.requests));
+    if (!sanitized) CHECK(static_cast<double>(c.attempts) <= 1.2 * static_cast<double>(c.requests));
 
     auto first_success = steady_clock::time_point::max();
     std::size_t failed_before = 0, failed_later = 0, failed_meanwhile = 0;
@@ -196,5 +197,5 @@ TEST_CASE("a service that accepts connections and never answers") {
 }
 
 TEST_CASE("a service that throttles all that comes") { // and is tried ten times a second
-    go_through("throttling", store_options(), &throttle_all, AZKV_SANITIZED ? 300ms : 110ms);
+    go_through("throttling", store_options(), &throttle_all, sanitized ? 300ms : 110ms);
 }

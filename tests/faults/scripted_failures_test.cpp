@@ -1,5 +1,6 @@
 // Every step of every operation, failed in every way, over a scripted network.
 
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
 
@@ -37,9 +38,7 @@ protocol::response throttled_batch() {
 }
 
 protocol::response batch_of(int n) {
-    std::string parts;
-    for (int i = 0; i < n; ++i) parts += "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n";
-    return response(202, "--b\r\n\r\n" + parts + "--c--\r\n--b--\r\n");
+    return response(202, batch_answer(static_cast<std::size_t>(n)));
 }
 
 protocol::response page(std::string rows, std::optional<std::string> next) {

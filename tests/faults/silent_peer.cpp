@@ -1,11 +1,11 @@
 #include "faults/silent_peer.hpp"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include "support/loopback_server.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -14,42 +14,27 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
-#include <thread>
 
 namespace azkv::test {
 
-namespace asio = boost::asio;
 using asio::ip::tcp;
 
 class silent_peer::implementation {
 public:
     implementation(manner m, std::string first_words, unsigned short port)
-        : manner_(m), first_words_(std::move(first_words)) {
-        acceptor_.open(tcp::v4());
-        acceptor_.set_option(tcp::acceptor::reuse_address(true));
-        if (m == manner::is_deaf) acceptor_.set_option(asio::socket_base::receive_buffer_size(4096));
-        acceptor_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), port));
-        acceptor_.listen();
-        asio::co_spawn(context_, accept(), asio::detached);
-        thread_ = std::thread([this] { context_.run(); });
-    }
+        : first_words_(std::move(first_words)),
+          server_(
+              [this, m](tcp::socket s) {
+                  return m == manner::is_deaf ? keep(std::move(s)) : listen_to(std::move(s));
+              },
+              port, m == manner::is_deaf ? 4096 : 0) {}
 
-    ~implementation() {
-        context_.stop();
-        thread_.join();
-    }
-
-    unsigned short port() const { return acceptor_.local_endpoint().port(); }
+    unsigned short port() const { return server_.port(); }
 
 private:
-    asio::awaitable<void> accept() {
-        for (;;) {
-            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
-            if (manner_ == manner::is_deaf)
-                deaf_.push_back(std::move(socket));
-            else
-                asio::co_spawn(context_, listen_to(std::move(socket)), asio::detached);
-        }
+    static asio::awaitable<void> keep(tcp::socket socket) {
+        asio::steady_timer never(socket.get_executor(), asio::steady_timer::time_point::max());
+        co_await never.async_wait(asio::use_awaitable);
     }
 
     asio::awaitable<void> listen_to(tcp::socket socket) {
@@ -64,12 +49,8 @@ private:
                                             asio::redirect_error(asio::use_awaitable, ec));
     }
 
-    const manner manner_;
     const std::string first_words_;
-    asio::io_context context_{1};
-    tcp::acceptor acceptor_{context_};
-    std::vector<tcp::socket> deaf_;
-    std::thread thread_;
+    loopback_server server_;
 };
 
 silent_peer::silent_peer(manner m, std::string first_words, unsigned short port)

@@ -7,9 +7,10 @@
 // in all. The service is a second process of this program, so that its memory is not counted.
 
 #include "faults/checked_value.hpp"
+#include "faults/progress_counter.hpp"
 #include "faults/silent_peer.hpp"
-#include "faults/tally.hpp"
 #include "support/emulator_process.hpp"
+#include "support/sanitized.hpp"
 
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
@@ -39,7 +40,7 @@ namespace {
 
 constexpr int users = 64;
 constexpr std::size_t connections = 64;
-constexpr auto attempt_timeout = AZKV_SANITIZED ? 1000ms : 200ms;
+constexpr auto attempt_timeout = sanitized ? 1000ms : 200ms;
 
 fault_plan faults() {
     fault_plan plan(7);
@@ -189,7 +190,7 @@ std::vector<sample> watch(std::chrono::duration<double> time) {
 int soak(std::chrono::duration<double> time, std::size_t threads) {
     emulator_process service("/proc/self/exe");
     const std::size_t descriptors_before = open_descriptors();
-    tally counts;
+    progress_counter counts;
     findings f;
     std::vector<sample> samples;
     bool closed_in_time = false;
@@ -227,7 +228,7 @@ int soak(std::chrono::duration<double> time, std::size_t threads) {
               << descriptors_before << " before, " << descriptors_after << " after\n";
 
     // The sanitizers keep what is freed.
-    const bool memory_is_flat = AZKV_SANITIZED || (is_long ? growth * 3600 < 1 : growth * (time / 1s) < 4);
+    const bool memory_is_flat = sanitized || (is_long ? growth * 3600 < 1 : growth * (time / 1s) < 4);
     constexpr std::size_t of_threads = 8; // and of the executor
     const bool descriptors_are_flat = most->descriptors <= descriptors_before + connections + of_threads
                                       && descriptors_after == descriptors_before;

@@ -2,7 +2,9 @@
 // caller is told is true of the table.
 
 #include "faults/pooled_store.hpp"
+#include "support/fixtures.hpp"
 #include "support/run.hpp"
+#include "support/sanitized.hpp"
 
 #include <azkv/emulator.hpp>
 
@@ -21,18 +23,12 @@ namespace {
 
 // Under the sanitizers, which are slow, one byte of so many. It is odd, so that over all of the requests
 // every place of a header is met.
-constexpr std::size_t step = AZKV_SANITIZED ? 3 : 1;
+constexpr std::size_t step = sanitized ? 3 : 1;
 
 using contents = std::map<std::string, value>;
 
 /// What one transaction makes of keys; nothing: it erases them.
 using transaction = std::map<std::string, std::optional<value>>;
-
-value numbered(int n) {
-    value v;
-    v["n"] = n;
-    return v;
-}
 
 /// A put_all of `n` pairs whose values are `number`.
 std::vector<std::pair<std::string, value>> pairs(int n, int number) {

@@ -8,6 +8,7 @@
 #include "identity/tokens/shared_key.hpp"
 #include "protocol/batch.hpp"
 #include "protocol/http_date.hpp"
+#include "support/test_account.hpp"
 
 #include <boost/algorithm/string/case_conv.hpp>
 #include <boost/algorithm/string/replace.hpp>
@@ -44,7 +45,7 @@ std::chrono::system_clock::time_point noon() {
 }
 
 emulator_options options(service_mode mode) {
-    return emulator_options().mode(mode).account(account, "c2VjcmV0LXNlY3JldA==").clock(noon);
+    return emulator_options().mode(mode).account(account, test::test_key).clock(noon);
 }
 
 std::string encode(std::string_view text) {

@@ -2,7 +2,7 @@
 
 #include "async/manual_reset_event.hpp"
 #include "identity/tokens/token_cache.hpp"
-#include "support/run.hpp"
+#include "support/spawned.hpp"
 #include "support/test_secrets.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -73,31 +73,12 @@ public:
     std::string last_tenant;
 };
 
-/// A call and its result.
-class call {
+/// A call, and what becomes of it.
+class call : public spawned<secret> {
 public:
-    bool done = false;
-    secret token;
-    std::exception_ptr failure;
-    asio::cancellation_signal cancellation;
+    bool aborted() const { return code() == asio::error::operation_aborted; }
 
-    bool aborted() const {
-        try {
-            if (failure) std::rethrow_exception(failure);
-        } catch (const boost::system::system_error& e) {
-            return e.code() == asio::error::operation_aborted;
-        }
-        return false;
-    }
-
-    errc code() const {
-        try {
-            if (failure) std::rethrow_exception(failure);
-        } catch (const error& e) {
-            return static_cast<errc>(e.code().value());
-        }
-        return errc();
-    }
+    const secret& token = result;
 };
 
 class fixture {
@@ -125,13 +106,7 @@ public:
     call& begin_as(token_caller as, token_request request = storage(), secret rejected = {}) {
         call& c = calls.emplace_back();
         auto op = tokens->token(std::move(request), std::move(rejected), as);
-        asio::co_spawn(
-            as.executor, std::move(op),
-            asio::bind_cancellation_slot(c.cancellation.slot(), [&c](std::exception_ptr e, secret s) {
-                c.done = true;
-                c.failure = e;
-                c.token = std::move(s);
-            }));
+        c.start_cancellable(as.executor, std::move(op));
         return c;
     }
 
@@ -227,10 +202,10 @@ TEST_CASE("a call that is cancelled does not cancel the request of the others") 
     call& third = f.begin();
     f.settle();
     SUBCASE("not even the one that began it") {
-        first.cancellation.emit(asio::cancellation_type::terminal);
+        first.signal.emit(asio::cancellation_type::terminal);
     }
     SUBCASE("nor one that joined it") {
-        second.cancellation.emit(asio::cancellation_type::terminal);
+        second.signal.emit(asio::cancellation_type::terminal);
     }
     f.settle();
     CHECK(first.done != second.done);
@@ -246,7 +221,7 @@ TEST_CASE("a request that no call waits for is cancelled, and forgotten") {
     fixture f;
     for (int i = 0; i < 3; ++i) f.begin();
     f.settle();
-    for (call& c : f.calls) c.cancellation.emit(asio::cancellation_type::terminal);
+    for (call& c : f.calls) c.signal.emit(asio::cancellation_type::terminal);
     f.finish(); // ends: nothing is left in flight
     for (const call& c : f.calls) CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
@@ -261,8 +236,8 @@ TEST_CASE("partial cancellation leaves a call alone") {
     fixture f;
     call& c = f.begin();
     f.settle();
-    c.cancellation.emit(asio::cancellation_type::partial);
-    c.cancellation.emit(asio::cancellation_type::total);
+    c.signal.emit(asio::cancellation_type::partial);
+    c.signal.emit(asio::cancellation_type::total);
     f.settle();
     CHECK_FALSE(c.done);
     f.open();
@@ -342,7 +317,7 @@ TEST_CASE("an early request that is cancelled is not begun again at once") {
     f.close();
     call& c = f.begin();
     f.settle();
-    c.cancellation.emit(asio::cancellation_type::terminal);
+    c.signal.emit(asio::cancellation_type::terminal);
     f.finish();
     CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
@@ -525,7 +500,7 @@ TEST_CASE("a request on an executor that is not run any more is started anew on 
     f.settle();
     CHECK(f.source->asked == 1);
     f.source->gate = nullptr;
-    blocking.cancellation.emit(asio::cancellation_type::terminal);
+    blocking.signal.emit(asio::cancellation_type::terminal);
     other.restart();
     other.poll();
     CHECK(blocking.aborted());

@@ -5,6 +5,7 @@
 #include "protocol/connection_string.hpp"
 #include "support/base64.hpp"
 #include "support/certificates.hpp"
+#include "support/fixtures.hpp"
 #include "support/run.hpp"
 #include "support/test_secrets.hpp"
 
@@ -114,12 +115,6 @@ private:
 secure_service& service() {
     static secure_service s;
     return s;
-}
-
-value numbered(int i) {
-    value v;
-    v["i"] = i;
-    return v;
 }
 
 void use_all_operations(const credential& c) {

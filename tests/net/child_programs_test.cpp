@@ -2,6 +2,7 @@
 
 #include "support/certificates.hpp"
 #include "support/connect_proxy.hpp"
+#include "support/fixtures.hpp"
 #include "support/host_names.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
@@ -26,10 +27,6 @@ using namespace azkv::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-http_reply ok(const http_request&) {
-    return http_reply(200, R"({"PartitionKey":"default","RowKey":"k","i":1})");
-}
 
 std::vector<int> descriptors() {
     std::vector<int> all;
@@ -68,10 +65,10 @@ TEST_CASE("programs that the process starts inherit no connection, look-up or co
 
     certificate_authority ca;
     const temporary_file ca_file(ca.pem());
-    http_server plain(ok), secure(ok, ca.issue({"DNS:localhost", "DNS:service.test"}));
+    http_server plain(ok_entity), secure(ok_entity, ca.issue({"DNS:localhost", "DNS:service.test"}));
     connect_proxy proxy;
     const host_name hanging = host_name::hanging("hanging.test");
-    const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+    const credential key = test_credential();
     const auto options = [&] { return store_options().tls(tls_options().ca_file(ca_file.path())); };
     const std::string port = ":" + std::to_string(secure.port()) + "/acct";
 

@@ -9,6 +9,7 @@
 #include "support/process.hpp"
 #include "support/rsa_certificates.hpp"
 #include "support/run.hpp"
+#include "support/test_account.hpp"
 #include "support/test_secrets.hpp"
 
 #include <azkv.hpp>
@@ -55,7 +56,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 /// A service in which each key has itself as its value.
 class mirror {

@@ -3,6 +3,7 @@
 #include "client/service_context.hpp"
 #include "net/http_transport.hpp"
 #include "store/store_impl.hpp"
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 
@@ -30,12 +31,10 @@ using std::chrono::steady_clock;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
-
-constexpr char entity[] = R"({"PartitionKey":"default","RowKey":"k","i":1})";
+const credential key = test_credential();
 
 http_reply ok() {
-    http_reply r(200, entity);
+    http_reply r(200, entity_text);
     r.headers.emplace_back("Content-Type", "application/json");
     return r;
 }
@@ -184,7 +183,7 @@ TEST_CASE("idle_timeout zero uses each connection once") {
 }
 
 TEST_CASE("bodies of every framing") {
-    const std::string json = entity;
+    const std::string json = entity_text;
     const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     http_server server([&](const http_request& r) {
         if (contains(r.target, "chunked"))

@@ -3,6 +3,7 @@
 #include "net/http_transport.hpp"
 #include "net/look_up.hpp"
 #include "support/child.hpp"
+#include "support/fixtures.hpp"
 #include "support/host_names.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
@@ -30,11 +31,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
-
-http_reply ok(const http_request&) {
-    return http_reply(200, R"({"PartitionKey":"default","RowKey":"k","i":1})");
-}
+const credential key = test_credential();
 
 /// A look-up by itself.
 class one_look_up {
@@ -88,7 +85,7 @@ store_options impatient() {
 TEST_CASE("a look-up that hangs holds up neither another host nor the context") {
     const host_name hanging = host_name::hanging("hanging.test");
     const host_name healthy("healthy.test", {"127.0.0.1"});
-    http_server server(ok);
+    http_server server(ok_entity);
     {
         asio::io_context context;
         store db(context.get_executor(), "https://hanging.test", key, impatient());

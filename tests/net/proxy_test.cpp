@@ -3,6 +3,7 @@
 
 #include "support/certificates.hpp"
 #include "support/connect_proxy.hpp"
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/raw_server.hpp"
 #include "support/run.hpp"
@@ -26,11 +27,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
-
-http_reply ok(const http_request&) {
-    return http_reply(200, R"({"PartitionKey":"default","RowKey":"k","i":1})");
-}
+const credential key = test_credential();
 
 std::string in_base64(const std::string& text) {
     std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0');
@@ -44,7 +41,8 @@ std::string in_base64(const std::string& text) {
 class fixture {
 public:
     fixture()
-        : ca_file(ca.pem()), server(ok, ca.issue({"DNS:service.test", "DNS:localhost", "IP:2001:db8::1"})) {}
+        : ca_file(ca.pem()),
+          server(ok_entity, ca.issue({"DNS:service.test", "DNS:localhost", "IP:2001:db8::1"})) {}
 
     std::string url(const std::string& host) const {
         return "https://" + host + ':' + std::to_string(server.port()) + "/acct";
@@ -261,7 +259,7 @@ TEST_CASE("what goes past the proxy") {
     store here(f.context.get_executor(), f.url("localhost"), key, f.through(proxy));
     CHECK(run(f.context, here.get("k")));
 
-    http_server plain(ok);
+    http_server plain(ok_entity);
     store unsafe(f.context.get_executor(), plain.endpoint(), key, f.through(proxy));
     CHECK(run(f.context, unsafe.get("k")));
 

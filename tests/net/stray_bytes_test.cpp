@@ -2,6 +2,7 @@
 #include "support/certificates.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv.hpp>
 
@@ -19,7 +20,7 @@ using namespace azkv::test;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 const std::string no_content = "HTTP/1.1 204 No Content\r\n\r\n";
 

@@ -3,6 +3,7 @@
 #include "net/tls.hpp"
 #include "support/certificates.hpp"
 #include "support/connect_proxy.hpp"
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/raw_server.hpp"
 #include "support/run.hpp"
@@ -32,11 +33,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
-
-http_reply ok(const http_request&) {
-    return http_reply(200, R"({"PartitionKey":"default","RowKey":"k","i":1})");
-}
+const credential key = test_credential();
 
 std::string address(const http_server& server, const std::string& host) {
     return "https://" + host + ':' + std::to_string(server.port()) + "/acct";
@@ -51,7 +48,7 @@ store_options trusting(const std::string& ca) {
 TEST_CASE("HTTPS to a trusted server, over one connection") {
     const certificate c = self_signed("localhost");
     const temporary_file ca(c.chain);
-    http_server server(ok, c);
+    http_server server(ok_entity, c);
     asio::io_context context;
     store db(context.get_executor(), address(server, "localhost"), key, trusting(ca.path()));
     for (int i = 0; i < 10; ++i) {
@@ -66,7 +63,7 @@ TEST_CASE("HTTPS to a trusted server, over one connection") {
 TEST_CASE("HTTPS to an address in the certificate") {
     const certificate c = self_signed("127.0.0.1");
     const temporary_file ca(c.chain);
-    http_server server(ok, c);
+    http_server server(ok_entity, c);
     asio::io_context context;
     store db(context.get_executor(), address(server, "127.0.0.1"), key, trusting(ca.path()));
     CHECK(run(context, db.get("k")));
@@ -80,7 +77,7 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
     asio::io_context context;
     // The reason why a server with this certificate is refused as `localhost`.
     const auto refused = [&](const certificate& c, const std::string& host = "localhost") {
-        http_server server(ok, c);
+        http_server server(ok_entity, c);
         store db(context.get_executor(), address(server, host), key,
                  trusting(ca_file.path()).max_attempts(3));
         const error e = failure_of([&] { run(context, db.get("k")); });
@@ -119,7 +116,7 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
 }
 
 TEST_CASE("what the system does not trust is refused by default") {
-    http_server server(ok, self_signed("localhost"));
+    http_server server(ok_entity, self_signed("localhost"));
     asio::io_context context;
     store db(context.get_executor(), address(server, "localhost"), key, store_options().max_attempts(1));
     CHECK(contains(failure_of([&] { run(context, db.get("k")); }).what(), "self-signed"));
@@ -128,7 +125,7 @@ TEST_CASE("what the system does not trust is refused by default") {
 TEST_CASE("wildcards stand for one label, and for all of it") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
-    http_server server(ok, ca.issue({"DNS:*.table.example", "DNS:a*.store.example"}));
+    http_server server(ok_entity, ca.issue({"DNS:*.table.example", "DNS:a*.store.example"}));
     connect_proxy proxy; // which needs no names to be looked up
     asio::io_context context;
     const auto get = [&](const std::string& host) {
@@ -155,8 +152,8 @@ TEST_CASE("whom to trust, from a file, a directory, or both") {
     std::ofstream(directory.path() + '/' + other.hashed_name()) << other.pem();
     certificate_text rsa({"DNS:localhost", "IP:127.0.0.1"});
     rsa.rsa = true;
-    http_server server(ok, ca.issue(rsa));
-    http_server second(ok, other.issue({"DNS:localhost"}));
+    http_server server(ok_entity, ca.issue(rsa));
+    http_server second(ok_entity, other.issue({"DNS:localhost"}));
     const auto works = [&](const http_server& s, const tls_options& o,
                            const std::string& host = "localhost") {
         asio::io_context context;
@@ -186,7 +183,7 @@ TEST_CASE("versions of TLS") {
     const certificate c = ca.issue({"DNS:localhost"});
     asio::io_context context;
     const auto get = [&](int version, tls_version minimum) {
-        http_server server(ok, server_tls(c, version));
+        http_server server(ok_entity, server_tls(c, version));
         const tls_options o = tls_options().ca_file(ca_file.path()).minimum_version(minimum);
         store db(context.get_executor(), address(server, "localhost"), key,
                  store_options().tls(o).max_attempts(1));
@@ -227,7 +224,7 @@ TEST_CASE("servers that do not come to terms") {
 
 TEST_CASE("HTTPS behind plain HTTP") {
     asio::io_context context;
-    http_server secure(ok, self_signed("localhost"));
+    http_server secure(ok_entity, self_signed("localhost"));
     store other(context.get_executor(), "http://localhost:" + std::to_string(secure.port()) + "/acct", key,
                 store_options().max_attempts(1));
     CHECK_THROWS_AS(run(context, other.get("k")), error);
@@ -244,7 +241,7 @@ public:
           key_file(encrypted_key(own, secrets::key_passphrase)) {
         server_tls tls(ca.issue({"DNS:localhost"}), version);
         tls.client_authority = ca.pem();
-        server.emplace(ok, tls);
+        server.emplace(ok_entity, tls);
     }
 
     tls_options trusting() const { return tls_options().ca_file(ca_file.path()); }
@@ -350,18 +347,18 @@ TEST_CASE("what cannot be read is found when the store is made, and named") {
 TEST_CASE("the hook is called once, and cannot switch off what TLS is for") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
-    http_server server(ok, ca.issue({"DNS:localhost"}));
-    http_server impostor(ok, self_signed("localhost"));
-    http_server elsewhere(ok, ca.issue({"DNS:elsewhere.example"}));
+    http_server server(ok_entity, ca.issue({"DNS:localhost"}));
+    http_server impostor(ok_entity, self_signed("localhost"));
+    http_server elsewhere(ok_entity, ca.issue({"DNS:elsewhere.example"}));
     certificate_text over({"DNS:localhost"});
     over.from = -2h;
     over.until = -1h;
-    http_server expired(ok, ca.issue(over));
+    http_server expired(ok_entity, ca.issue(over));
     server_tls without(certificate{});
     without.anonymous = true;
     without.newest = TLS1_2_VERSION;
-    http_server anonymous(ok, without);
-    http_server old(ok, server_tls(ca.issue({"DNS:localhost"}), TLS1_1_VERSION));
+    http_server anonymous(ok_entity, without);
+    http_server old(ok_entity, server_tls(ca.issue({"DNS:localhost"}), TLS1_1_VERSION));
     int calls = 0;
     const tls_options o = tls_options().ca_file(ca_file.path()).configure([&](asio::ssl::context& context) {
         ++calls;
@@ -400,7 +397,7 @@ TEST_CASE("the hook is called once, and cannot switch off what TLS is for") {
 TEST_CASE("the hook may ask for more than the options do") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
-    http_server server(ok, server_tls(ca.issue({"DNS:localhost"}), TLS1_2_VERSION));
+    http_server server(ok_entity, server_tls(ca.issue({"DNS:localhost"}), TLS1_2_VERSION));
     const tls_options o = tls_options().ca_file(ca_file.path()).configure([](asio::ssl::context& c) {
         SSL_CTX_set_min_proto_version(c.native_handle(), TLS1_3_VERSION);
     });
@@ -454,7 +451,7 @@ TEST_CASE("a thumbprint decides alone") {
     text.from = -2h;
     text.until = -1h;
     const certificate c = stranger.issue(text);
-    http_server server(ok, c);
+    http_server server(ok_entity, c);
     caller client{tls_options()};
     std::string print = thumbprint(c);
     CHECK(client.get(server, "localhost", print).empty());
@@ -472,7 +469,7 @@ TEST_CASE("a thumbprint decides alone") {
     // An authority that is trusted does not help.
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
-    http_server other(ok, ca.issue({"DNS:localhost"}));
+    http_server other(ok_entity, ca.issue({"DNS:localhost"}));
     caller trusting_client(tls_options().ca_file(ca_file.path()));
     CHECK(trusting_client.get(other, "localhost").empty());
     CHECK(contains(trusting_client.get(other, "localhost", plain), "thumbprint"));
@@ -483,7 +480,7 @@ TEST_CASE("a new connection resumes the session of one before") {
     const temporary_file ca_file(ca.pem());
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         CAPTURE(version);
-        http_server server(ok, server_tls(ca.issue({"DNS:localhost"}), version));
+        http_server server(ok_entity, server_tls(ca.issue({"DNS:localhost"}), version));
         const store_options each_its_own = trusting(ca_file.path()).idle_timeout(0ms);
         asio::io_context context;
         store db(context.get_executor(), address(server, "localhost"), key, each_its_own);
@@ -524,7 +521,7 @@ TEST_CASE("sessions of one host are not shown to another, nor are those proved i
     const temporary_file ca_file(ca.pem());
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         const certificate c = ca.issue({"DNS:a.example", "DNS:b.example"});
-        http_server server(ok, server_tls(c, version));
+        http_server server(ok_entity, server_tls(c, version));
         connect_proxy proxy;
         caller client(tls_options().ca_file(ca_file.path()), azkv::proxy(proxy.url()));
         CHECK(client.get(server, "a.example").empty());
@@ -547,11 +544,11 @@ TEST_CASE("a server that knows its sessions no more is asked for its certificate
         caller client(tls_options().ca_file(ca_file.path()), azkv::proxy(proxy.url()));
         unsigned short port = 0;
         {
-            http_server before(ok, server_tls(c, version));
+            http_server before(ok_entity, server_tls(c, version));
             port = before.port();
             CHECK(client.get(before, "a.example").empty());
         }
-        http_server after(ok, server_tls(c, version), port);
+        http_server after(ok_entity, server_tls(c, version), port);
         CHECK(client.get(after, "a.example").empty());
         CHECK(after.handshakes() == 1);
         CHECK(after.resumed() == 0);
@@ -564,7 +561,7 @@ TEST_CASE("many threads resume sessions at once") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-        http_server server(ok, server_tls(ca.issue({"DNS:localhost"}), version));
+        http_server server(ok_entity, server_tls(ca.issue({"DNS:localhost"}), version));
         std::atomic<int> done{0};
         {
             asio::thread_pool threads(4);
@@ -585,7 +582,7 @@ TEST_CASE("a TLS connection that was closed meanwhile is replaced quietly") {
     const temporary_file ca(c.chain);
     http_server server(
         [](const http_request& r) {
-            http_reply reply = ok(r);
+            http_reply reply = ok_entity(r);
             reply.close = true;
             return reply;
         },

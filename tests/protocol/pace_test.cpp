@@ -372,14 +372,26 @@ TEST_CASE("a call that has too little time left is not sent") {
     CHECK(p.leaving_time(start, start + 1s) < start + 974ms); // given up: longer than was thought
 }
 
-TEST_CASE("a try that hangs does not keep the others from trying") {
-    const time_point start(1000s);
-    pace p(start);
-    pace::call hangs(1), next(1);
-    hangs.sent(start);
-    p.refused(hangs, 0ms, start);
-    p.join(hangs);
-    p.join(next);
+namespace {
+
+/// A call that was refused, and one behind it.
+class two_in_line {
+public:
+    two_in_line() {
+        hangs.sent(start);
+        p.refused(hangs, 0ms, start);
+        p.join(hangs);
+        p.join(next);
+    }
+
+    const time_point start{1000s};
+    pace p{start};
+    pace::call hangs{1}, next{1};
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(two_in_line, "a try that hangs does not keep the others from trying") {
     REQUIRE(p.next(start + 10ms) == &hangs);
     CHECK(p.next(start + 500ms) == nullptr);
     CHECK(p.when_next() == start + 1010ms);
@@ -388,14 +400,8 @@ TEST_CASE("a try that hangs does not keep the others from trying") {
     p.leave(hangs, start + 40s, true);
 }
 
-TEST_CASE("what is refused after an outage closes the pace as before") {
-    const time_point start(1000s);
-    pace p(start);
-    pace::call hangs(1), next(1), third(1);
-    hangs.sent(start);
-    p.refused(hangs, 0ms, start);
-    p.join(hangs);
-    p.join(next);
+TEST_CASE_FIXTURE(two_in_line, "what is refused after an outage closes the pace as before") {
+    pace::call third(1);
     REQUIRE(p.next(start + 3s) == &hangs);
     REQUIRE(p.next(start + 4s) == &next); // the first hangs
     p.accepted(hangs, start + 5s);        // so it was an outage

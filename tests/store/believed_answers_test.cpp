@@ -1,6 +1,7 @@
 // An answer is believed only if it proves that it is the answer: which statuses, bodies and keys each
 // operation takes for its own, over a scripted network.
 
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
 
@@ -23,7 +24,7 @@ namespace {
 
 const std::string row = R"({"PartitionKey":"default","RowKey":"k","n":1})";
 const std::string rows = "{\"value\":[" + row + "]}";
-const std::string done_batch = "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n--b--\r\n";
+const std::string done_batch = batch_answer(1);
 
 value one() {
     value v;

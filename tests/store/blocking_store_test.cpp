@@ -1,5 +1,6 @@
 #include "support/http_server.hpp"
 #include "support/run.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv.hpp>
 
@@ -21,7 +22,7 @@ static_assert(!std::is_copy_constructible_v<blocking_query>);
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 std::string row(int i, std::string key = {}) {
     const std::string n = std::to_string(i);

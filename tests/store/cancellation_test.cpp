@@ -1,9 +1,11 @@
 // Which cancellation ends an operation, wherever it stands.
 
 #include "async/stop_signal.hpp"
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/raw_server.hpp"
 #include "support/scripted_store.hpp"
+#include "support/spawned.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -24,7 +26,7 @@ using asio::cancellation_type;
 
 namespace {
 
-const std::string done_batch = "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n--b--\r\n";
+const std::string done_batch = batch_answer(1);
 
 asio::awaitable<void> put(store db) {
     value v;
@@ -68,7 +70,7 @@ public:
 };
 
 std::vector<operation_case> operations() {
-    const std::string row = R"({"PartitionKey":"default","RowKey":"k"})";
+    const std::string row = empty_entity_text;
     const auto after_trouble = [](unsigned status, const std::string& body) {
         return [=](scripted_transport& net) {
             net.answer(503);
@@ -108,21 +110,10 @@ std::vector<operation_case> operations() {
 }
 
 /// How a coroutine ended that had all kinds of cancellation passed to it.
-class ending {
+class ending : public spawned<void> {
 public:
     bool begun = false;
-    bool done = false;
     bool throws_again = false; // as Asio's coroutines do
-    std::exception_ptr failure;
-
-    boost::system::error_code code() const {
-        try {
-            if (failure) std::rethrow_exception(failure);
-        } catch (const boost::system::system_error& e) {
-            return e.code();
-        }
-        return {};
-    }
 };
 
 asio::awaitable<void> call(operation_case o, store db, ending& end) {
@@ -142,16 +133,11 @@ asio::awaitable<void> call(operation_case o, store db, ending& end) {
 // not ours: what co_spawn does with the signal then depends on Boost's version.)
 bool run(scripted_store& s, const operation_case& o, int steps, cancellation_type type, ending& end) {
     o.answers(*s.net);
-    asio::cancellation_signal signal;
-    asio::co_spawn(s.context, call(o, s.db, end),
-                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) {
-                       end.failure = e;
-                       end.done = true;
-                   }));
+    end.start_cancellable(s.context, call(o, s.db, end));
     run_until(s.context, [&] { return end.begun; });
     for (int i = 0; i < steps && !end.done; ++i) s.context.run_one();
     const bool in_time = !end.done;
-    if (in_time) signal.emit(type);
+    if (in_time) end.signal.emit(type);
     s.context.run();
     REQUIRE(end.done);
     CHECK(end.throws_again);
@@ -224,9 +210,7 @@ TEST_CASE("a write whose answer comes in pieces is done, whatever total cancella
     slow.pace = std::chrono::milliseconds(10);
     raw_server server({slow});
     asio::io_context context;
-    store db(context.get_executor(), server.endpoint(),
-             credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="));
-    asio::cancellation_signal signal;
+    store db(context.get_executor(), server.endpoint(), test_credential());
     asio::steady_timer timer(context);
     ending end;
     int emitted = 0;
@@ -235,15 +219,14 @@ TEST_CASE("a write whose answer comes in pieces is done, whatever total cancella
         timer.async_wait([&](boost::system::error_code ec) {
             if (ec || end.done) return; // it may have been ready already
             ++emitted;
-            signal.emit(cancellation_type::total);
+            end.signal.emit(cancellation_type::total);
             emit_again();
         });
     };
     const operation_case o{"put", put, {}};
     asio::co_spawn(context, call(o, db, end),
-                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) {
-                       end.failure = e;
-                       end.done = true;
+                   asio::bind_cancellation_slot(end.signal.slot(), [&](std::exception_ptr e) {
+                       end.complete(e);
                        timer.cancel();
                    }));
     emit_again();

@@ -1,15 +1,12 @@
-#include "client/service_context.hpp"
-#include "store/store_impl.hpp"
 #include "support/held_transport.hpp"
 #include "support/http_server.hpp"
-#include "support/run.hpp"
+#include "support/spawned.hpp"
+#include "support/store_over.hpp"
 
 #include <azkv/blocking_store.hpp>
 #include <azkv/emulator.hpp>
 #include <azkv/identity.hpp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -26,7 +23,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 class held_store {
 public:
@@ -35,44 +32,16 @@ public:
               x.response.status = status;
               x.response.retry_after = retry_after;
           })),
-          db(detail::store_access::make(
-              context.get_executor(),
-              std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct", c, std::move(o)),
-              net)) {}
+          db(store_over(context.get_executor(), net, std::move(o), c)) {}
 
     /// Runs until nothing is ready.
-    void settle() {
-        context.restart();
-        while (context.poll() > 0) {
-        }
-    }
+    void settle() { test::settle(context); }
 
     asio::io_context context;
     unsigned status = 204;
     std::string retry_after;
     std::shared_ptr<held_transport> net;
     store db;
-};
-
-/// How an operation that was spawned ended.
-class ending {
-public:
-    void operator()(std::exception_ptr e) {
-        done = true;
-        failure = e;
-    }
-
-    boost::system::error_code code() const {
-        try {
-            if (failure) std::rethrow_exception(failure);
-        } catch (const boost::system::system_error& e) {
-            return e.code();
-        }
-        return {};
-    }
-
-    bool done = false;
-    std::exception_ptr failure;
 };
 
 } // namespace
@@ -101,51 +70,39 @@ TEST_CASE("a closed store takes no operations, nor do its copies") {
 
 TEST_CASE("what is under way may finish") {
     held_store s;
-    ending put, closed;
-    bool finished = false;
-    asio::co_spawn(s.context, s.db.put("k", {}), [&](std::exception_ptr e) { put(e); });
+    spawned<void> put(s.context, s.db.put("k", {}));
     s.settle();
-    asio::co_spawn(s.context, s.db.close(1h), [&](std::exception_ptr e, bool f) {
-        closed(e);
-        finished = f;
-    });
+    spawned<bool> closed(s.context, s.db.close(1h));
     s.settle();
     CHECK_FALSE(closed.done);
     CHECK_FALSE(put.done);
-    CHECK(failure_of([&] {
-              asio::co_spawn(s.context, s.db.get("k"), [](std::exception_ptr e, auto) {
-                  if (e) std::rethrow_exception(e);
-              });
-              s.settle();
-          }).code()
-          == errc::closed);
+    spawned<std::optional<value>> get(s.context, s.db.get("k"));
+    s.settle();
+    CHECK(get.code() == errc::closed);
     s.net->let_one_go();
     s.settle();
     CHECK(put.done);
     CHECK_FALSE(put.failure);
     CHECK(closed.done);
-    CHECK(finished);
+    CHECK(closed.result);
 }
 
 TEST_CASE("what does not finish in time is ended, wherever it stands") {
     SUBCASE("in an exchange") {
         held_store s;
-        ending put;
-        asio::co_spawn(s.context, s.db.put("k", {}), [&](std::exception_ptr e) { put(e); });
+        spawned<void> put(s.context, s.db.put("k", {}));
         s.settle();
         CHECK_FALSE(run(s.context, s.db.close(0ms)));
         CHECK_FALSE(run(s.context, s.db.close())); // nor did they the first time
         CHECK(put.code() == errc::closed);
-        const error e = failure_of([&] { std::rethrow_exception(put.failure); });
-        CHECK(e.outcome_unknown());
+        CHECK(put.thrown().outcome_unknown());
     }
     SUBCASE("in a pause") {
         held_store s;
         s.net->holds = false;
         s.status = 503;
         s.retry_after = "60";
-        ending put;
-        asio::co_spawn(s.context, s.db.put("k", {}), [&](std::exception_ptr e) { put(e); });
+        spawned<void> put(s.context, s.db.put("k", {}));
         s.settle();
         CHECK(s.net->begun == 1);
         CHECK_FALSE(put.done);
@@ -162,8 +119,7 @@ TEST_CASE("what does not finish in time is ended, wherever it stands") {
             co_return access_token("t", std::chrono::system_clock::now());
         };
         held_store s(credential::token(callback_credential(never)), store_options().allow_plain_http(true));
-        ending put;
-        asio::co_spawn(s.context, s.db.put("k", {}), [&](std::exception_ptr e) { put(e); });
+        spawned<void> put(s.context, s.db.put("k", {}));
         s.settle();
         CHECK(asked);
         CHECK_FALSE(run(s.context, s.db.close(1ms)));
@@ -173,9 +129,7 @@ TEST_CASE("what does not finish in time is ended, wherever it stands") {
         held_store s;
         std::vector<std::pair<std::string, value>> pairs;
         for (int i = 0; i < 100; ++i) pairs.emplace_back("k" + std::to_string(i), value());
-        ending put_all;
-        asio::co_spawn(s.context, s.db.put_all(std::move(pairs), "data", 1),
-                       [&](std::exception_ptr e) { put_all(e); });
+        spawned<void> put_all(s.context, s.db.put_all(std::move(pairs), "data", 1));
         s.settle();
         CHECK(s.net->under_way == 8);
         CHECK_FALSE(run(s.context, s.db.close(0ms)));
@@ -204,22 +158,18 @@ TEST_CASE("a query between two pages is not waited for, and ends with the next")
 
 TEST_CASE("closing can be cancelled, and the store stays closed") {
     held_store s;
-    ending put;
-    asio::co_spawn(s.context, s.db.put("k", {}), [&](std::exception_ptr e) { put(e); });
+    spawned<void> put(s.context, s.db.put("k", {}));
     s.settle();
-    asio::cancellation_signal signal;
-    ending closed;
-    asio::co_spawn(
-        s.context, s.db.close(1h),
-        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, bool) { closed(e); }));
+    spawned<bool> closed;
+    closed.start_cancellable(s.context, s.db.close(1h));
     s.settle();
-    signal.emit(asio::cancellation_type::terminal);
+    closed.signal.emit(asio::cancellation_type::terminal);
     s.settle();
     CHECK(closed.code() == asio::error::operation_aborted);
     CHECK_FALSE(put.done);
-    asio::co_spawn(s.context, s.db.close(-1ms), [&](std::exception_ptr e, bool) { closed(e); });
+    spawned<bool> refused(s.context, s.db.close(-1ms));
     s.settle();
-    CHECK(closed.code() == errc::invalid_argument);
+    CHECK(refused.code() == errc::invalid_argument);
     s.net->let_all_go();
     s.settle();
     CHECK(put.done);

@@ -3,6 +3,7 @@
 
 #include "support/http_server.hpp"
 #include "support/run.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv.hpp>
 #include <azkv/convert.hpp>
@@ -120,8 +121,8 @@ asio::awaitable<std::string> failure(store& db) {
 TEST_CASE("coroutines of many shapes") {
     http_server server(service);
     asio::io_context context;
-    store db(context.get_executor(), server.endpoint(),
-             credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="), store_options().partition(long_text));
+    store db(context.get_executor(), server.endpoint(), test_credential(),
+             store_options().partition(long_text));
     for (int i = 0; i < 3; ++i) {
         run(context, put_temporaries(db));
         CHECK(run(context, get_in_condition(db)) == 80);

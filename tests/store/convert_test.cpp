@@ -2,6 +2,7 @@
 
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv/blocking_store.hpp>
 #include <azkv/convert.hpp>
@@ -319,7 +320,7 @@ TEST_CASE("the blocking store does the same") {
         const char* const bad = R"({"PartitionKey":"default","RowKey":"bad","customer":1})";
         return http_reply(200, contains(r.target, "bad") ? bad : stored);
     });
-    blocking_store db(server.endpoint(), credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="));
+    blocking_store db(server.endpoint(), test_credential());
     db.put("k", to_value(ada()), "orders");
     CHECK(db.get_as<order>("k", "orders") == ada());
     CHECK(db.get_as<order>("absent") == std::nullopt);

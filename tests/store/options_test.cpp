@@ -1,4 +1,5 @@
 #include "support/run.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv.hpp>
 
@@ -73,9 +74,9 @@ TEST_CASE("options keep what they were told, and the rest as it was") {
 TEST_CASE("a store that could not work is not made") {
     boost::asio::io_context context;
     const auto ex = context.get_executor();
-    const std::string key = "c2VjcmV0LXNlY3JldA==";
+    const std::string key = test::test_key;
     const auto code = [&](const std::string& url, store_options o = {}) {
-        return failure_of([&] { store(ex, url, credential::shared_key("acct", key), o); }).code();
+        return failure_of([&] { store(ex, url, test::test_credential(), o); }).code();
     };
     CHECK(code("http://acct.table.core.windows.net") == errc::insecure_transport);
     CHECK(code("nonsense") == errc::invalid_argument);
@@ -83,8 +84,8 @@ TEST_CASE("a store that could not work is not made") {
     CHECK(code("http://127.0.0.1/a", store_options().partition(std::string(513, 'p'))) == errc::too_large);
     CHECK(code("https://h", store_options().tls(tls_options().ca_file("/nowhere/ca.pem")))
           == errc::invalid_argument);
-    CHECK_NOTHROW(store(ex, "http://10.0.0.1/a", credential::shared_key("acct", key),
-                        store_options().allow_plain_http(true)));
+    CHECK_NOTHROW(
+        store(ex, "http://10.0.0.1/a", test::test_credential(), store_options().allow_plain_http(true)));
     CHECK(failure_of([&] { store::from_account_and_key(ex, "acct", "not base64"); }).code()
           == errc::invalid_argument);
     // What would name another host.

@@ -1,6 +1,6 @@
 // What becomes of calls when there are more of them than connections, and that is told.
 
-#include "support/run.hpp"
+#include "support/spawned.hpp"
 
 #include <azkv/blocking_store.hpp>
 #include <azkv/emulator.hpp>
@@ -42,25 +42,12 @@ public:
         service.faults(fault_plan().sometimes(1, fault::delay(200ms)));
     }
 
-    class ending {
-    public:
-        bool done = false;
-        std::exception_ptr failure;
-
-        error what() const {
-            return failure_of([&] { std::rethrow_exception(failure); });
-        }
-    };
-
-    ending& put() {
-        ending& e = calls.emplace_back();
-        asio::co_spawn(context, db.put("k", {}), [&e](std::exception_ptr failure) {
-            e.failure = std::move(failure);
-            e.done = true;
-        });
+    spawned<void>& put() {
+        spawned<void>& call = calls.emplace_back();
+        call.start(context, db.put("k", {}));
         context.restart();
         context.poll();
-        return e;
+        return call;
     }
 
     class report {
@@ -73,7 +60,7 @@ public:
     std::vector<report> told;
     std::vector<std::string> lines;
     int attempts = 0;
-    std::deque<ending> calls;
+    std::deque<spawned<void>> calls;
     store db;
 };
 
@@ -87,7 +74,7 @@ TEST_CASE("a call that finds too many waiting fails at once, and says so") {
     CHECK_FALSE(first.done);
     CHECK_FALSE(second.done);
     REQUIRE(third.done);
-    const error e = third.what();
+    const error e = third.thrown();
     CHECK(e.code() == errc::overloaded);
     CHECK(e.code() == condition::transient);
     CHECK_FALSE(e.outcome_unknown());
@@ -122,7 +109,7 @@ TEST_CASE("a call that waits is not begun when too little of its time is left") 
     s.context.run();
     CHECK_FALSE(begun.failure);
     CHECK(s.attempts == 3);
-    const error e = late.what();
+    const error e = late.thrown();
     CHECK(e.code() == errc::timed_out);
     CHECK_FALSE(e.outcome_unknown()); // nothing of it was sent
     CHECK(contains(e.what(), "overloaded: 1 call waits for 1 connection"));

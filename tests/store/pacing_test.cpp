@@ -1,15 +1,13 @@
 // What becomes of calls to a partition that throttles.
 
+#include "support/fixtures.hpp"
 #include "support/held_transport.hpp"
-#include "support/http_server.hpp"
-#include "support/run.hpp"
 #include "support/scripted_store.hpp"
+#include "support/spawned.hpp"
 
 #include <azkv/blocking_store.hpp>
 #include <azkv/emulator.hpp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -25,51 +23,23 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string row = R"({"PartitionKey":"default","RowKey":"k"})";
+const std::string row = empty_entity_text;
 
 /// A store at a service that says, to each request that is let go, what it is told to say.
 class throttled_store {
 public:
     explicit throttled_store(store_options o = {})
         : net(std::make_shared<held_transport>([this](net::exchange& x) { answer(x.response); })),
-          db(detail::store_access::make(context.get_executor(),
-                                        std::make_shared<const client::service_context>(
-                                            "http://127.0.0.1:10002/acct",
-                                            credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
-                                            std::move(o.observer([this](const event& e) { watch(e); }))),
-                                        net)) {}
+          db(store_over(context.get_executor(), net,
+                        std::move(o.observer([this](const event& e) { watch(e); })))) {}
 
-    /// A call whose end is counted.
-    class ending {
-    public:
-        bool done = false;
-        std::exception_ptr failure;
-        asio::cancellation_signal signal;
+    using call = spawned<std::optional<value>>;
 
-        boost::system::error_code code() const {
-            try {
-                if (failure) std::rethrow_exception(failure);
-            } catch (const boost::system::system_error& e) {
-                return e.code();
-            }
-            return {};
-        }
-
-        std::string what() const {
-            return failure_of([&] { std::rethrow_exception(failure); }).what();
-        }
-    };
-
-    ending& get(std::string collection = "data") {
-        ending& e = calls.emplace_back();
+    call& get(std::string collection = "data") {
+        call& c = calls.emplace_back();
         context.restart();
-        asio::co_spawn(context, db.get("k", std::move(collection)),
-                       asio::bind_cancellation_slot(e.signal.slot(),
-                                                    [&e](std::exception_ptr failure, std::optional<value>) {
-                                                        e.failure = std::move(failure);
-                                                        e.done = true;
-                                                    }));
-        return e;
+        c.start_cancellable(context, db.get("k", std::move(collection)));
+        return c;
     }
 
     /// Runs until so many requests are on their way.
@@ -85,9 +55,7 @@ public:
         run_until(context, [&] { return net->under_way == 0; });
     }
 
-    std::size_t ended() const {
-        return static_cast<std::size_t>(std::ranges::count_if(calls, &ending::done));
-    }
+    std::size_t ended() const { return static_cast<std::size_t>(std::ranges::count_if(calls, &call::done)); }
 
     class change {
     public:
@@ -103,7 +71,7 @@ public:
     std::vector<change> changes;
     std::size_t refused = 0;
     event::duration longest_paced{0};
-    std::deque<ending> calls;
+    std::deque<call> calls;
     std::shared_ptr<held_transport> net;
     store db;
 
@@ -206,13 +174,14 @@ TEST_CASE("calls that wait for their turn end with their time") {
     CHECK(took > 100ms);
     CHECK(took < 2s);
     CHECK(refused.code() == errc::throttled);
-    CHECK(contains(refused.what(), "HTTP 503"));
-    CHECK(contains(refused.what(), "); no time is left for another attempt")); // and not "after 2 attempts"
+    CHECK(contains(refused.thrown().what(), "HTTP 503"));
+    CHECK(contains(refused.thrown().what(),
+                   "); no time is left for another attempt")); // and not "after 2 attempts"
     CHECK(never_sent.code() == errc::timed_out);
-    CHECK(contains(never_sent.what(),
+    CHECK(contains(never_sent.thrown().what(),
                    "waiting for its turn at 127.0.0.1:10002: timed out (paced: 0 calls wait, 1800 "
                    "entities a second)"));
-    CHECK_FALSE(contains(never_sent.what(), "another attempt"));
+    CHECK_FALSE(contains(never_sent.thrown().what(), "another attempt"));
     CHECK(s.net->begun == 1);
 }
 
@@ -226,10 +195,10 @@ TEST_CASE("no more calls wait for their turn than for a connection") {
     auto& too_many = s.get();
     run_until(s.context, [&] { return too_many.done; });
     CHECK(too_many.code() == errc::overloaded);
-    CHECK(contains(too_many.what(),
+    CHECK(contains(too_many.thrown().what(),
                    "waiting for its turn at 127.0.0.1:10002: too many calls are waiting (paced: 2 "
                    "calls wait, 1800 entities a second)"));
-    CHECK_FALSE(contains(too_many.what(), "no time is left"));
+    CHECK_FALSE(contains(too_many.thrown().what(), "no time is left"));
     CHECK(s.ended() == 1);
     CHECK_FALSE(run(s.context, s.db.close(1ms)));
 }

@@ -1,7 +1,6 @@
 // Transactions of a put_all: several at a time, and what becomes of them.
 
-#include "client/service_context.hpp"
-#include "store/store_impl.hpp"
+#include "support/fixtures.hpp"
 #include "support/held_transport.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
@@ -41,12 +40,7 @@ class held_store {
 public:
     explicit held_store(store_options o = {}, held_transport::answerer a = &held_store::apply)
         : net(std::make_shared<held_transport>(std::move(a))),
-          db(detail::store_access::make(context.get_executor(),
-                                        std::make_shared<const client::service_context>(
-                                            "http://127.0.0.1:10002/acct",
-                                            credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="),
-                                            std::move(o.backoff(1ms, 1ms))),
-                                        net)) {}
+          db(store_over(context.get_executor(), net, std::move(o.backoff(1ms, 1ms)))) {}
 
     static void apply(net::exchange& x) {
         x.response.status = 202;
@@ -54,11 +48,7 @@ public:
     }
 
     /// Runs until nothing is ready.
-    void settle() {
-        context.restart();
-        while (context.poll() > 0) {
-        }
-    }
+    void settle() { test::settle(context); }
 
     asio::io_context context;
     std::shared_ptr<held_transport> net;

@@ -2,6 +2,7 @@
 
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv/blocking_store.hpp>
 
@@ -95,7 +96,7 @@ public:
     http_server server;
 };
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 } // namespace
 

@@ -1,6 +1,7 @@
 #include "support/held_transport.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
+#include "support/spawned.hpp"
 
 #include <azkv/blocking_store.hpp>
 
@@ -28,7 +29,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 store_options ahead() {
     return store_options().read_ahead(true);
@@ -59,17 +60,10 @@ asio::awaitable<std::vector<std::string>> all_keys(async_generator<entry> rows) 
 class held_store {
 public:
     explicit held_store(store_options o = ahead())
-        : db(detail::store_access::make(
-            context.get_executor(),
-            std::make_shared<const client::service_context>("http://127.0.0.1:10002/acct", key, std::move(o)),
-            net)) {}
+        : db(store_over(context.get_executor(), net, std::move(o))) {}
 
     /// Runs until nothing is ready.
-    void settle() {
-        context.restart();
-        while (context.poll() > 0) {
-        }
-    }
+    void settle() { test::settle(context); }
 
     /// A query whose first page was read, and whose second is held.
     async_generator<entry> begun() {
@@ -96,32 +90,10 @@ public:
     std::optional<store> db;
 };
 
-/// How a call of `next()` that was spawned ended.
-class ending {
-public:
-    void operator()(std::exception_ptr e, std::optional<entry> r) {
-        done = true;
-        failure = e;
-        row = std::move(r);
-    }
+using spawned_next = spawned<std::optional<entry>>;
 
-    boost::system::error_code code() const {
-        try {
-            if (failure) std::rethrow_exception(failure);
-        } catch (const boost::system::system_error& e) {
-            return e.code();
-        }
-        return {};
-    }
-
-    bool done = false;
-    std::exception_ptr failure;
-    std::optional<entry> row;
-};
-
-void next(held_store& s, async_generator<entry>& rows, ending& end) {
-    asio::co_spawn(s.context, rows.next(),
-                   [&](std::exception_ptr e, std::optional<entry> r) { end(e, std::move(r)); });
+void next(held_store& s, async_generator<entry>& rows, spawned_next& end) {
+    end.start(s.context, rows.next());
     s.settle();
 }
 
@@ -207,45 +179,41 @@ TEST_CASE("what is wrong with an argument is thrown by the first call") {
 TEST_CASE("a call waits for the page that is on its way") {
     held_store s;
     auto rows = s.begun();
-    ending end;
+    spawned_next end;
     next(s, rows, end);
     CHECK_FALSE(end.done);
     s.net->let_one_go();
     s.settle();
-    REQUIRE(end.row);
-    CHECK(end.row->key() == "2");
+    REQUIRE(end.result);
+    CHECK(end.result->key() == "2");
     CHECK(s.net->begun == 3);
 }
 
 TEST_CASE("cancelling the call leaves the page to the next one") {
     held_store s;
     auto rows = s.begun();
-    asio::cancellation_signal signal;
-    ending end;
-    asio::co_spawn(
-        s.context, rows.next(),
-        asio::bind_cancellation_slot(
-            signal.slot(), [&](std::exception_ptr e, std::optional<entry> r) { end(e, std::move(r)); }));
+    spawned_next end;
+    end.start_cancellable(s.context, rows.next());
     s.settle();
     CHECK(s.net->under_way == 1);
-    signal.emit(asio::cancellation_type::terminal);
+    end.signal.emit(asio::cancellation_type::terminal);
     s.settle();
     CHECK(end.code() == asio::error::operation_aborted);
     CHECK(s.net->under_way == 1);
-    ending again;
+    spawned_next again;
     next(s, rows, again);
     CHECK_FALSE(again.done);
     s.net->let_one_go();
     s.settle();
-    REQUIRE(again.row);
-    CHECK(again.row->key() == "2");
+    REQUIRE(again.result);
+    CHECK(again.result->key() == "2");
     CHECK(s.net->begun == 3);
     s.net->let_one_go(); // and so it is when the page is there before the next call
     s.settle();
-    ending third;
+    spawned_next third;
     next(s, rows, third);
-    REQUIRE(third.row);
-    CHECK(third.row->key() == "3");
+    REQUIRE(third.result);
+    CHECK(third.result->key() == "3");
 }
 
 TEST_CASE("a generator that goes takes its request along") {
@@ -260,15 +228,15 @@ TEST_CASE("a generator that goes takes its request along") {
     SUBCASE("which has hardly begun") {
         held_store s;
         std::optional rows(s.db->query(""));
-        ending end;
+        spawned_next end;
         asio::co_spawn(s.context, rows->next(), [&](std::exception_ptr e, std::optional<entry> r) {
-            end(e, std::move(r));
+            end.complete(e, std::move(r));
             rows.reset();
         });
         s.settle();
         s.net->let_one_go();
         s.context.run(); // has an end
-        CHECK(end.row);
+        CHECK(end.result);
         CHECK(s.net->under_way == 0);
     }
     SUBCASE("whose answer is there") {
@@ -316,7 +284,7 @@ TEST_CASE("a store that is closed while a page is read ahead") {
     SUBCASE("waits for it, and gives it out to who waits for it, too") {
         held_store s;
         auto rows = s.begun();
-        ending end;
+        spawned_next end;
         next(s, rows, end);
         std::optional<bool> finished;
         asio::co_spawn(s.context, s.db->close(1h), [&](std::exception_ptr, bool b) { finished = b; });
@@ -325,9 +293,9 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         CHECK_FALSE(end.done);
         s.net->let_one_go();
         s.settle();
-        CHECK(end.row);
+        CHECK(end.result);
         CHECK(finished == true);
-        ending refused;
+        spawned_next refused;
         next(s, rows, refused);
         CHECK(refused.code() == errc::closed);
         CHECK(s.net->begun == 2);
@@ -339,7 +307,7 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         asio::co_spawn(s.context, s.db->close(1h), [&](std::exception_ptr, bool b) { finished = b; });
         s.settle();
         CHECK_FALSE(finished);
-        ending refused;
+        spawned_next refused;
         next(s, rows, refused);
         CHECK(refused.code() == errc::closed);
         CHECK(finished == true);
@@ -354,19 +322,19 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         s.net->let_one_go();
         s.settle();
         CHECK(run(s.context, s.db->close(1h)));
-        ending refused;
+        spawned_next refused;
         next(s, rows, refused);
         CHECK(refused.code() == errc::closed);
         REQUIRE(told.size() == 1);
         CHECK(told[0] == errc::closed);
-        ending again; // neither is the next call's failure taken for the end
+        spawned_next again; // neither is the next call's failure taken for the end
         next(s, rows, again);
         CHECK(again.code() == errc::closed);
     }
     SUBCASE("ends it when the time is up") {
         held_store s;
         auto rows = s.begun();
-        ending end;
+        spawned_next end;
         next(s, rows, end);
         CHECK_FALSE(run(s.context, s.db->close(0ms)));
         CHECK(end.code() == errc::closed);

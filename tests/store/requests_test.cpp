@@ -1,5 +1,7 @@
 // What the store sends for each operation, and what it makes of the answers, over a scripted network.
 
+#include "client/service_context.hpp"
+#include "store/store_impl.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
 

@@ -1,5 +1,6 @@
 // Reads that are tried at the second endpoint of an account.
 
+#include "client/service_context.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 #include "support/scripted_store.hpp"

@@ -1,5 +1,6 @@
 // What a store tells those who watch it.
 
+#include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
 #include "support/scripted_store.hpp"
@@ -294,7 +295,7 @@ TEST_CASE("a trace is carried on by every request of an operation") {
     s.net->answer(503);
     s.net->answer(204);
     s.run(store(traced).put("k", {}));
-    s.net->answer(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n--b--\r\n");
+    s.net->answer(202, batch_answer(1));
     s.run(store(traced).put_all({{"k", value()}}));
     REQUIRE(s.net->sent.size() == 3);
     for (const std::string& request : s.net->sent) {
@@ -314,7 +315,7 @@ TEST_CASE("a blocking store carries on a trace, too") {
         parents.push_back(it == r.headers.end() ? "" : it->second);
         return http_reply(200, R"({"value":[]})");
     });
-    blocking_store db(server.endpoint(), credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="));
+    blocking_store db(server.endpoint(), test_credential());
     blocking_store traced = db.with_traceparent(parent);
     static_cast<void>(traced.get_all());
     for (const entry& e : traced.query("")) CHECK(e.key().empty());

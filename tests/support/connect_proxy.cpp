@@ -1,10 +1,9 @@
 #include "support/connect_proxy.hpp"
 
-#include <boost/asio/awaitable.hpp>
+#include "support/loopback_server.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,28 +14,19 @@
 #include <exception>
 #include <fcntl.h>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 namespace azkv::test {
 
-namespace asio = boost::asio;
 using asio::ip::tcp;
 
 class connect_proxy::implementation {
 public:
     explicit implementation(proxy_rules rules)
-        : rules_(std::move(rules)), acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-        asio::co_spawn(context_, accept(), asio::detached);
-        thread_ = std::thread([this] { context_.run(); });
-    }
+        : rules_(std::move(rules)),
+          server_([this](tcp::socket s) { return serve(std::make_shared<tcp::socket>(std::move(s))); }) {}
 
-    ~implementation() {
-        context_.stop();
-        thread_.join();
-    }
-
-    unsigned short port() const { return acceptor_.local_endpoint().port(); }
+    unsigned short port() const { return server_.port(); }
 
     std::vector<std::string> requests() const {
         const std::lock_guard lock(mutex_);
@@ -47,14 +37,6 @@ public:
 
 private:
     using shared_socket = std::shared_ptr<tcp::socket>;
-
-    asio::awaitable<void> accept() {
-        for (;;) {
-            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
-            socket.set_option(tcp::no_delay(true));
-            asio::co_spawn(context_, serve(std::make_shared<tcp::socket>(std::move(socket))), asio::detached);
-        }
-    }
 
     bool admits(const std::string& head) const {
         if (rules_.authorization.empty()) return true;
@@ -85,7 +67,7 @@ private:
                 answer = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno";
             answer = rules_.prefix + answer + rules_.suffix;
             const bool made = there.size() > 0 && admits(head) && !rules_.silent;
-            const auto server = std::make_shared<tcp::socket>(context_);
+            const auto server = std::make_shared<tcp::socket>(client->get_executor());
             if (made) {
                 const auto port = static_cast<unsigned short>(std::stoi(there.substr(there.rfind(':') + 1)));
                 const tcp::endpoint to(asio::ip::address_v4::loopback(), port);
@@ -96,7 +78,7 @@ private:
             }
             if (!rules_.silent)
                 co_await asio::async_write(*client, asio::buffer(answer), asio::use_awaitable);
-            if (made) asio::co_spawn(context_, relay(server, client), asio::detached);
+            if (made) asio::co_spawn(client->get_executor(), relay(server, client), asio::detached);
             if (made || rules_.silent) co_await relay(client, server);
         } catch (const std::exception&) {
             // The client left, or there is nobody to lead it to.
@@ -118,11 +100,9 @@ private:
     }
 
     const proxy_rules rules_;
-    asio::io_context context_{1};
-    tcp::acceptor acceptor_;
     mutable std::mutex mutex_; // guards `requests_`
     std::vector<std::string> requests_;
-    std::thread thread_;
+    loopback_server server_;
 };
 
 connect_proxy::connect_proxy(proxy_rules rules) : impl_(std::make_unique<implementation>(std::move(rules))) {}

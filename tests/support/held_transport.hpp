@@ -98,11 +98,4 @@ inline std::size_t operations_in(std::string_view batch) {
     return n;
 }
 
-/// The answer to a batch that was applied.
-inline std::string batch_answer(std::size_t operations) {
-    std::string text = "--b\r\n\r\n";
-    for (std::size_t i = 0; i < operations; ++i) text += "--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n";
-    return text + "--c--\r\n--b--\r\n";
-}
-
 } // namespace azkv::test

@@ -1,10 +1,7 @@
 #include "support/http_server.hpp"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include "support/loopback_server.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -12,39 +9,33 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
 #include <openssl/ssl.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <netinet/tcp.h>
-#include <optional>
 #include <poll.h>
 #include <set>
-#include <thread>
+#include <sstream>
 
 namespace azkv::test {
 
-namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 class http_server::implementation {
 public:
     implementation(handler h, const server_tls* tls, unsigned short port)
-        : handler_(std::move(h)), acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), port)) {
-        if (tls) set_up(*tls);
-        asio::co_spawn(context_, accept(), asio::detached);
-        thread_ = std::thread([this] { context_.run(); });
-    }
+        : handler_(std::move(h)), tls_(tls ? context_of(*tls) : nullptr),
+          server_([this](tcp::socket s) { return accepted(std::move(s)); }, port) {}
 
-    ~implementation() {
-        context_.stop();
-        thread_.join();
-    }
-
-    unsigned short port() const { return acceptor_.local_endpoint().port(); }
+    unsigned short port() const { return server_.port(); }
 
     std::atomic<std::size_t> requests{0};
     std::atomic<std::size_t> connections{0};
@@ -55,34 +46,32 @@ public:
     std::atomic<std::size_t> resumed{0};
 
 private:
-    void set_up(const server_tls& tls) {
-        tls_.emplace(asio::ssl::context::tls_server);
-        SSL_CTX* const context = tls_->native_handle();
+    static std::unique_ptr<asio::ssl::context> context_of(const server_tls& tls) {
+        auto made = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
+        SSL_CTX* const context = made->native_handle();
         if (tls.newest != 0 && tls.newest < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
         SSL_CTX_set_min_proto_version(context, tls.oldest);
         SSL_CTX_set_max_proto_version(context, tls.newest);
         if (tls.anonymous) {
             SSL_CTX_set_cipher_list(context, "aNULL:@SECLEVEL=0");
-            return;
+            return made;
         }
-        tls_->use_certificate_chain(asio::buffer(tls.identity.chain));
-        tls_->use_private_key(asio::buffer(tls.identity.key), asio::ssl::context::pem);
+        made->use_certificate_chain(asio::buffer(tls.identity.chain));
+        made->use_private_key(asio::buffer(tls.identity.key), asio::ssl::context::pem);
         constexpr unsigned char name[] = "test"; // without one, clients with certificates resume nothing
         SSL_CTX_set_session_id_context(context, name, sizeof name);
-        if (tls.client_authority.empty()) return;
-        tls_->add_certificate_authority(asio::buffer(tls.client_authority));
-        tls_->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+        if (tls.client_authority.empty()) return made;
+        made->add_certificate_authority(asio::buffer(tls.client_authority));
+        made->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+        return made;
     }
 
-    asio::awaitable<void> accept() {
-        for (;;) {
-            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
-            socket.set_option(tcp::no_delay(true));
-            const std::size_t number = ++connections;
-            sockets_.insert(socket.native_handle());
-            most_open = std::max<std::size_t>(most_open, connected());
-            asio::co_spawn(context_, serve(std::move(socket), number), asio::detached);
-        }
+    // Not a coroutine: it counts at the accept itself.
+    asio::awaitable<void> accepted(tcp::socket socket) {
+        const std::size_t number = ++connections;
+        sockets_.insert(socket.native_handle());
+        most_open = std::max<std::size_t>(most_open, connected());
+        return serve(std::move(socket), number);
     }
 
     // How many clients have not closed their ends, whether this program has noticed or not.
@@ -147,14 +136,39 @@ private:
 
     static asio::awaitable<void> notify(tcp::socket&) { co_return; }
 
+    using parser = http::request_parser<http::string_body>;
+
+    // `http::async_read` and `http::async_write` would be compiled for each kind of stream, which takes long.
+    template <class Stream>
+    static asio::awaitable<void> read(Stream& stream, boost::beast::flat_buffer& buffer, parser& request) {
+        request.eager(true);
+        while (!request.is_done()) {
+            boost::system::error_code ec = http::error::need_more; // which `put` does not say of no bytes
+            if (buffer.size() > 0) buffer.consume(request.put(buffer.data(), ec));
+            if (ec == http::error::need_more) {
+                const std::size_t n =
+                    co_await stream.async_read_some(buffer.prepare(16 * 1024), asio::use_awaitable);
+                buffer.commit(n);
+            } else if (ec) {
+                throw boost::system::system_error(ec);
+            }
+        }
+    }
+
+    static std::string text_of(http::response<http::string_body>& response) {
+        std::ostringstream text;
+        text << response;
+        return text.str();
+    }
+
     template <class Stream>
     asio::awaitable<void> converse(Stream& stream, tcp::socket& socket, std::size_t number) {
         boost::beast::flat_buffer buffer;
         for (;;) {
-            http::request_parser<http::string_body> parser;
-            parser.body_limit(64 << 20);
-            co_await http::async_read(stream, buffer, parser, asio::use_awaitable);
-            const auto& message = parser.get();
+            parser incoming;
+            incoming.body_limit(64 << 20);
+            co_await read(stream, buffer, incoming);
+            const auto& message = incoming.get();
             http_request request;
             request.method = std::string(message.method_string());
             request.target = std::string(message.target());
@@ -170,7 +184,8 @@ private:
             const auto due = std::chrono::steady_clock::now() + reply.delay;
             while (std::chrono::steady_clock::now() < due) {
                 if (has_left(socket)) co_return;
-                asio::steady_timer timer(context_, std::min(due, std::chrono::steady_clock::now() + tick));
+                asio::steady_timer timer(socket.get_executor(),
+                                         std::min(due, std::chrono::steady_clock::now() + tick));
                 co_await timer.async_wait(asio::use_awaitable);
             }
             if (reply.reset) socket.set_option(asio::socket_base::linger(true, 0));
@@ -179,7 +194,7 @@ private:
                 co_await asio::async_write(stream, asio::buffer(reply.raw), asio::use_awaitable);
                 if (reply.close) co_return;
                 if (!reply.afterwards.empty()) {
-                    asio::steady_timer timer(context_, tick);
+                    asio::steady_timer timer(socket.get_executor(), tick);
                     co_await timer.async_wait(asio::use_awaitable);
                     co_await asio::async_write(stream, asio::buffer(reply.afterwards), asio::use_awaitable);
                     ++strays;
@@ -191,7 +206,8 @@ private:
             response.body() = reply.body;
             if (reply.status != 204) response.prepare_payload();
             if (!reply.behind.empty()) cork(socket, 1);
-            co_await http::async_write(stream, response, asio::use_awaitable);
+            const std::string text = text_of(response);
+            co_await asio::async_write(stream, asio::buffer(text), asio::use_awaitable);
             if (!reply.behind.empty()) {
                 co_await asio::async_write(stream, asio::buffer(reply.behind), asio::use_awaitable);
                 ++strays;
@@ -205,12 +221,10 @@ private:
         }
     }
 
-    handler handler_;
-    std::set<int> sockets_; // goes after what is in the context
-    asio::io_context context_{1};
-    std::optional<asio::ssl::context> tls_;
-    tcp::acceptor acceptor_;
-    std::thread thread_;
+    const handler handler_;
+    const std::unique_ptr<asio::ssl::context> tls_; // null: no TLS
+    std::set<int> sockets_;
+    loopback_server server_;
 };
 
 http_server::http_server(handler h, unsigned short port)

@@ -1,10 +1,7 @@
 #include "support/raw_server.hpp"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include "support/loopback_server.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,44 +11,27 @@
 #include <array>
 #include <atomic>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 namespace azkv::test {
 
-namespace asio = boost::asio;
 using asio::ip::tcp;
 
 class raw_server::implementation {
 public:
     explicit implementation(std::vector<raw_answer> answers)
-        : answers_(std::move(answers)),
-          acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
-        asio::co_spawn(context_, accept(), asio::detached);
-        thread_ = std::thread([this] { context_.run(); });
-    }
+        : answers_(std::move(answers)), server_([this](tcp::socket s) {
+              ++connections;
+              return serve(std::move(s));
+          }) {}
 
-    ~implementation() {
-        context_.stop();
-        thread_.join();
-    }
-
-    unsigned short port() const { return acceptor_.local_endpoint().port(); }
+    unsigned short port() const { return server_.port(); }
 
     std::atomic<std::size_t> connections{0};
     std::atomic<std::size_t> requests{0};
 
 private:
     static auto into(boost::system::error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
-
-    asio::awaitable<void> accept() {
-        for (;;) {
-            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
-            socket.set_option(tcp::no_delay(true));
-            ++connections;
-            asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
-        }
-    }
 
     asio::awaitable<void> serve(tcp::socket socket) {
         std::array<char, 16 * 1024> bytes;
@@ -116,9 +96,7 @@ private:
     }
 
     const std::vector<raw_answer> answers_;
-    asio::io_context context_{1};
-    tcp::acceptor acceptor_;
-    std::thread thread_;
+    loopback_server server_;
 };
 
 namespace {

@@ -1,9 +1,8 @@
 #pragma once
 
-#include "client/service_context.hpp"
-#include "store/store_impl.hpp"
 #include "support/run.hpp"
 #include "support/scripted_transport.hpp"
+#include "support/store_over.hpp"
 
 #include <azkv/store.hpp>
 
@@ -17,12 +16,10 @@ namespace azkv::test {
 class scripted_store {
 public:
     explicit scripted_store(store_options o = {}, const std::string& url = "http://127.0.0.1:10002/acct",
-                            const credential& c = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA=="))
-        : db(detail::store_access::make(
-            context.get_executor(),
-            std::make_shared<const client::service_context>(
-                url, c, std::move(o.backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(1)))),
-            net)) {}
+                            const credential& c = test_credential())
+        : db(store_over(context.get_executor(), net,
+                        std::move(o.backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(1))), c,
+                        url)) {}
 
     template <class T>
     T run(asio::awaitable<T> op) {

@@ -8,7 +8,7 @@
 namespace azkv::test {
 
 /// Counts what a store tells its observer. It must outlive the store.
-class tally {
+class progress_counter {
 public:
     void operator()(const event& e) {
         if (e.kind == event_kind::operation) {

@@ -13,13 +13,13 @@
 namespace azkv::test {
 
 /// Writes to keys that nobody else writes to, and keeps what must be there afterwards.
-class writer {
+class workload {
 public:
     /// What may be found under a key: one of these versions; 0: it is absent.
     using model = std::map<std::string, std::set<std::uint64_t>>;
 
     /// `attempt_timeout` is the store's.
-    writer(int id, std::chrono::milliseconds attempt_timeout);
+    workload(int id, std::chrono::milliseconds attempt_timeout);
 
     /// Writes so many keys, or a few more.
     asio::awaitable<void> write(store db, std::size_t how_many);

@@ -1,4 +1,4 @@
-#include "faults/writer.hpp"
+#include "faults/workload.hpp"
 
 #include "faults/checked_value.hpp"
 
@@ -17,18 +17,18 @@ constexpr std::size_t keys_at_a_time = 16;
 
 } // namespace
 
-writer::writer(int id, std::chrono::milliseconds attempt_timeout)
+workload::workload(int id, std::chrono::milliseconds attempt_timeout)
     : id_(id), attempt_timeout_(attempt_timeout), random_(static_cast<unsigned>(id + 1)) {
     while (keys_.size() < keys_at_a_time) keys_.push_back(new_key());
 }
 
-std::string writer::new_key() {
+std::string workload::new_key() {
     std::string key = std::to_string(id_) + '-' + std::to_string(++keys_made_);
     model_[key] = {0};
     return key;
 }
 
-asio::awaitable<void> writer::write(store db, std::size_t how_many) {
+asio::awaitable<void> workload::write(store db, std::size_t how_many) {
     while (written < how_many) {
         const std::size_t what = random(10);
         if (what < 6)
@@ -40,23 +40,23 @@ asio::awaitable<void> writer::write(store db, std::size_t how_many) {
     }
 }
 
-void writer::acknowledged(const std::string& key, std::uint64_t version) {
+void workload::acknowledged(const std::string& key, std::uint64_t version) {
     model_[key] = {version};
 }
 
-void writer::in_doubt(const std::string& key, std::uint64_t version) {
+void workload::in_doubt(const std::string& key, std::uint64_t version) {
     model_[key].insert(version);
     retire(key);
 }
 
 // An attempt that was given up may reach the service later, even behind the next write to its key, whoever
 // writes: that is how unconditional writes are. So a key whose last write had such an attempt gets no other.
-void writer::retire(const std::string& key) {
+void workload::retire(const std::string& key) {
     const auto at = std::ranges::find(keys_, key);
     if (at != keys_.end()) *at = new_key();
 }
 
-asio::awaitable<void> writer::put(store db) {
+asio::awaitable<void> workload::put(store db) {
     const std::string key = keys_[random(keys_.size())];
     const std::uint64_t version = ++version_;
     ++written;
@@ -74,7 +74,7 @@ asio::awaitable<void> writer::put(store db) {
     if (steady_clock::now() - begun >= attempt_timeout_) retire(key);
 }
 
-asio::awaitable<void> writer::put_all(store db) {
+asio::awaitable<void> workload::put_all(store db) {
     std::ranges::shuffle(keys_, random_);
     const std::vector<std::string> keys(keys_.begin(), keys_.begin() + 2 + static_cast<int>(random(6)));
     const std::size_t batch_size = 1 + random(keys.size());
@@ -103,7 +103,7 @@ asio::awaitable<void> writer::put_all(store db) {
     }
 }
 
-asio::awaitable<void> writer::erase(store db) {
+asio::awaitable<void> workload::erase(store db) {
     const std::string key = keys_[random(keys_.size())];
     const bool is_there = !model_[key].contains(0);
     ++written;

@@ -11,26 +11,26 @@
 
 namespace azkv::test {
 
-/// A store, and whom it talks to, or fails to.
-class scene {
+/// A store and its peer.
+class test_setup {
 public:
-    scene(pooled_store s, unsigned short port, std::shared_ptr<void> peer = nullptr)
-        : stage(std::move(s)), port(port), peer_(std::move(peer)) {}
+    test_setup(pooled_store s, unsigned short port, std::shared_ptr<void> peer = nullptr)
+        : pooled(std::move(s)), port(port), peer_(std::move(peer)) {}
 
-    pooled_store stage;
+    pooled_store pooled;
     unsigned short port; // where its connections lead to; 0: it gets to none
 
 private:
     std::shared_ptr<void> peer_;
 };
 
-/// A place where an operation waits, if nobody ends that, for ever.
-class place {
+/// A point at which an operation waits forever unless it is ended.
+class wait_point {
 public:
-    using setting = std::function<scene(asio::io_context&, store_options)>;
+    using setting = std::function<test_setup(asio::io_context&, store_options)>;
     using operation = std::function<asio::awaitable<void>(store)>;
 
-    place(std::string name, setting set, operation run)
+    wait_point(std::string name, setting set, operation run)
         : name(std::move(name)), set(std::move(set)), run(std::move(run)) {}
 
     std::string name;
@@ -42,7 +42,7 @@ public:
     bool gives_up = false;       // at once, where it sees that the deadline will pass
 };
 
-const std::vector<place>& all_places();
+const std::vector<wait_point>& all_wait_points();
 
 /// Lets host look-ups that hang return, so that their execution context can end.
 void release_look_ups();

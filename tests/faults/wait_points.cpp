@@ -1,6 +1,7 @@
-#include "faults/places.hpp"
+#include "faults/wait_points.hpp"
 
 #include "faults/silent_peer.hpp"
+#include "support/test_account.hpp"
 
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
@@ -25,71 +26,71 @@ std::mutex look_up_mutex;
 std::condition_variable look_up_changed;
 bool look_ups_hang = false;
 
-const credential key = credential::shared_key("acct", "c2VjcmV0LXNlY3JldA==");
+const credential key = test_credential();
 
 std::string url(std::string_view scheme, unsigned short port) {
     return std::string(scheme) + "://127.0.0.1:" + std::to_string(port) + "/acct";
 }
 
 // In front of a peer that may speak TLS or not.
-place::setting before(silent_peer::manner m, std::string_view scheme, std::string first_words = {}) {
+wait_point::setting before(silent_peer::manner m, std::string_view scheme, std::string first_words = {}) {
     return [=](asio::io_context& context, store_options o) {
         auto peer = std::make_shared<silent_peer>(m, first_words);
         const unsigned short port = peer->port();
-        return scene(pooled_store(context.get_executor(), url(scheme, port), key, std::move(o)), port,
-                     std::move(peer));
+        return test_setup(pooled_store(context.get_executor(), url(scheme, port), key, std::move(o)), port,
+                          std::move(peer));
     };
 }
 
-place::setting before_silence() {
+wait_point::setting before_silence() {
     return before(silent_peer::manner::reads, "http");
 }
 
-scene in_line(asio::io_context& context, store_options o) {
+test_setup in_line(asio::io_context& context, store_options o) {
     return before_silence()(context, std::move(o.max_connections(1)));
 }
 
-scene before_a_look_up(asio::io_context& context, store_options o) {
+test_setup before_a_look_up(asio::io_context& context, store_options o) {
     {
         const std::lock_guard lock(look_up_mutex);
         look_ups_hang = true;
     }
-    return scene(pooled_store(context.get_executor(), "https://hanging.test", key, std::move(o)), 0);
+    return test_setup(pooled_store(context.get_executor(), "https://hanging.test", key, std::move(o)), 0);
 }
 
-scene before_a_full_port(asio::io_context& context, store_options o) {
+test_setup before_a_full_port(asio::io_context& context, store_options o) {
     auto peer = std::make_shared<full_port>();
     const unsigned short port = peer->port();
-    return scene(pooled_store(context.get_executor(), url("http", port), key, std::move(o)), 0,
-                 std::move(peer)); // to which the test has connections, too
+    return test_setup(pooled_store(context.get_executor(), url("http", port), key, std::move(o)), 0,
+                      std::move(peer)); // to which the test has connections, too
 }
 
-scene before_a_proxy(asio::io_context& context, store_options o) {
+test_setup before_a_proxy(asio::io_context& context, store_options o) {
     auto peer = std::make_shared<silent_peer>();
     const unsigned short port = peer->port();
     o.proxy(proxy(secret("http://127.0.0.1:" + std::to_string(port))));
-    return scene(pooled_store(context.get_executor(), "https://behind.test", key, std::move(o)), port,
-                 std::move(peer));
+    return test_setup(pooled_store(context.get_executor(), "https://behind.test", key, std::move(o)), port,
+                      std::move(peer));
 }
 
-scene in_a_pause(asio::io_context& context, store_options o, fault busy) {
+test_setup in_a_pause(asio::io_context& context, store_options o, fault busy) {
     auto service = std::make_shared<emulator>();
     service->faults(fault_plan().sometimes(1.0, std::move(busy)));
     pooled_store s(context.get_executor(), service->connection_string(), std::move(o.max_attempts(1'000)));
     const unsigned short port = service->port();
-    return scene(std::move(s), port, std::move(service));
+    return test_setup(std::move(s), port, std::move(service));
 }
 
-scene in_a_long_pause(asio::io_context& context, store_options o) {
+test_setup in_a_long_pause(asio::io_context& context, store_options o) {
     return in_a_pause(context, std::move(o), fault::answer(503, "InternalError").header("Retry-After", "30"));
 }
 
-scene in_short_pauses(asio::io_context& context, store_options o) {
+test_setup in_short_pauses(asio::io_context& context, store_options o) {
     return in_a_pause(context, std::move(o),
                       fault::answer(503, "InternalError").header("x-ms-retry-after-ms", "15"));
 }
 
-scene at_a_throttled_partition(asio::io_context& context, store_options o) {
+test_setup at_a_throttled_partition(asio::io_context& context, store_options o) {
     return in_a_pause(context, std::move(o),
                       fault::answer(429, "TooManyRequests").header("Retry-After", "30"));
 }
@@ -100,13 +101,13 @@ asio::awaitable<access_token> wait_for_ever(token_request) {
     co_return access_token();
 }
 
-scene before_a_token(asio::io_context& context, store_options o) {
+test_setup before_a_token(asio::io_context& context, store_options o) {
     auto peer = std::make_shared<silent_peer>();
     const unsigned short port = peer->port();
-    return scene(pooled_store(context.get_executor(), url("http", port),
-                              credential::token(callback_credential(&wait_for_ever)),
-                              std::move(o.allow_plain_http(true))),
-                 port, std::move(peer));
+    return test_setup(pooled_store(context.get_executor(), url("http", port),
+                                   credential::token(callback_credential(&wait_for_ever)),
+                                   std::move(o.allow_plain_http(true))),
+                      port, std::move(peer));
 }
 
 asio::awaitable<void> put(store db) {
@@ -142,11 +143,11 @@ asio::awaitable<void> put_much(store db) {
     return db.put_all(pairs(8, 450'000));
 }
 
-std::vector<place> make_places() {
-    std::vector<place> all;
-    const auto add = [&](const char* name, place::setting set, place::operation run,
-                         const char* doing) -> place& {
-        place& p = all.emplace_back(name, std::move(set), std::move(run));
+std::vector<wait_point> make_wait_points() {
+    std::vector<wait_point> all;
+    const auto add = [&](const char* name, wait_point::setting set, wait_point::operation run,
+                         const char* doing) -> wait_point& {
+        wait_point& p = all.emplace_back(name, std::move(set), std::move(run));
         p.doing = doing;
         return p;
     };
@@ -155,7 +156,7 @@ std::vector<place> make_places() {
     add("connecting", &before_a_full_port, &put, "connecting to");
     add("in the handshake of TLS", before(silent_peer::manner::reads, "https"), &put, "TLS handshake with");
     add("before a silent proxy", &before_a_proxy, &put, "asking the proxy for a tunnel to");
-    place& sending =
+    wait_point& sending =
         add("sending", before(silent_peer::manner::is_deaf, "http"), &put_much, "sending the request to");
     sending.tries = 4;
     sending.may_be_applied = true;
@@ -167,13 +168,13 @@ std::vector<place> make_places() {
         &get, "reading the response from");
     // No more than the budget of retries has in reserve.
     for (const bool is_long : {true, false}) {
-        place& p = add(is_long ? "in a long pause before a retry" : "in short pauses before retries",
-                       is_long ? &in_a_long_pause : &in_short_pauses, &put, "");
+        wait_point& p = add(is_long ? "in a long pause before a retry" : "in short pauses before retries",
+                            is_long ? &in_a_long_pause : &in_short_pauses, &put, "");
         p.tries = is_long ? 40 : 10;
         p.may_be_applied = true;
         p.gives_up = true;
     }
-    place& throttled = add("in line at a throttled partition", &at_a_throttled_partition, &put, "");
+    wait_point& throttled = add("in line at a throttled partition", &at_a_throttled_partition, &put, "");
     throttled.tries = 40; // of which some are refused, and the others never sent
     throttled.gives_up = true;
     add("waiting for a token", &before_a_token, &put, "logging in");
@@ -186,8 +187,8 @@ std::vector<place> make_places() {
 
 } // namespace
 
-const std::vector<place>& all_places() {
-    static const std::vector<place> all = make_places();
+const std::vector<wait_point>& all_wait_points() {
+    static const std::vector<wait_point> all = make_wait_points();
     return all;
 }
 
