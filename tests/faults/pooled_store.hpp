@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/service_context.hpp"
 #include "net/http_transport.hpp"
 
 #include <azkv/store.hpp>
@@ -28,7 +29,7 @@ private:
     class measured_transport;
 
     explicit pooled_store(const asio::any_io_executor& executor,
-                          std::shared_ptr<const client::service_context> account);
+                          std::shared_ptr<const client::service_context> service);
 
     std::shared_ptr<measured_transport> transport_; // before `db`, which is made with it
 
