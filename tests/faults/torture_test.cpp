@@ -161,7 +161,7 @@ public:
 
     asio::awaitable<void> run(store db, int round) const override {
         contents all;
-        auto rows = db.query("n ge 1", collection(round));
+        auto rows = db.query("i ge 1", collection(round));
         while (auto row = co_await rows.next()) CHECK(all.emplace(row->key(), row->value()).second);
         CHECK(all == three);
     }

@@ -1,8 +1,8 @@
 // Every operation, asynchronous and blocking, against a real table service. One body serves both forms: the
 // asynchronous store is driven through `driver`, which has the face of a blocking one.
 
+#include "client/operation_context.hpp"
 #include "client/request_sender.hpp"
-#include "client/service_context.hpp"
 #include "integration/service.hpp"
 #include "net/http_transport.hpp"
 #include "protocol/requests.hpp"
@@ -29,17 +29,19 @@ value parse(const char* text) {
 
 bool table_exists(const std::string& name) {
     asio::io_context context;
-    const auto account = client::service_context::from_connection_string(connection_string(), {});
+    const auto service = client::service_context::from_connection_string(connection_string(), {});
     const auto transport = std::make_shared<net::http_transport>(context.get_executor(), net::pool::limits(1),
                                                                  net::connector::settings());
-    const client c(context.get_executor(), true, account, transport);
+    const auto sender =
+        std::make_shared<const client::request_sender>(context.get_executor(), true, service, transport);
+    const client::call_origin origin(context.get_executor(), sender, service->settings());
+    client::operation_context op(origin, {"list", name, nullptr});
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";
-    operation op(c.shared_account(), *c.process(), {"list", name, nullptr}, c.new_id(), {});
-    answer a;
-    run(context, c.call(op, tables, op.deadline(), a));
-    REQUIRE(a.response.status == 200);
-    return contains(a.response.body, "\"TableName\":\"" + name + "\"");
+    client::call_result result;
+    run(context, sender->call(op, tables, op.deadline(), result));
+    REQUIRE(result.response.status == 200);
+    return contains(result.response.body, "\"TableName\":\"" + name + "\"");
 }
 
 struct stop {
