@@ -29,9 +29,9 @@ void check_answer(const response& outer, const response& answer, std::size_t ope
     classify(answer, read_error(answer));
 }
 
-// Azure storage ends lines with CRLF, Cosmos DB with either, proxies with what they like.
+// Azure storage ends lines with CRLF, Cosmos DB with either, proxies with anything.
 void check_line_ends(response outer, const std::optional<response>& answer, std::size_t operations) {
-    if (outer.body.find("\r\r\n") != outer.body.npos) return; // not an end of a line of either kind
+    if (outer.body.find("\r\r\n") != outer.body.npos) return; // not a line end of either kind
     boost::algorithm::replace_all(outer.body, "\r\n", "\n");
     const auto other = fuzz::unless_refused([&] { return unwrap_batch(outer, operations); });
     fuzz::require(other.has_value() == answer.has_value(), "line ends do not decide what is an answer");

@@ -35,7 +35,7 @@ std::string quoted(const std::string& text) {
     return q + '"';
 }
 
-// What a credential and a store do with it.
+// As a credential and a store use it.
 void check_use(const bearer_challenge& c) {
     fuzz::require(c.tenant.empty() || !c.authority.empty(), "a tenant belongs to an authority");
     fuzz::require(is_plain(c.authority) && is_plain(c.resource) && is_plain(c.error), "nothing is hidden");

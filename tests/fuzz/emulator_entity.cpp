@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// What `f` returns; nullopt if it refuses.
+/// Returns what `f` returns; nullopt if it rejects the input.
 template <class F>
 auto unless_failure(F f) -> std::optional<decltype(f())> {
     try {
@@ -32,7 +32,7 @@ auto unless_failure(F f) -> std::optional<decltype(f())> {
     }
 }
 
-// NaN is the same as NaN, and 0 not as -0.
+// NaN equals NaN, and 0 does not equal -0.
 bool identical(const property& a, const property& b) {
     const auto bits = [](const property& p) { return std::bit_cast<std::uint64_t>(p.value.number); };
     const bool is_nan = a.value.number != a.value.number && b.value.number != b.value.number;
@@ -48,7 +48,7 @@ bool is_held(const edm_value& v, const limits& l) {
     constexpr std::int64_t least = std::numeric_limits<std::int32_t>::min(),
                            greatest = std::numeric_limits<std::int32_t>::max();
     switch (v.type) {
-    case edm::string: return codec::utf16_length(v.text) <= l.max_text; // which it is not if it is no UTF-8
+    case edm::string: return codec::utf16_length(v.text) <= l.max_text; // npos if it is not UTF-8
     case edm::binary: return v.text.size() <= l.max_binary;
     case edm::guid: return parse_guid(v.text) == v.text;
     case edm::int32: return v.integer >= least && v.integer <= greatest;

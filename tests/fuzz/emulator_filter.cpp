@@ -34,7 +34,7 @@ entity make_entity(std::string partition_key, std::string row_key, std::vector<p
     return e;
 }
 
-// Of every type, under names of one letter.
+// One property of every type, under names of one letter.
 const std::vector<entity>& entities() {
     static const std::vector<entity> all = [] {
         const std::string guid = "01234567-89ab-cdef-abcd-ef0123456789";

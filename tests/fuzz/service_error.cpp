@@ -25,7 +25,7 @@ std::string in_xml(std::string text) {
     return text;
 }
 
-// What the service says in a form that it has is what is read.
+// An error in a form of the service is read as the service wrote it.
 void check_forms(response r, const std::string& text) {
     const std::string trimmed = boost::algorithm::trim_copy(text);
     const auto says_text = [&] {
@@ -77,7 +77,6 @@ bool fuzz::check(std::string_view input) {
     response marked = r;
     marked.body.insert(0, "\xEF\xBB\xBF\r\n");
     require(agree(read_error(marked), e), "a byte order mark changes nothing");
-    if (input.size() <= 4096)
-        check_forms(r, std::string(input)); // escaped, far from what is too long to be read
+    if (input.size() <= 4096) check_forms(r, std::string(input)); // escaped, far below the limit
     return true;
 }

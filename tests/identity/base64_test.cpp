@@ -7,7 +7,7 @@
 using namespace azkv::support;
 using namespace std::string_literals;
 
-TEST_CASE("base64 is encoded as RFC 4648 has it") {
+TEST_CASE("base64 is encoded as RFC 4648 specifies") {
     CHECK(encode_base64("") == "");
     CHECK(encode_base64("f") == "Zg==");
     CHECK(encode_base64("fo") == "Zm8=");
