@@ -1,4 +1,4 @@
-"""Signatures with the account's key, and what comes of requests without a good one."""
+"""Signatures with the account's key, and the responses to requests without a valid one."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def signed(s, lite=False, change=lambda text: text):
 
 
 def denied(answer, *codes):
-    """Cosmos' codes are not known."""
+    """Cosmos' codes are unknown."""
     if answer.service.mode == "storage":
         return answer.refused(403, *codes or ["AuthenticationFailed"])
     return answer.expect(401, 403)

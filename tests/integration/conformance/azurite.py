@@ -1,4 +1,4 @@
-"""What Azurite is known to do in another way than the service, and which tests fail for that."""
+"""The known differences between Azurite and the service, and which tests fail for them."""
 
 # Azurite's code, and the service's.
 CODE_NAMES = {"AuthorizationFailure": "AuthenticationFailed"}

@@ -1,4 +1,4 @@
-"""What answers look like beside what they say: the headers, and the shapes of errors."""
+"""The form of responses: the headers, and the shapes of errors."""
 
 import uuid
 from xml.etree import ElementTree

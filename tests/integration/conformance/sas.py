@@ -37,7 +37,7 @@ def table_sas(s, table, sp="raud", st=None, se="", si=None, sip=None, spr=None, 
 
 
 
-OPERATIONS = {  # what each needs: a resource type, and permissions
+OPERATIONS = {  # each needs a resource type, and permissions
     "list tables": ("c", "l", lambda s, table, sas: s.send("GET", "/Tables", authorize=sas)),
     "create a table": ("c", "c", lambda s, table, sas: s.create(s.new_name(), authorize=sas)),
     "delete a table": ("c", "d", lambda s, table, sas: s.delete_table(table, authorize=sas)),
@@ -402,7 +402,7 @@ FIELDS = ("Start", "Expiry", "Permission")
 
 
 def set_policies(s, table, policies):
-    """The times and the permissions of each, by its identifier."""
+    """The times and the permissions of each policy, by its identifier."""
     text = ""
     for id, fields in policies.items():
         policy = "".join(f"<{name}>{value}</{name}>" for name, value in zip(FIELDS, fields) if value)
