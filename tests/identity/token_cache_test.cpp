@@ -509,8 +509,7 @@ TEST_CASE("a request on an executor that no longer runs is restarted on another"
     CHECK(f.source->asked == 2);
 }
 
-TEST_CASE(
-    "a request is destroyed with its execution context, and calls that wait elsewhere start a new one") {
+TEST_CASE("a request is destroyed with its execution context and calls that wait elsewhere start a new one") {
     fixture f;
     auto other = std::make_unique<asio::io_context>();
     f.source->gate = std::make_shared<async::manual_reset_event>(other->get_executor());
