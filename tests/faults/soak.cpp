@@ -239,9 +239,9 @@ int soak(std::chrono::duration<double> time, std::size_t threads) {
     };
     bool right = say(memory_is_flat, "the memory grows");
     right = say(descriptors_are_flat, "descriptors are left open") && right;
-    right = say(f.wrong == 0, "wrong results, or errors that nobody asked for") && right;
+    right = say(f.wrong == 0, "wrong results, or unexpected errors") && right;
     right = say(closed_in_time, "operations did not end") && right;
-    right = say(counts.operations > 500, "too little was done") && right;
+    right = say(counts.operations > 500, "too few operations") && right;
     return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

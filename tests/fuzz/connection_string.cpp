@@ -43,7 +43,8 @@ std::string complaint(std::string_view text) {
         parse_connection_string(text);
         return {};
     } catch (const error& e) {
-        fuzz::require(e.code() == errc::invalid_connection_string, "the connection string is what is wrong");
+        fuzz::require(e.code() == errc::invalid_connection_string,
+                      "the error is about the connection string");
         return e.what();
     }
 }
@@ -62,7 +63,7 @@ void check_settings(std::string_view text, const connection_settings& s) {
 // As the store uses the endpoint next.
 void check_endpoint(const std::string& url) {
     const auto e = fuzz::unless_refused([&] { return parse_table_endpoint(url); });
-    fuzz::require(e.has_value(), "an endpoint that is passed on is one");
+    fuzz::require(e.has_value(), "an endpoint that is passed on is valid");
     fuzz::require(!e->at.host.empty() && !e->at.port.empty()
                       && std::ranges::all_of(e->at.port, boost::algorithm::is_digit()),
                   "there is somewhere to connect to");
@@ -83,7 +84,7 @@ bool fuzz::check(std::string_view input) {
         return ascii::is_equal(name, "AccountKey")
                || (ascii::is_equal(name, "SharedAccessSignature") && !of_table);
     };
-    require(why == complaint(without(input, is_secret)), "what is wrong does not depend on a secret");
+    require(why == complaint(without(input, is_secret)), "the error does not depend on a secret");
     const auto all = [](std::string_view) { return true; };
     require(complaint(without(input, all)).find(mark) == std::string::npos, "no setting's text is repeated");
     if (!why.empty()) return true;

@@ -72,7 +72,7 @@ void set(request& r, const char* name, std::string text) {
 json::value parse_json(const std::string& text) {
     boost::system::error_code ec;
     json::value v = json::parse(text, ec);
-    fuzz::require(!ec, "what is told to be JSON is");
+    fuzz::require(!ec, "a response declared as JSON is JSON");
     return v;
 }
 
@@ -151,7 +151,7 @@ public:
     std::string content; // before the request
 
 private:
-    static void must(const reply& r) { fuzz::require(r.status < 300, "the service can be prepared"); }
+    static void must(const reply& r) { fuzz::require(r.status < 300, "the service can be set up"); }
 
     void sign(request& r, sender from) {
         const auto scheme =
@@ -258,11 +258,11 @@ reply check_written(subject& s, const request& r, std::string_view url) {
     get.target = url.substr(0, url.find('?'));
     if (const std::string* const host = find_header(r.headers, "Host")) set(get, "Host", *host);
     reply got = s.ask(std::move(get), sender::key);
-    fuzz::require(got.status == 200, "what was written is there");
+    fuzz::require(got.status == 200, "the written entity is found");
     try {
         read_entity(got.body, s.mode()); // the response about a table is one as well
     } catch (const failure&) {
-        fuzz::require(false, "what is answered may be sent");
+        fuzz::require(false, "a response may be sent back");
     }
     return got;
 }
@@ -273,7 +273,7 @@ void check_location(subject& s, const request& r, const reply& answer) {
     if (!url) return;
     const reply got = check_written(s, r, std::string_view(*url).substr(url->find('/', url->find("//") + 2)));
     const std::string* const etag = find_header(got.headers, "ETag");
-    fuzz::require(!etag || *etag == *find_header(answer.headers, "ETag"), "it has the etag that was told");
+    fuzz::require(!etag || *etag == *find_header(answer.headers, "ETag"), "its etag is that of the response");
 }
 
 void check_write(subject& s, const request& r, const std::optional<target>& t, sender from,
@@ -281,7 +281,7 @@ void check_write(subject& s, const request& r, const std::optional<target>& t, s
     bool done = answer.status < 300;
     if (done && t && t->what == target::kind::batch) done = check_batch(r, answer);
     if (!done) {
-        fuzz::require(s.dump() == s.content, "what fails changes nothing");
+        fuzz::require(s.dump() == s.content, "a failure changes nothing");
         return;
     }
     check_location(s, r, answer);
@@ -336,7 +336,7 @@ public:
             next = "NextPartitionKey=" + encode(*partition)
                    + "&NextRowKey=" + encode(*find_header(page.headers, "x-ms-continuation-NextRowKey"));
         }
-        fuzz::require(false, "a query comes to an end");
+        fuzz::require(false, "a query ends");
         return std::nullopt;
     }
 
@@ -349,10 +349,10 @@ private:
 void check_pages(subject& s, const request& r, const target& t, sender from) {
     query q(r, t, from);
     const auto all = q.rows(s, std::nullopt);
-    fuzz::require(all.has_value(), "a page is one of a query");
+    fuzz::require(all.has_value(), "a page belongs to a query");
     const auto one_by_one = q.rows(s, 1);
-    fuzz::require(one_by_one == all, "pages do not decide on rows");
-    fuzz::require(std::set(all->begin(), all->end()).size() == all->size(), "no row is there twice");
+    fuzz::require(one_by_one == all, "the rows do not depend on the pages");
+    fuzz::require(std::set(all->begin(), all->end()).size() == all->size(), "no row is repeated");
     std::string* const filter = q.filter();
     const bool is_filtered = filter && filter->find_first_not_of(" \t\r\n") != filter->npos;
     const bool is_limited = from == sender::table_sas || from == sender::account_sas;
@@ -360,7 +360,7 @@ void check_pages(subject& s, const request& r, const target& t, sender from) {
     if (!is_filtered) return;
     *filter = "not (not (" + *filter + "))"; // whose key range is unbounded
     if (const auto same = q.rows(s, std::nullopt))
-        fuzz::require(same == all, "what a filter says of keys is no more than it says");
+        fuzz::require(same == all, "the key range of a filter loses no match");
 }
 
 std::optional<sender> sender_of(char c) {

@@ -54,8 +54,8 @@ void check_alone(std::string_view text, const value& alone) {
     });
     constexpr auto deepest = 30; // a page adds two levels to those that the parser allows
     if (!page && std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; }) > deepest) return;
-    fuzz::require(page && page->size() == 1, "an entity makes a page of one");
-    fuzz::require(test::identical(page->front().value(), alone), "an entity says the same on a page");
+    fuzz::require(page && page->size() == 1, "an entity is a page of one");
+    fuzz::require(test::identical(page->front().value(), alone), "an entity is the same on a page");
 }
 
 } // namespace

@@ -45,13 +45,14 @@ void check_forms(response r, const std::string& text) {
 void check_class(const response& r, const service_error& e) {
     const errc meaning = classify(r, e);
     fuzz::require(!make_error_code(meaning).message().empty(), "a class has a description");
-    fuzz::require(r.status >= 400 || meaning == errc::bad_response, "a success is no failure of the service");
+    fuzz::require(r.status >= 400 || meaning == errc::bad_response,
+                  "a success is not a failure of the service");
     const bool of_data = r.status == 404 || r.status == 409 || r.status == 412;
     fuzz::require(meaning != errc::bad_response || r.status < 400 || (of_data && !e.own_words),
                   "a failure is one, whoever's it is, unless it tells of the data");
     const bool tells =
         meaning == errc::not_found || meaning == errc::conflict || meaning == errc::precondition_failed;
-    fuzz::require(!tells || e.own_words, "only the service tells of the data");
+    fuzz::require(!tells || e.own_words, "only the service reports data errors");
     fuzz::require(meaning != errc::server_error || (r.status >= 500 && r.status < 600),
                   "only a server's errors are the server's");
     service_error silent = e;
@@ -70,7 +71,8 @@ bool fuzz::check(std::string_view input) {
     r.body = input;
 
     const service_error e = read_error(r);
-    require(e.code.size() + e.message.size() <= r.body.size() + r.error_code.size(), "nothing is made up");
+    require(e.code.size() + e.message.size() <= r.body.size() + r.error_code.size(),
+            "the message is part of the response");
     require(boost::algorithm::trim_copy(e.message) == e.message, "no white space around the message");
     check_class(r, e);
 

@@ -53,7 +53,7 @@ std::optional<access_token> read(const std::string& body) {
             }
         },
         &why);
-    fuzz::require(t || why == errc::bad_response, "the answer is what is wrong");
+    fuzz::require(t || why == errc::bad_response, "the error is about the response");
     return t;
 }
 

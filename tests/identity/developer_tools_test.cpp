@@ -166,7 +166,7 @@ TEST_CASE("the Azure CLI runs without a shell in its directory with empty input"
     CHECK(tools.text("arguments") == az_arguments + "<--tenant>\n<contoso.com>\n");
 }
 
-TEST_CASE("with a subscription and a tenant the CLI is asked for the subscription which must belong to the "
+TEST_CASE("with a subscription and a tenant the CLI selects the subscription which must belong to the "
           "tenant") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));

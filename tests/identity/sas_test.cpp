@@ -17,7 +17,7 @@ using namespace azkv;
 using namespace std::chrono_literals;
 using identity::shared_access_signature;
 
-TEST_CASE("a signature is kept byte for byte, except a leading question mark") {
+TEST_CASE("a signature is kept byte for byte except a leading question mark") {
     CHECK(shared_access_signature("sv=2019-02-02&sig=a%2Bb%2f/c%3D").query()
           == "sv=2019-02-02&sig=a%2Bb%2f/c%3D");
     CHECK(shared_access_signature("?sig=x&sv=1").query() == "sig=x&sv=1");

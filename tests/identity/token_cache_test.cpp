@@ -204,7 +204,7 @@ TEST_CASE("a cancelled call does not cancel the request of the others") {
     SUBCASE("not even the one that began it") {
         first.signal.emit(asio::cancellation_type::terminal);
     }
-    SUBCASE("nor one that joined it") {
+    SUBCASE("not one that joined it") {
         second.signal.emit(asio::cancellation_type::terminal);
     }
     f.settle();

@@ -447,7 +447,7 @@ TEST_CASE("a context destroyed with waiting callers leaves nothing behind") {
         connections = f.connections;
         held = f.acquire(f.here);
         asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                       [](std::exception_ptr, pooled_connection) { FAIL("nobody is there any more"); });
+                       [](std::exception_ptr, pooled_connection) { FAIL("the caller has been destroyed"); });
         f.context.restart();
         f.context.poll();
         CHECK(connections->in_use() == 1);

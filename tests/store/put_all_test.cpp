@@ -258,7 +258,7 @@ TEST_CASE("a context that is destroyed during transactions leaves nothing runnin
         held_store s;
         net = s.net;
         asio::co_spawn(s.context, s.db.put_all(make_pairs(1000), "data", 10),
-                       [](std::exception_ptr) { FAIL("nobody is there any more"); });
+                       [](std::exception_ptr) { FAIL("the caller has been destroyed"); });
         s.settle();
         CHECK(net->under_way == 8);
     }

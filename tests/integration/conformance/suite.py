@@ -64,7 +64,7 @@ def main():
         known, code_names = azurite.DIFFERENCES, azurite.CODE_NAMES
     unknown = sorted(set(known) - set(all_tests))
     for name in unknown:
-        print(f"FAILED {name}: there is no such test to differ in")
+        print(f"FAILED {name}: azurite.py lists a test that does not exist")
 
     service = Service(os.environ["AZKV_CONNECTION_STRING"], options.mode, code_names)
     passed = differ = failed = 0
