@@ -226,7 +226,7 @@ def _(s):
     s.query(s.table(), headers={"x-ms-date": date, "Date": date}).expect(200)
 
 
-@test("auth: x-ms-date goes before Date", only="storage")
+@test("auth: x-ms-date takes precedence over Date", only="storage")
 def _(s):
     table = s.table()
     s.query(table, headers={"Date": at(-60)}).expect(200)

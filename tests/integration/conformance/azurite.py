@@ -117,7 +117,7 @@ CAUSES = {
         limits: what a property counts, DateTime
         limits: what a property counts, Binary
         limits: what a property counts, String
-        limits: an entity that a merge lets grow too large
+        limits: an entity that a merge enlarges beyond the limit
     """,
     "properties are not counted": """
         batches: an entity that is refused, for its properties
@@ -198,7 +198,7 @@ CAUSES = {
         auth: Date is too old as well
     """,
     "Date takes precedence over x-ms-date": """
-        auth: x-ms-date goes before Date
+        auth: x-ms-date takes precedence over Date
     """,
     "a query needs the resource type c": """
         sas: query with just what it needs

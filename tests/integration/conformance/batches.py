@@ -332,7 +332,7 @@ def _(s):
     expect_match(r"0:.*", part.error[1], "message")
 
 
-@test("batches: the first failure is the answer")
+@test("batches: the first failure is the response")
 def _(s):
     table = s.table()
     s.insert(table, entity("a")).expect(201)
@@ -350,7 +350,7 @@ def _(s):
     expect(send_batch(s, operations).refused(1, 409).header("Content-ID"), None, "Content-ID")
 
 
-@test("batches: a row that comes twice")
+@test("batches: the same row twice")
 def _(s):
     table = s.table()
     send_batch(s, [put(s, table, entity("a")), put(s, table, entity("b")), merge(s, table, entity("a", x=1))]) \

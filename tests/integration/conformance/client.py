@@ -335,7 +335,7 @@ class Service:
         return sorted(e["RowKey"] for e in self.query(table, select="RowKey").values)
 
     def is_at(self, url, path):
-        """Whether the URL is that of the path, with any escapes."""
+        """Returns whether the URL is that of the path, with any escapes."""
         return unquote(url or "") == unquote(f"{self.url}{path}")
 
 

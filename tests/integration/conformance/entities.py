@@ -115,7 +115,7 @@ def _(s):
     expect(answer.json.get("odata.etag"), answer.etag, "ETag")
 
 
-@test("entities: each write makes another ETag and a later Timestamp")
+@test("entities: each write changes the ETag and advances the Timestamp")
 def _(s):
     table = s.table()
     seen = [("", "")]

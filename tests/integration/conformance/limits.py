@@ -112,7 +112,7 @@ def _(s, edm):
     s.put(table, of_size(MIB - beside + 2, **properties)).refused(400, "EntityTooLarge")
 
 
-@test("limits: an entity that a merge lets grow too large", only="storage")
+@test("limits: an entity that a merge enlarges beyond the limit", only="storage")
 def _(s):
     table = s.table()
     s.insert(table, of_size(MIB * 6 // 10)).expect(201)
@@ -123,7 +123,7 @@ def _(s):
     expect(s.get(table).etag, etag, "ETag")
 
 
-@test("limits: an entity that a merge lets not grow", only="storage")
+@test("limits: an entity that a merge does not enlarge", only="storage")
 def _(s):
     table = s.table()
     full = of_size(MIB)
