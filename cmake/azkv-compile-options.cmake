@@ -1,13 +1,13 @@
-# What azkv's own targets are compiled with. Nothing of it reaches a consumer, but for the sanitizers, which
-# every part of a program must agree on.
+# The compile options of azkv's own targets. None of them reaches a consumer, except the sanitizers, which all
+# parts of a program must share.
 function(azkv_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${AZKV_WERROR}>:-Werror>)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-    # A false alarm of g++ 12 to 14 at the end of coroutines, whose frames have an allocator of their own.
+    # g++ 12 to 14 give a false alarm at the end of coroutines whose frames have an allocator of their own.
     target_compile_options(${target} PRIVATE -Wno-mismatched-new-delete)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_UNITY_BUILD)
-    # Source files that are included are no headers, whose types nobody else would see.
+    # A source file that another one includes is not a header: no other unit sees its types.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
   endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
@@ -16,11 +16,11 @@ function(azkv_compile_options target)
     target_compile_options(${target} PUBLIC -fsanitize=${sanitizers} -fno-omit-frame-pointer
                                             -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
-    # It changes inline functions of Asio: only where no program of others is linked.
+    # It changes inline functions of Asio, so only where no foreign program links with the library.
     target_compile_definitions(${target} PUBLIC BOOST_ASIO_NO_DEPRECATED)
     if("thread" IN_LIST AZKV_SANITIZE)
-      # ThreadSanitizer does not understand the fence with which Asio's reference counts end; without
-      # std::atomic they are those of Boost, which it does.
+      # ThreadSanitizer does not understand the fence that ends Asio's reference counts; without std::atomic
+      # Asio uses those of Boost, which it understands.
       target_compile_definitions(${target} PUBLIC BOOST_ASIO_DISABLE_STD_ATOMIC)
     endif()
   endif()

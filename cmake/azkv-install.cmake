@@ -8,7 +8,7 @@ string(COMPARE EQUAL "${azkv_type}" STATIC_LIBRARY AZKV_IS_STATIC)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/azkv)
 install(EXPORT azkv-targets NAMESPACE azkv:: DESTINATION ${package_dir})
-if(AZKV_BUILD_EMULATOR) # apart, so that only who wants it needs SQLite
+if(AZKV_BUILD_EMULATOR) # a component of its own, so that only its users need SQLite
   install(TARGETS azkv-emulator EXPORT azkv-emulator-targets)
   install(EXPORT azkv-emulator-targets NAMESPACE azkv:: DESTINATION ${package_dir})
 endif()

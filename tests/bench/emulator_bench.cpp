@@ -1,5 +1,5 @@
-// What the emulator costs: whether reads and scans stay as fast while a table grows, how much memory its
-// entities take, and how many requests it answers in a second, side by side with Azurite.
+// The costs of the emulator: whether reads and scans stay as fast while a table grows, how much memory its
+// entities take, and how many requests it answers per second, side by side with Azurite.
 //
 //   azkv-emulator-bench PATH-OF-azkv-emulator
 //     all of it; Azurite if AZKV_CONNECTION_STRING names it
@@ -7,8 +7,8 @@
 //   azkv-emulator-bench PATH-OF-azkv-emulator --check
 //     fails if reads slow down or memory is wasted
 //
-// The servers are processes of their own, so that their CPU time and memory are nobody else's. What is
-// compared is measured in turns, so that noise meets both.
+// The servers are separate processes, so that their CPU time and memory are counted apart. Compared services
+// take turns, so that noise affects both.
 
 #include "codec/entity.hpp"
 #include "support/emulator_process.hpp"
@@ -59,14 +59,14 @@ double least(const std::vector<double>& all) {
     return std::ranges::min(all);
 }
 
-// Keys that come in no order, as those of a hash.
+// Keys in no order, like those of a hash.
 std::string key(int i) {
     char text[9];
     std::snprintf(text, sizeof text, "%08x", static_cast<unsigned>(i) * 2'654'435'761u);
     return text;
 }
 
-// 1 KB of what documents are made of.
+// 1 KB of typical document members.
 value make_document(int i) {
     value v;
     v["title"] = "The analytical engine weaves algebraic patterns " + std::to_string(i);
@@ -79,8 +79,8 @@ value make_document(int i) {
     return v;
 }
 
-/// Keeps this process on one CPU, and those that it starts meanwhile. Where a client and its server happen to
-/// be makes more of a difference to a single request than anything else.
+/// Keeps this process, and those that it starts meanwhile, on one CPU. Where a client and its server happen
+/// to run affects a single request more than anything else.
 class one_cpu {
 public:
     one_cpu() {
@@ -100,7 +100,7 @@ private:
     cpu_set_t all_;
 };
 
-/// A client of one service; each of its operations runs to its end.
+/// A client of one service; each operation runs to completion.
 class client {
 public:
     explicit client(const std::string& connection_string)
@@ -111,7 +111,7 @@ public:
         entities_ = entities;
     }
 
-    /// The wall time of each of `n` gets, one after the other, in microseconds.
+    /// Returns the wall time of each of `n` consecutive gets, in microseconds.
     std::vector<double> get_one_by_one(int n) {
         std::vector<double> times;
         run(get_some(n, times));
@@ -211,12 +211,12 @@ private:
     std::exception_ptr failure_;
 };
 
-/// An emulator that holds a number of entities, and what it costs.
+/// An emulator that holds a number of entities, and its costs.
 class subject {
 public:
     subject(const std::string& program, int n, std::vector<std::string> arguments = {})
         : process(program, std::move(arguments)), service(process.connection_string()), entities(n) {
-        service.load(1); // makes the table
+        service.load(1); // creates the table
         double bytes = 0;
         for (int i = 0; i < n; ++i)
             bytes += static_cast<double>(codec::encode_entity(codec::entity_key("default", key(i)),
@@ -250,11 +250,11 @@ public:
     emulator_process process;
     client service;
     int entities;
-    // Microseconds, each of one entity; the CPU time is the server's.
+    // Microseconds per entity; the CPU time is the server's.
     double load, load_cpu;
     std::vector<double> gets, gets_cpu, scans, scans_cpu;
     double entity_bytes;
-    double memory; // that the server grew by, per byte stored
+    double memory; // growth of the server per byte stored
 };
 
 int check(const std::string& program) {

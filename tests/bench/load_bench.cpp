@@ -1,12 +1,12 @@
-// What becomes of calls when there are more of them than can be served.
+// Calls beyond the capacity of their store or service: how many succeed, and how late.
 //
-//   azkv-load-bench open --rate 20000 --timeout 100       calls that come whether others have ended or not
-//   azkv-load-bench closed --callers 900 --timeout 100    callers of whom each makes one call after another
-//   azkv-load-bench closed --callers 64 --throttle 2000   at an emulator that throttles
+//   azkv-load-bench open --rate 20000 --timeout 100       calls that begin whether others have ended or not
+//   azkv-load-bench closed --callers 900 --timeout 100    callers that each make one call after another
+//   azkv-load-bench closed --callers 64 --throttle 2000   against an emulator that throttles
 //   azkv-load-bench serve --throttle 2000                 only the service, for other processes: --service
 //
-// Prints one line. The service runs on a thread of its own in this process, unless it is named; CPU time is
-// that of the thread that calls.
+// Prints one line. The service runs on its own thread in this process, unless --service names another; CPU
+// time is that of the calling thread.
 
 #include "slow_service.hpp"
 #include "usage.hpp"
@@ -55,13 +55,13 @@ const std::map<std::string, work> works{{"get", work::get}, {"put", work::put}, 
 class arguments {
 public:
     work what = work::get;
-    std::string service; // its connection string; empty: an own one
+    std::string service; // its connection string; empty: one in this process
     bool cosmos = false;
     azkv::bench::delays delays;
-    std::size_t throttle = 0; // requests a second; 0: no emulator, but a slow service
+    std::size_t throttle = 0; // requests per second; 0: no emulator, but a slow service
     std::size_t retry_after_ms = 0;
-    std::size_t raised_to = 0; // the limit, in the middle of the time
-    double rate = 1000;        // calls a second
+    std::size_t raised_to = 0; // the limit, halfway through the run
+    double rate = 1000;        // calls per second
     std::size_t callers = 1;
     std::size_t batch = 100;
     std::size_t connections = 64;
@@ -76,7 +76,7 @@ public:
     }
 };
 
-/// Whom to call.
+/// The service to call.
 class service {
 public:
     explicit service(const arguments& a) {
@@ -108,7 +108,7 @@ private:
     std::string connection_string_;
 };
 
-/// What came of the calls that ended in the time that is measured.
+/// The outcomes of the calls that ended during the measured time.
 class tally {
 public:
     explicit tally(const arguments& a)
@@ -279,7 +279,7 @@ void serve(const arguments& a) {
     const service s(a);
     std::cout << s.connection_string() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-    } // until it is to end
+    } // until the process is killed
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-// What the pieces cost that a call is made of, without a network, each beside what Boost.JSON needs for the
-// same bytes: its parser with a handler that throws all away is the floor of decoding, its serializer of
+// The costs of the parts of a call, without a network, each next to what Boost.JSON needs for the same bytes:
+// its parser with a handler that discards everything is the floor of decoding, its serializer that of
 // encoding.
 //
 //   azkv-micro-bench [--benchmark_filter=REGEX] [...]
@@ -93,7 +93,7 @@ value make_texts(int i) {
     return v;
 }
 
-// 1 KB of what documents are made of.
+// 1 KB of typical document members.
 value make_document(int i) {
     value v;
     v["title"] = "The analytical engine weaves algebraic patterns " + std::to_string(i);
@@ -111,7 +111,7 @@ value make_document(int i) {
     return v;
 }
 
-// An entity as the service answers with it.
+// An entity in the form that the service answers with.
 std::string as_answered(std::string entity) {
     const std::string_view doubles = R"("score@odata.type":"Edm.Double",)";
     if (const auto at = entity.find(doubles); at != entity.npos) entity.erase(at, doubles.size());
@@ -198,7 +198,7 @@ void sign_request(State& state) {
     }
 }
 
-// An answer with this body, as it arrives in pieces.
+// A response with this body, which arrives in pieces.
 void read_answer(State& state, const std::string& body) {
     const std::string answer = "HTTP/1.1 200 OK\r\n"
                                "Cache-Control: no-cache\r\n"
@@ -233,7 +233,7 @@ void read_page_answer(State& state) {
     read_answer(state, make_page(make_texts));
 }
 
-/// Has the answer at once.
+/// Returns the response at once.
 class canned_transport final : public net::transport {
 public:
     explicit canned_transport(std::string body) { response_.body = std::move(body); }
@@ -317,7 +317,7 @@ BENCHMARK(put_without_network);
 } // namespace
 
 int main(int argc, char** argv) {
-    // The kernel's page faults are not the codec's: memory that was free once stays with the process.
+    // The kernel's page faults are not the codec's: freed memory stays with the process.
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
     mallopt(M_TOP_PAD, 1 << 27);

@@ -12,7 +12,7 @@ def steps(most):
 
 
 def panel(at, title, axis, xs, series):
-    """One diagram, `at` this distance from the left; its x values are as far apart as they are many."""
+    """One diagram, `at` this distance from the left; its x values are evenly spaced."""
     marks = steps(max(max(ys) for ys in series.values()))
     x = lambda i: at + LEFT + i * (WIDTH - LEFT - RIGHT) / (len(xs) - 1)
     y = lambda v: HEIGHT - BOTTOM - v * (HEIGHT - TOP - BOTTOM) / marks[-1]

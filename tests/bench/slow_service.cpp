@@ -67,7 +67,7 @@ asio::awaitable<void> slow_service::accept() {
     }
 }
 
-// Until the peer leaves, which is an exception that nobody takes.
+// Until the peer leaves, which throws an exception that ends the coroutine.
 asio::awaitable<void> slow_service::serve(tcp::socket peer) {
     const std::string got = with_head("200 OK", entity());
     const std::string taken = with_head("204 No Content", {});

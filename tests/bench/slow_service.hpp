@@ -1,4 +1,4 @@
-// A service whose answers take the time that a test wants them to take.
+// A service whose answers take as long as a benchmark wants.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -20,13 +20,13 @@ class delays {
 public:
     double mean_ms = 5;
     bool exponential = false;
-    double slow_share = 0; // of the requests, those that take another time
+    double slow_share = 0; // the share of requests that take another time
     double slow_ms = 500;
-    // A time at which it is so much slower, counted from its begin.
+    // a period in which it is this much slower, counted from its start
     double hiccup_at_s = 0, hiccup_for_s = 0, hiccup_factor = 1;
 };
 
-/// Gives each GET the same entity, and takes each PUT, at `url()`, on a thread of its own.
+/// Serves each GET the same entity, and accepts each PUT, at `url()`, on a thread of its own.
 class slow_service {
 public:
     explicit slow_service(const delays& d);

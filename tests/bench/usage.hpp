@@ -1,4 +1,4 @@
-// What a benchmark has used of the machine.
+// The CPU time, memory and descriptors that a benchmark has used.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,8 @@ inline double thread_cpu() {
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-/// The most memory that this program has had resident, in MB. (`ru_maxrss` also knows what the program that
-/// started it had.)
+/// The peak resident memory of this program, in MB. (`ru_maxrss` also includes that of the program that
+/// started it.)
 inline double peak_memory() {
     std::ifstream status("/proc/self/status");
     for (std::string word; status >> word;)

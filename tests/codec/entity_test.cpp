@@ -55,7 +55,7 @@ value member(json::value v) {
 
 } // namespace
 
-TEST_CASE("each JSON type has its property") {
+TEST_CASE("each JSON type has a property type") {
     CHECK(properties(parse(R"({"b": true})")) == parse(R"({"b": true})"));
     CHECK(properties(parse(R"({"i": -2147483648})")) == parse(R"({"i": -2147483648})"));
     CHECK(properties(parse(R"({"l": 2147483648})"))
@@ -74,14 +74,14 @@ TEST_CASE("the entity is one line of ASCII") {
     for (const char c : body) CHECK((c >= 0x20 && c < 0x7F));
 }
 
-TEST_CASE("strings that a reader would take for JSON are quoted") {
+TEST_CASE("strings that a reader would parse as JSON are quoted") {
     for (const char* text : {"null", "{}", "[1]", "\"q\"", "{\"a\":1}"})
         CHECK(properties(member(text)).at("m") == json::string_view(json::serialize(json::value(text))));
     for (const char* text : {"{", "[1", "\"open", "123", "true", "NaN", "nul", " {}", "{} x"})
         CHECK(properties(member(text)).at("m") == json::string_view(text));
 }
 
-TEST_CASE("what the service cannot hold is refused, with member, size and limit") {
+TEST_CASE("what the service cannot hold is rejected with member and size and limit") {
     CHECK(contains(refused(member("\xFF")).what(), "UTF-8"));
     CHECK(contains(refused(member(json::value{"\xFF"})).what(), "UTF-8"));
 
@@ -125,7 +125,7 @@ TEST_CASE("the size of an entity is counted as the service counts it") {
     CHECK(contains(refused(member(json::string(2'000'000, 'x')), service_mode::cosmos).what(), "1983616"));
 }
 
-TEST_CASE("decoding gives back what was encoded, in any order of members") {
+TEST_CASE("decoding returns what was encoded in any order of members") {
     const value v = parse(R"({"t": true, "i": 1, "l": 9007199254740993, "d": 0.1, "w": 5.0, "s": "x", "e": "",
         "n": null, "a": [1, 2.5, {"b": []}], "j": "null", "q": "\"q\"", "my-name": 1, "RowKey": 2, "x_part_1": 3})");
     const json::object stored = json::parse(encode(v)).as_object();
@@ -138,7 +138,7 @@ TEST_CASE("decoding gives back what was encoded, in any order of members") {
     CHECK(decoded_entity(json::serialize(reversed)) == v);
 }
 
-TEST_CASE("decoding what others wrote") {
+TEST_CASE("decoding entities that other clients wrote") {
     const value v =
         decoded_entity(R"({"odata.metadata":"m","odata.etag":"e","odata.type":"t","PartitionKey":"p",
         "RowKey":"k","Timestamp":"2026-01-02T03:04:05Z","when@odata.type":"Edm.DateTime",
@@ -179,7 +179,7 @@ TEST_CASE("decoding a page") {
     CHECK(decode_page(R"({"value":[],"odata.metadata":"last"})").empty());
 }
 
-TEST_CASE("what is no entity or page is refused") {
+TEST_CASE("what is not an entity or a page is rejected") {
     for (const char* text : {"", "{", "[]", "1", "null", "{} x", "<html>", "{\"a\":}"}) {
         CHECK(failure_of([&] { decode_entity(text, {}); }).code() == errc::bad_response);
         CHECK(failure_of([&] { decode_page(text); }).code() == errc::bad_response);
@@ -194,7 +194,7 @@ TEST_CASE("what is no entity or page is refused") {
     }
 }
 
-TEST_CASE("an entity is that of the keys that were asked for, or it is none") {
+TEST_CASE("an entity with other keys than requested is rejected") {
     const expected_keys asked("p'1", "k");
     CHECK(decode_entity(R"({"PartitionKey":"p'1","RowKey":"k","n":1})", asked) == parse(R"({"n": 1})"));
     CHECK(decode_entity(R"({"n":1,"RowKey":"k","PartitionKey":"p\u00271"})", asked) == parse(R"({"n": 1})"));
@@ -222,7 +222,7 @@ TEST_CASE("an entity is that of the keys that were asked for, or it is none") {
     CHECK(decode_page(R"({"value":[{"PartitionKey":"p","RowKey":"1"}]})", expected_keys("p")).size() == 1);
 }
 
-TEST_CASE("what an answer becomes in memory is bounded") {
+TEST_CASE("the memory of a decoded response is bounded") {
     const auto entity = [](int members) {
         std::string text = R"({"PartitionKey":"p","RowKey":"k")";
         for (int i = 2; i < members; i += 2) {
@@ -277,14 +277,14 @@ TEST_CASE("select names the columns that the members and their parts are stored 
           == "PartitionKey,RowKey,Timestamp," + columns("a"));
     CHECK(select_list(select("id"), service_mode::cosmos, false) == keys + columns("_x0069_d"));
     CHECK(select_list(select("_ts"), service_mode::cosmos, false) == keys + columns("_x005F_ts"));
-    // Rows from before it was escaped have it, too.
+    // Rows that were written before azkv escaped it have it, too.
     CHECK(contains(select_list(select("ttl"), service_mode::cosmos, false), "_x0074_tl,ttl,"));
     CHECK(contains(select_list(select("RID"), service_mode::cosmos, false), "_x0052_ID,RID,"));
     CHECK(select_list(select("a", "a"), service_mode::storage, false) == keys + columns("a"));
-    // What azkv escapes another program may have written as it is.
+    // Another program may have written as it is what azkv escapes.
     CHECK(contains(select_list(select("ƒoo"), service_mode::storage, false), "_x0192_oo,ƒoo,"));
 
-    // Too many columns, or too long a list of them: all are read.
+    // Too many columns, or too long a list of them: the store reads all.
     std::vector<std::string> names;
     for (int i = 10; i < 24; ++i) names.push_back("m" + std::to_string(i));
     CHECK_FALSE(select_list(projection(names), service_mode::storage, true).empty());
@@ -296,7 +296,7 @@ TEST_CASE("select names the columns that the members and their parts are stored 
     CHECK_THROWS_AS(select_list(projection(names), service_mode::storage, true), error);
 }
 
-TEST_CASE("a projection keeps what it names, whatever comes") {
+TEST_CASE("a projection keeps only the members it names") {
     const std::string entity =
         R"({"a":1,"b":2,"my_x002D_name":3,"t_part_1":"\"x","t_part_2":"y\"","n_part_1":"1","PartitionKey":"p","RowKey":"k"})";
     CHECK(decoded_entity(entity, select("a", "my-name")) == parse(R"({"a": 1, "my-name": 3})"));
@@ -309,7 +309,7 @@ TEST_CASE("a projection keeps what it names, whatever comes") {
     CHECK(rows[0].value() == parse(R"({"b": 2})"));
 }
 
-TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
+TEST_CASE("what one property cannot hold is stored in parts as JSON") {
     const auto part = [](const json::object& o, int n) {
         return std::string(o.at("m_part_" + std::to_string(n)).as_string());
     };
@@ -320,7 +320,7 @@ TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
     CHECK(part(o, 1) == '"' + std::string(32'767, 'x'));
     CHECK(part(o, 2) == "xx\"");
 
-    // A pair of surrogates, or an escape, on the edge goes to the next part as a whole.
+    // A pair of surrogates, or an escape, at the edge moves to the next part as a whole.
     for (const auto& [edge, as_json] :
          {std::pair<std::string, std::string>("😀", "😀"), {"\n", "\\n"}, {"\x01", "\\u0001"}}) {
         for (std::size_t before = 32'760; before <= 32'768; ++before) {
@@ -340,7 +340,7 @@ TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
         }
     }
 
-    // So is a list or object, and what no integer of the service can hold.
+    // The same holds for a list or object, and for what no integer of the service can hold.
     value many;
     for (int i = 0; i < 10'000; ++i) many["k" + std::to_string(i)] = i;
     o = properties(member(many));
@@ -357,7 +357,7 @@ TEST_CASE("what one property cannot hold is stored in parts, as JSON") {
     CHECK(whole.at("m").as_string().size() == 100'000);
 }
 
-TEST_CASE("parts that others wrote are joined, or stay what they are") {
+TEST_CASE("parts that other clients wrote are joined or left as they are") {
     const auto decoded = [](const std::string& properties) { return decoded_entity("{" + properties + "}"); };
     CHECK(decoded(R"("a_part_2":"2]","a_part_1":"[1,")") == parse(R"({"a": [1, 2]})"));
     CHECK(decoded(R"("a_part_1":"123")") == parse(R"({"a": 123})"));
@@ -367,15 +367,15 @@ TEST_CASE("parts that others wrote are joined, or stay what they are") {
     std::string ten, text;
     for (int i = 12; i >= 1; --i)
         ten += "\"a_part_" + std::to_string(i) + "\":\"" + static_cast<char>('a' + i) + "\",";
-    CHECK(decoded(ten + R"("b":1)") == parse(R"({"a": "bcdefghijklm", "b": 1})")); // 10 is behind 9
+    CHECK(decoded(ten + R"("b":1)") == parse(R"({"a": "bcdefghijklm", "b": 1})")); // 10 comes after 9
 
     for (
         const char* odd :
-        {R"({"a_part_2": "x"})",                                 // no first
+        {R"({"a_part_2": "x"})",                                 // no first part
          R"({"a_part_1": "x", "a_part_3": "y"})",                // a gap
          R"({"a_part_1": "x", "a": "y"})",                       // the name is taken
-         R"({"a_part_1": 1})",                                   // no text
-         R"({"a_part_1": "x", "a_part_2": 2, "a_part_3": "z"})", // one is no text
+         R"({"a_part_1": 1})",                                   // not a text
+         R"({"a_part_1": "x", "a_part_2": 2, "a_part_3": "z"})", // one is not a text
          R"({"a_part_0": "x", "a_part_1": "y", "a_part_01": "z", "a_part_": "w", "a_part_x": "v", "a": "u"})",
          R"({"_part_1": "x"})", R"({"a_part_18446744073709551617": "x"})", R"({"a_x0041_part_2": "x"})"}) {
         CAPTURE(odd);
@@ -384,7 +384,7 @@ TEST_CASE("parts that others wrote are joined, or stay what they are") {
     CHECK(decoded(R"("a_part_1@odata.type":"Edm.Guid","a_part_1":"x")") == parse(R"({"a_part_1": "x"})"));
     CHECK(decoded(R"("a_part_1":"1","b_part_2":"2","c":3)") == parse(R"({"a": 1, "b_part_2": "2", "c": 3})"));
 
-    // With as many parts as a projection asks for there may be more: half a text is no text.
+    // With as many parts as a projection requests there may be more: half a text is not a text.
     std::string parts;
     for (int i = 1; i <= 16; ++i) parts += ",\"a_part_" + std::to_string(i) + "\":\"[\"";
     const std::string entity = "{\"b\":1" + parts + "}";
@@ -396,13 +396,13 @@ TEST_CASE("parts that others wrote are joined, or stay what they are") {
     CHECK(contains(e.what(), "member \"a\" may have more parts"));
 }
 
-TEST_CASE("columns of the service's own are no members") {
+TEST_CASE("columns of the service's own are not members") {
     CHECK(decoded_entity(R"({"odata.x":"{}","PartitionKey":"{}","odata.n":1})").empty());
     CHECK(decoded_entity(R"({"odata.x":"{}","a":"\"null\""})") == parse(R"({"a": "null"})"));
     CHECK(decoded_entity(R"({"a":"\"null\"","a":"\"null\""})") == parse(R"({"a": "null"})"));
 }
 
-TEST_CASE("names that others wrote stay apart") {
+TEST_CASE("names that other clients wrote stay distinct") {
     const char* one = R"({"_x0061_": 1, "a": 2})";
     CHECK(decoded_entity(one) == parse(one));
     const char* two = R"({"my-name": 1, "my_x002D_name": 2, "your_x002D_name": 3})";
@@ -410,14 +410,14 @@ TEST_CASE("names that others wrote stay apart") {
     CHECK(decoded_entity(R"({"my_x002D_name": 2, "_x0069_d": 3})") == parse(R"({"my-name": 2, "id": 3})"));
 }
 
-TEST_CASE("halves of surrogate pairs keep names and keys apart, and may stand in a list") {
+TEST_CASE("halves of surrogate pairs keep names and keys distinct and may stand in a list") {
     CHECK(decoded_entity(R"({"a\ud83d":1,"a\ud83e":2})") == parse(R"({"a_xD83D_": 1, "a_xD83E_": 2})"));
     CHECK(decoded_entity(R"({"a":"[\"\\ud83d\"]"})") == parse(R"({"a": ["_xD83D_"]})"));
-    const value text = member(R"(["\ud83d"])"); // no list, but a text with a backslash
+    const value text = member(R"(["\ud83d"])"); // not a list, but a text with a backslash
     CHECK(decoded_entity(encode(text)) == text);
 }
 
-TEST_CASE("half a surrogate pair that others wrote does not make a page unreadable") {
+TEST_CASE("half a surrogate pair that another client wrote does not make a page unreadable") {
     const auto rows =
         decode_page(R"({"value":[{"PartitionKey":"p","RowKey":"1","a":"cut \ud83d","b":"\ud83d\ude00"},
         {"PartitionKey":"p","RowKey":"2","a":"whole"}]})");
@@ -425,7 +425,7 @@ TEST_CASE("half a surrogate pair that others wrote does not make a page unreadab
     CHECK(rows[0].value() == parse(R"({"a": "cut _xD83D_", "b": "\ud83d\ude00"})"));
 }
 
-TEST_CASE("NaN and infinities come back, wherever they stand") {
+TEST_CASE("NaN and infinities are restored at any depth") {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     value v;
     v["n"] = std::nan("");
@@ -440,7 +440,7 @@ TEST_CASE("NaN and infinities come back, wherever they stand") {
     CHECK(read.at("list").at(2).at("deep") == -infinity);
 }
 
-TEST_CASE("an entry tells the types of its members") {
+TEST_CASE("an entry has the types of its members") {
     const auto rows =
         decode_page(R"({"value":[{"PartitionKey":"p","RowKey":"k","when@odata.type":"Edm.DateTime",
         "when":"2020-01-02T03:04:05Z","id":"0f8f","id@odata.type":"Edm.Guid","small@odata.type":"Edm.Int64","small":"5",
@@ -467,8 +467,8 @@ TEST_CASE("an entry tells the types of its members") {
     CHECK(e.edm_type("RowKey").empty());
 }
 
-TEST_CASE("what a hostile peer sends takes no longer than its size explains") {
-    // Parsed as often as its name comes again, the text would take minutes.
+TEST_CASE("decoding time is proportional to the size of a hostile response") {
+    // Parsed each time its name recurs, the text would take minutes.
     std::string again;
     for (int i = 0; i < 1'000; ++i) again += R"("odata.x":"[","a":"[",)";
     CHECK(decoded_entity(R"({"a":"[)" + std::string(2'000'000, '1') + "\"," + again + R"("end":1})").size()

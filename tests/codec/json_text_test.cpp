@@ -46,7 +46,7 @@ std::string nested(std::size_t levels) {
 
 } // namespace
 
-TEST_CASE("doubles are written shortest, and as doubles") {
+TEST_CASE("doubles are written in their shortest form that reads as a double") {
     CHECK(number(5) == "5.0");
     CHECK(number(-0.0) == "-0.0");
     CHECK(number(0.1) == "0.1");
@@ -54,7 +54,7 @@ TEST_CASE("doubles are written shortest, and as doubles") {
     CHECK(number(5e-324) == "5e-324");
 }
 
-TEST_CASE("every double that is written is read back, to the last bit") {
+TEST_CASE("every double that is written is read back to the last bit") {
     std::mt19937_64 random(20261122);
     for (int i = 0; i < 200'000; ++i) {
         const double d = std::bit_cast<double>(random());
@@ -83,7 +83,7 @@ TEST_CASE("numbers beyond the range of doubles") {
     CHECK(exact_double("-1e-99999999999999999999") == 0);
 }
 
-TEST_CASE("parse_json takes JSON and nothing else") {
+TEST_CASE("parse_json accepts JSON and nothing else") {
     CHECK(parse_json("null"));
     CHECK(parse_json("[1,2.5,\"x\",{\"a\":null}]") == json::value({1, 2.5, "x", {{"a", nullptr}}}));
     CHECK(parse_json("18446744073709551615") == json::value(std::numeric_limits<std::uint64_t>::max()));
@@ -95,7 +95,7 @@ TEST_CASE("parse_json takes JSON and nothing else") {
     CHECK_FALSE(parse_json("NaN"));
 }
 
-TEST_CASE("nesting is limited on both sides alike") {
+TEST_CASE("reading and writing have the same nesting limit") {
     const auto deepest = parse_json(nested(max_depth));
     REQUIRE(deepest);
     CHECK(depth(*deepest) == max_depth);
@@ -103,7 +103,7 @@ TEST_CASE("nesting is limited on both sides alike") {
     CHECK(depth(json::value(1)) == 0);
 }
 
-TEST_CASE("numbers that nothing holds are no JSON here: rounding them would lose what was written") {
+TEST_CASE("numbers that no type holds are rejected: rounding would change what was written") {
     CHECK_FALSE(parse_json("[18446744073709551616]"));
     CHECK_FALSE(parse_json("[-9223372036854775809]"));
     CHECK_FALSE(parse_json("[1e400]"));
@@ -122,7 +122,7 @@ TEST_CASE("numbers that nothing holds are no JSON here: rounding them would lose
     }
 }
 
-TEST_CASE("NaN and the infinities stand as words in a member's text") {
+TEST_CASE("NaN and the infinities are words in a member's text") {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     const auto v = parse_member(R"([NaN, Infinity,-Infinity, {"NaN": "Infinity \"NaN"}, 1.5])");
     REQUIRE(v);
@@ -135,7 +135,7 @@ TEST_CASE("NaN and the infinities stand as words in a member's text") {
                              "[1e9999999,NaN]", "[2e9999999,NaN]", "[0.NaN]", "[NaN", "[1e400,NaN]"})
         CHECK_FALSE(parse_member(text));
     CHECK_FALSE(parse_json("[NaN]"));
-    CHECK(parse_member(R"(["1e9999999", NaN])")); // what stands in strings does not matter
+    CHECK(parse_member(R"(["1e9999999", NaN])")); // contents of strings do not matter
 
     CHECK(written({std::nan(""), infinity, -infinity}) == "[NaN,Infinity,-Infinity]");
     CHECK(written({std::nan(""), infinity, -infinity}, nonfinite::strings)
@@ -148,7 +148,7 @@ TEST_CASE("values are written as JSON") {
         == R"([1,-5,9223372036854775808,5.0,true,null,"é\n\"\\",{"k\t":{}},{}])");
 }
 
-TEST_CASE("a JSON text is walked in characters and escapes") {
+TEST_CASE("a JSON text is scanned by characters and escapes") {
     CHECK(json_character("ab") == 1);
     CHECK(json_character("\\nb") == 2);
     CHECK(json_character("\\u0041b") == 6);
@@ -173,7 +173,7 @@ TEST_CASE("strings are written in ASCII") {
     CHECK(ascii("é日😀\xE2\x80\xA8") == R"("\u00e9\u65e5\ud83d\ude00\u2028")");
 }
 
-TEST_CASE("special characters are found wherever they stand in a word") {
+TEST_CASE("special characters are found at any position in a word") {
     for (const char special : {'"', '\\', '\x1f', '\x7f', '\0', '\xC3'}) {
         for (std::size_t at = 0; at < 20; ++at) {
             std::string text(20, ' ');

@@ -28,7 +28,7 @@ TEST_CASE("collections become table names by LlamaIndex's rule") {
     CHECK(contains(failure_of([] { table_name("TAB-les"); }).what(), "reserved"));
 }
 
-TEST_CASE("strict naming refuses what the rule would change") {
+TEST_CASE("strict naming rejects what the rule would change") {
     for (const char* name : {"data", "Data1", "abc"}) CHECK(table_name(name, table_naming::strict) == name);
     CHECK(table_name(std::string(63, 'x'), table_naming::strict) == std::string(63, 'x'));
     for (const char* name : {"my-docs", "1abc", "ab", "", "dätä", "a b c", "data\n"}) {
@@ -42,7 +42,7 @@ TEST_CASE("strict naming refuses what the rule would change") {
     CHECK_THROWS_AS(table_name("Tables", table_naming::strict), error);
 }
 
-TEST_CASE("keys: what the service cannot hold is escaped, and back") {
+TEST_CASE("keys: what the service cannot hold is escaped and restored") {
     const auto stored = [](std::string_view key) { return escape_key(key, service_mode::storage); };
     CHECK(stored("plain 'key' %41 + é 日本 😀") == "plain 'key' %41 + é 日本 😀");
     CHECK(stored("a/b") == "a_x002F_b");
@@ -54,7 +54,7 @@ TEST_CASE("keys: what the service cannot hold is escaped, and back") {
     CHECK(stored("__x0041__x0041_") == "__x005F_x0041__x005F_x0041_");
     CHECK(stored("") == "");
 
-    for (int c = 0; c < 256; ++c) { // every code point below 256, alone and beside look-alikes
+    for (int c = 0; c < 256; ++c) { // every code point below 256, alone and next to look-alikes
         const char32_t point = static_cast<char32_t>(c);
         std::string key;
         if (point < 0x80) {
@@ -92,7 +92,7 @@ TEST_CASE("keys: the limits are the service's") {
     CHECK(contains(failure_of([] { escape_key("\xFF", service_mode::storage); }).what(), "UTF-8"));
 }
 
-TEST_CASE("property names: what is no identifier is escaped, and back") {
+TEST_CASE("property names: what is not an identifier is escaped and restored") {
     const auto stored = [](std::string_view name) { return escape_property(name, service_mode::storage); };
     CHECK(stored("name_1") == "name_1");
     CHECK(stored("my-name") == "my_x002D_name");
@@ -112,7 +112,7 @@ TEST_CASE("property names: what is no identifier is escaped, and back") {
     CHECK(stored("a_part_") == "a_part_");
     CHECK(stored("a_part_1b") == "a_part_1b");
     CHECK(stored("_x0041_") == "_x005F_x0041_");
-    CHECK(stored("größe") == "größe"); // letters beyond ASCII, but for rare ones
+    CHECK(stored("größe") == "größe"); // letters beyond ASCII, except rare ones
     CHECK(stored("имя") == "имя");
     CHECK(stored("名前") == "名前");
     CHECK(stored("×ß÷😀") == "_x00D7_ß_x00F7__xD83D__xDE00_");
@@ -135,7 +135,7 @@ TEST_CASE("property names: what is no identifier is escaped, and back") {
     CHECK(failure_of([&] { stored(std::string(256, 'n')); }).code() == errc::too_large);
 }
 
-TEST_CASE("names that Cosmos DB drops, refuses or has for itself are escaped there") {
+TEST_CASE("names that Cosmos DB drops or rejects or reserves are escaped there") {
     for (const char* name :
          {"id",    "ID",           "Id",         "rid",          "RID",    "etag",     "Etag",  "ETag",
           "ETAG",  "ResourceId",   "resourceid", "RESOURCEID",   "ttl",    "_ts",      "_etag", "_rid",
@@ -145,7 +145,7 @@ TEST_CASE("names that Cosmos DB drops, refuses or has for itself are escaped the
         CHECK(stored != name);
         CHECK(stored.starts_with("_x00"));
         CHECK(unescape_property(stored) == name);
-        CHECK(unescape_property(name) == name); // as rows from before have it
+        CHECK(unescape_property(name) == name); // as rows written before have it
         CHECK_FALSE(is_plain_property(name, service_mode::cosmos));
     }
     for (const char* name : {"TTL", "_Ts", "ids", "grid", "etags", "ts", "self", "birthday", "Birthday"}) {
@@ -157,7 +157,7 @@ TEST_CASE("names that Cosmos DB drops, refuses or has for itself are escaped the
         CHECK(escape_property(name, service_mode::storage) == name);
 }
 
-TEST_CASE("escapes and their look-alikes, side by side in any order, come back") {
+TEST_CASE("escapes and their look-alikes are restored in any order") {
     CHECK(escape_key("_x0041/", service_mode::storage) == "_x005F_x0041_x002F_"); // not A and a rest
     CHECK(escape_key("_x0041b", service_mode::storage) == "_x0041b");
     const std::vector<std::string> pieces{"_",    "x", "0", "0041", "_x0041", "_x0041_",
@@ -173,7 +173,7 @@ TEST_CASE("escapes and their look-alikes, side by side in any order, come back")
     }
 }
 
-TEST_CASE("what no key or name is stored as is left alone when it is read") {
+TEST_CASE("what azkv would not store as a key or name is read unchanged") {
     for (const char* text : {"a_x00_b", "_xD83D_", "_xDE00_x", "_xD83D__x0041_", "_x0061_"}) {
         CAPTURE(text);
         CHECK(unescape_key(text) == text);

@@ -69,14 +69,14 @@ reply answer(unsigned status, headers h = {}, std::string body = "") {
 
 } // namespace
 
-TEST_CASE("emulator, batch: headers are found whatever the case of their names") {
+TEST_CASE("emulator batch: header names are case-insensitive") {
     const headers all{{"If-Match", "*"}, {"prefer", "return-no-content"}, {"IF-MATCH", "second"}};
     CHECK(*find_header(all, "if-match") == "*");
     CHECK(*find_header(all, "Prefer") == "return-no-content");
     CHECK(find_header(all, "Accept") == nullptr);
 }
 
-TEST_CASE("emulator, batch: the operations of a changeset") {
+TEST_CASE("emulator batch: the operations of a changeset") {
     const std::string body =
         batch(changeset(put("http://h/a/T(PartitionKey='p',RowKey='1')", R"({"v":1})", "If-Match:*\r\n")
                         + operation("DELETE http://h/a/T(PartitionKey='p',RowKey='2') HTTP/1.1\r\n"
@@ -97,7 +97,7 @@ TEST_CASE("emulator, batch: the operations of a changeset") {
     }
 }
 
-TEST_CASE("emulator, batch: what the client of this library sends") {
+TEST_CASE("emulator batch: what the client of this library sends") {
     protocol::batch_builder builder(protocol::parse_endpoint("http://127.0.0.1:10002/acct"), "ID");
     builder.add("/T(PartitionKey='p',RowKey='r')", R"({"v":"--changeset_ID"})");
     builder.add("/T(PartitionKey='p',RowKey='s')", R"({"v":2})");
@@ -110,7 +110,7 @@ TEST_CASE("emulator, batch: what the client of this library sends") {
     CHECK(b.operations[1].body == R"({"v":2})");
 }
 
-TEST_CASE("emulator, batch: what older clients send") {
+TEST_CASE("emulator batch: what older clients send") {
     const batch_request b =
         parse_batch("Multipart/Mixed; Boundary=\"batch_7\"",
                     "--batch_7\ncontent-type: multipart/mixed;charset=\"utf-8\";boundary=changeset_7\n\n"
@@ -123,10 +123,10 @@ TEST_CASE("emulator, batch: what older clients send") {
     REQUIRE(b.operations.size() == 2);
     CHECK(b.operations[0].target == "http://127.0.0.1:11002/acct/T(PartitionKey=%27p%27, RowKey=%27r%27)");
     CHECK(b.operations[0].body == "{\"v\":1}");
-    CHECK(b.operations[1].body == "{\"v\":2}\n"); // one line end is the boundary's
+    CHECK(b.operations[1].body == "{\"v\":2}\n"); // one line end belongs to the boundary
 }
 
-TEST_CASE("emulator, batch: a query") {
+TEST_CASE("emulator batch: a query") {
     for (const char* end : {"\r\n\r\n", "\r\n", ""}) { // the boundary's line end may be the empty line
         const batch_request b =
             parse(batch(query("GET http://h/a/T() HTTP/1.1\r\nAccept: x" + std::string(end))));
@@ -144,7 +144,7 @@ TEST_CASE("emulator, batch: a query") {
     CHECK(refused(batch(query(get) + changeset(put("http://h/a/T", "{}")))));
 }
 
-TEST_CASE("emulator, batch: one changeset") {
+TEST_CASE("emulator batch: one changeset") {
     const std::string one = changeset(put("http://h/a/T", "{}"));
     CHECK_FALSE(refused(batch(one)));
     CHECK(refused(batch(one + one)));
@@ -155,7 +155,7 @@ TEST_CASE("emulator, batch: one changeset") {
     CHECK(refused("garbage"));
 }
 
-TEST_CASE("emulator, batch: as many operations as there are, within reason") {
+TEST_CASE("emulator batch: the number of operations is limited") {
     std::string many;
     for (int i = 0; i < 1000; ++i) many += put("http://h/a/T", "{}");
     CHECK(parse(batch(changeset(many))).operations.size() == 1000);
@@ -166,7 +166,7 @@ TEST_CASE("emulator, batch: as many operations as there are, within reason") {
     CHECK(refused(batch(changeset(put("http://h/a/T", "{}", lines + "A: b\r\n")))));
 }
 
-TEST_CASE("emulator, batch: the boundary is what the content type says") {
+TEST_CASE("emulator batch: the content type names the boundary") {
     const std::string one = changeset(put("http://h/a/T", "{}"));
     CHECK_FALSE(refused(batch(one), "multipart/mixed;charset=x; boundary=\"batch_1\""));
     for (const char* other :
@@ -182,7 +182,7 @@ TEST_CASE("emulator, batch: the boundary is what the content type says") {
     CHECK_FALSE(refused(quoted, R"(multipart/mixed; boundary="a b\"c")"));
 }
 
-TEST_CASE("emulator, batch: boundaries stand at the start of lines") {
+TEST_CASE("emulator batch: boundaries stand at the start of lines") {
     const std::string text =
         "{\"v\": \"--changeset_1\",\r\n \"w\":\n\n3,\r--changeset_1\r\n--changeset_12\r\n"
         "--changeset_1-\r\n--changeset_1 x\r\n--batch\r\n}";
@@ -195,7 +195,7 @@ TEST_CASE("emulator, batch: boundaries stand at the start of lines") {
     CHECK(parse(padded).operations.size() == 1);
 }
 
-TEST_CASE("emulator, batch: the end may lack its dashes, but not its boundary") {
+TEST_CASE("emulator batch: the end may lack its dashes but not its boundary") {
     const std::string whole = batch(changeset(put("http://h/a/T", "{}")));
     const std::string no_line_end = whole.substr(0, whole.size() - 2);
     const std::string no_dashes = whole.substr(0, whole.size() - 4);
@@ -211,7 +211,7 @@ TEST_CASE("emulator, batch: the end may lack its dashes, but not its boundary") 
     }
 }
 
-TEST_CASE("emulator, batch: a length is that of the body") {
+TEST_CASE("emulator batch: Content-Length is that of the body") {
     const auto with = [](const char* length) {
         return batch(
             changeset(put("http://h/a/T", "{\"v\":1}", "content-length: " + std::string(length) + "\r\n")));
@@ -223,7 +223,7 @@ TEST_CASE("emulator, batch: a length is that of the body") {
     }
 }
 
-TEST_CASE("emulator, batch: a part is an HTTP request") {
+TEST_CASE("emulator batch: a part is an HTTP request") {
     CHECK_FALSE(refused(batch(changeset(operation("PUT u HTTP/1.1\r\nA: b\r\n\r\n")))));
     for (const char* request :
          {"", "PUT", "PUT u", "PUT HTTP/1.1", "PUT  HTTP/1.1", "PUT u HTTP/2", "PUT u HTTP/1.0",
@@ -249,7 +249,7 @@ TEST_CASE("emulator, batch: a part is an HTTP request") {
     CHECK(refused(typeless));
 }
 
-TEST_CASE("emulator, batch: the answer of storage") {
+TEST_CASE("emulator batch: the response of storage") {
     const auto r = write_batch({answer(204, {{"DataServiceVersion", "3.0;"}, {"ETag", "W/\"x\""}}),
                                 answer(201, {{"Content-Type", "application/json"}}, "{\"v\":1}")},
                                false, service_mode::storage, "ID");
@@ -279,7 +279,7 @@ TEST_CASE("emulator, batch: the answer of storage") {
     CHECK(r.body == expected);
 }
 
-TEST_CASE("emulator, batch: the answer of Cosmos DB") {
+TEST_CASE("emulator batch: the response of Cosmos DB") {
     const auto r =
         write_batch({answer(412, {{"DataServiceVersion", "3.0;"}}, "{}")}, false, service_mode::cosmos, "ID");
     const std::string expected = "--batchresponse_ID\r\n"
@@ -298,7 +298,7 @@ TEST_CASE("emulator, batch: the answer of Cosmos DB") {
     CHECK(r.body == expected);
 }
 
-TEST_CASE("emulator, batch: the answer to a query has no changeset") {
+TEST_CASE("emulator batch: the response to a query has no changeset") {
     const auto r = write_batch({answer(200, {}, "{}")}, true, service_mode::storage, "ID");
     CHECK(
         r.body

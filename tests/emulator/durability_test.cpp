@@ -1,5 +1,5 @@
-// What the emulator has acknowledged is there after its process was killed: fifty times, each amid the writes
-// of several coroutines, and at a random moment.
+// Everything the emulator has acknowledged survives a kill of its process: fifty kills, each during the
+// writes of several coroutines, at a random moment.
 //
 //   azkv-durability-test PATH-OF-azkv-emulator [SEED]
 
@@ -51,11 +51,11 @@ public:
     std::string name;
     std::size_t rows;
     int version = 0;                          // the last one acknowledged; 0: no rows
-    std::optional<int> tried;                 // a later one, if it is not known whether that was written
+    std::optional<int> tried;                 // a later one that may or may not have been written
     std::map<std::string, std::string> etags; // by key: those of `version`, as far as they were seen
 };
 
-/// The value of a row tells its version; how long it is, too.
+/// The value of a row contains its version; its length depends on the version, too.
 value make_value(int version, std::size_t row) {
     const std::size_t length = (static_cast<std::size_t>(version) * 7919 + row * 104'729) % 3000;
     value v;
@@ -70,7 +70,7 @@ std::string group_of(const std::string& key) {
     return key.substr(0, key.rfind('-'));
 }
 
-/// The version of the rows found, which must be one, that of each of them, and of all or none.
+/// Returns the version of the rows found, which must be the same in each, and all of them or none.
 int version_of(const group& g, const std::vector<entry>& found) {
     if (found.empty()) return 0;
     require(found.size() == g.rows, "torn: " + g.name + " has " + std::to_string(found.size()) + " rows of "
@@ -104,7 +104,7 @@ public:
 
     const statistics& numbers() const { return numbers_; }
 
-    /// Writes until the server, killed amid that, is gone.
+    /// Writes until the server is killed.
     void load(emulator_process& server) {
         asio::io_context context(1);
         store db = connect(context, server);
@@ -127,7 +127,7 @@ public:
         if (failure) std::rethrow_exception(failure);
     }
 
-    /// Compares all that is there with what is known, and knows it from then on.
+    /// Compares the stored rows with what is known, and takes them as known from then on.
     void check(const emulator_process& server) {
         asio::io_context context(1);
         store db = connect(context, server);
@@ -208,7 +208,7 @@ private:
 
             rows_by_group found;
             std::string filter = "PartitionKey eq 'default' and RowKey ge '" + g.name + "-' and RowKey lt '"
-                                 + g.name + ".'"; // a dot comes behind the hyphen
+                                 + g.name + ".'"; // a dot sorts after the hyphen
             try {
                 co_await read(db, std::move(filter), found);
             } catch (const boost::system::system_error&) {
@@ -228,7 +228,7 @@ private:
         }
     }
 
-    /// What was seen of a version stays; what was written since the last kill is younger than all before.
+    /// What was seen of a version stays; what was written since the last kill is newer than all before.
     void check_time(group& g, const entry& e) {
         const auto seen = g.etags.find(e.key());
         require(seen == g.etags.end() || seen->second == e.etag(), "another etag than before: " + e.key());
@@ -243,7 +243,7 @@ private:
     int first_version_ = 0;                        // since the last kill
     std::chrono::system_clock::time_point newest_; // of all rows at the last check
     bool killed_ = false;
-    std::function<void()> at_first_; // acknowledgement of a server
+    std::function<void()> at_first_; // called at the first acknowledgement of a server
     statistics numbers_;
 };
 

@@ -19,7 +19,7 @@ std::string trimmed(std::string_view text) {
     return t ? format_date_time(*t, fraction::trimmed) : "none";
 }
 
-// The UTF-16 code units of a text, found another way.
+// The UTF-16 code units of a text, computed in another way.
 std::u16string units(const std::u32string& text) {
     std::u16string out;
     for (const char32_t c : text) {
@@ -91,7 +91,7 @@ TEST_CASE("what is a time") {
     CHECK(trimmed("1600-12-31T23:30:00-01:00") == "1601-01-01T00:30:00Z");
 }
 
-TEST_CASE("what is no time") {
+TEST_CASE("what is not a time") {
     for (const char* text : {"",
                              "Z",
                              "2020",
@@ -200,7 +200,7 @@ TEST_CASE("texts sort by UTF-16 code units") {
     CHECK(sort_key("a") < sort_key("a\U0001F600"));
     CHECK(text_of_sort_key("\xED\x9F\xBF\xED\xA0\xBD\xED\xB8\x80") == "\uD7FF\U0001F600");
     for (const std::string text : {"\xF0", "a\xF0\x9F\x98", "\xFF\xFE", "\xF8\x88\x80\x80\x80x"})
-        CHECK(sort_key(text) == text); // comes to an end
+        CHECK(sort_key(text) == text); // terminates
     for (const std::string key : {"\xED", "\xED\xA0", "\xED\xA0\xBD\xED\xB8"})
         CHECK(text_of_sort_key(key) == key);
 

@@ -61,7 +61,7 @@ std::string converse(Stream& stream, const std::string& sent) {
     return received;
 }
 
-// Sends that over a connection of its own, and returns all that comes until the connection ends.
+// Sends that over a new connection, and returns all that arrives until the connection ends.
 std::string send(const emulator& e, const std::string& text) {
     asio::io_context context;
     tcp::socket socket(context);
@@ -88,7 +88,7 @@ public:
         if (session_) SSL_SESSION_free(session_);
         session_ = SSL_get1_session(stream.native_handle());
         boost::system::error_code ignored;
-        stream.shutdown(ignored); // what ends otherwise is not resumed
+        stream.shutdown(ignored); // a session that ends otherwise is not resumed
         return received;
     }
 
@@ -106,17 +106,17 @@ private:
 
 } // namespace
 
-TEST_CASE("an emulator is there in one line, and any store can use it") {
+TEST_CASE("an emulator starts in one line and any store can use it") {
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
         emulator service(emulator_options().mode(mode));
-        blocking_store db = store_of(service); // which sees by itself what mode that is
+        blocking_store db = store_of(service); // detects the mode by itself
         db.put("id", {{"id", 1}, {"etag", 2}});
         CHECK(db.get("id") == value{{"id", 1}, {"etag", 2}});
         CHECK(db.erase("id"));
         CHECK(service.mode() == mode);
         CHECK(contains(service.endpoint(), std::to_string(service.port())));
         const emulator_counters c = service.counters();
-        CHECK(c.requests == 5); // two more to make the table
+        CHECK(c.requests == 5); // two more to create the table
         CHECK(c.connections == 1);
         CHECK(c.open_connections == 1);
         CHECK(c.faults == 0);
@@ -124,7 +124,7 @@ TEST_CASE("an emulator is there in one line, and any store can use it") {
     }
 }
 
-TEST_CASE("two emulators are strangers to each other") {
+TEST_CASE("two emulators share nothing") {
     emulator one;
     emulator two;
     CHECK(one.port() != two.port());
@@ -134,7 +134,7 @@ TEST_CASE("two emulators are strangers to each other") {
     CHECK_FALSE(store_of(one).get("k"));
 }
 
-TEST_CASE("on the caller's executor it is done when it is stopped") {
+TEST_CASE("on the caller's executor no work is left after stop") {
     asio::io_context context;
     emulator service(context.get_executor());
     auto db = store::from_connection_string(context.get_executor(), service.connection_string());
@@ -152,14 +152,14 @@ TEST_CASE("on the caller's executor it is done when it is stopped") {
     CHECK(found == number(7));
     CHECK(service.counters().open_connections == 0);
 
-    // What another has taken meanwhile is told to the caller.
+    // The caller learns that another process has taken the port meanwhile.
     context.restart();
     context.run();
     {
         emulator other(emulator_options().port(service.port()));
         CHECK_THROWS_AS(service.start(), boost::system::system_error);
     }
-    // An executor that never runs again is no trouble.
+    // An executor that never runs again does no harm.
     service.start();
     context.restart();
     context.poll();
@@ -184,7 +184,7 @@ TEST_CASE("several threads run its executor") {
     for (auto& t : threads) t.join();
 }
 
-TEST_CASE("what is in a directory is there for the next one") {
+TEST_CASE("a directory's contents are there for the next emulator") {
     const temporary_directory there;
     std::string etag;
     {
@@ -204,7 +204,7 @@ TEST_CASE("what is in a directory is there for the next one") {
     for (entry& e : store_of(service).query("")) CHECK(e.etag() == etag);
 }
 
-TEST_CASE("a service that is down, and up again") {
+TEST_CASE("a service that stops and starts again") {
     emulator service;
     blocking_store db = store_of(service, once());
     db.put("k", number(1));
@@ -212,13 +212,13 @@ TEST_CASE("a service that is down, and up again") {
     CHECK(service.counters().open_connections == 0);
     const auto e = failure_of([&] { return db.get("k"); });
     CHECK(e.code() == condition::transient);
-    service.stop(); // again: nothing
+    service.stop(); // again: no effect
     service.start();
     service.start();
     CHECK(db.get("k") == number(1)); // at the same port, with its tables
 }
 
-TEST_CASE("what cannot be is refused at once") {
+TEST_CASE("invalid options are rejected at once") {
     emulator service;
     try {
         emulator other(emulator_options().port(service.port()));
@@ -244,13 +244,13 @@ TEST_CASE("what cannot be is refused at once") {
     };
     CHECK(contains(why("cert.pem", c.key), "the certificate cannot be used; it must be PEM text"));
     CHECK(contains(why(c.chain, "key.pem"), "the certificate's key"));
-    // Nobody is asked for its passphrase.
+    // No prompt asks for its passphrase.
     const std::string encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     CHECK(contains(why(c.chain, encrypted), "must not be encrypted"));
 }
 
-TEST_CASE("over TLS, with sessions that are resumed") {
+TEST_CASE("emulator over TLS resumes sessions") {
     const certificate c = self_signed("127.0.0.1");
     const temporary_file ca(c.chain);
     emulator service(emulator_options().tls(c.chain, c.key));
@@ -270,7 +270,7 @@ TEST_CASE("over TLS, with sessions that are resumed") {
     CHECK(send(service, head("GET /devstoreaccount1/Tables")).find("HTTP/1.1 200") == std::string::npos);
 }
 
-TEST_CASE("bearer tokens are the caller's to judge, over TLS only") {
+TEST_CASE("the caller judges bearer tokens and only over TLS") {
     std::vector<std::string> seen;
     const auto judge = [&](std::string_view token) {
         seen.emplace_back(token);
@@ -313,11 +313,11 @@ TEST_CASE("the clock is the caller's") {
         throw std::runtime_error("the clock has stopped");
     }));
     CHECK(send(broken, head("GET /devstoreaccount1/Tables")).empty());
-    CHECK(broken.counters().requests == 1); // and it lives
+    CHECK(broken.counters().requests == 1); // and it still runs
     CHECK(send(broken, head("GET /devstoreaccount1/Tables")).empty());
 }
 
-TEST_CASE("faults: answers") {
+TEST_CASE("faults: responses") {
     emulator service;
     blocking_store db = store_of(service, once());
     db.put("k", number(1));
@@ -329,7 +329,7 @@ TEST_CASE("faults: answers") {
     CHECK(busy.status() == 503);
     CHECK(busy.service_code() == "ServerBusy");
     CHECK(contains(busy.server_message(), "too busy"));
-    CHECK(db.get("k") == number(1)); // it was not done
+    CHECK(db.get("k") == number(1)); // it was not applied
 
     service.faults(fault_plan().then(fault::answer_body(502, "<html>Bad gateway</html>")));
     const error gateway = failure_of([&] { db.put("k", number(2)); });
@@ -350,13 +350,13 @@ TEST_CASE("faults: answers") {
     const error hidden = failure_of([&] { db.put_all({{"a", number(1)}, {"b", number(1)}}); });
     CHECK(hidden.code() == condition::throttled);
     CHECK(hidden.status() == 429);
-    CHECK(failure_of([&] { return db.get("a"); }).status() == 429); // no batch: in the open
+    CHECK(failure_of([&] { return db.get("a"); }).status() == 429); // not a batch: visible
     CHECK_FALSE(db.get("a"));
     CHECK(service.counters().faults == 6);
     CHECK(service.counters().open_connections == 1);
 }
 
-TEST_CASE("faults: what was done without an answer, and what was not") {
+TEST_CASE("faults: requests applied without a response and requests not applied") {
     class expectation {
     public:
         fault what;
@@ -374,7 +374,7 @@ TEST_CASE("faults: what was done without an answer, and what was not") {
     for (std::size_t i = 0; i < faults.size(); ++i) {
         CAPTURE(i);
         emulator service;
-        // One connection for each request: the quiet repeat on a new one is not what is tested.
+        // One connection for each request: the quiet repeat over a new one is not under test.
         blocking_store db = store_of(service, once().idle_timeout(0ms));
         db.put("k", number(1));
         service.faults(fault_plan().then(faults[i].what));
@@ -383,12 +383,12 @@ TEST_CASE("faults: what was done without an answer, and what was not") {
         CHECK(db.get("k") == number(faults[i].done ? 2 : 1));
 
         service.faults(fault_plan().then(faults[i].what));
-        store_of(service, patient()).put("k", number(3)); // retried, and well
+        store_of(service, patient()).put("k", number(3)); // retried, with success
         CHECK(db.get("k") == number(3));
     }
 }
 
-TEST_CASE("faults: every byte of an answer may be the last") {
+TEST_CASE("faults: a response may be cut after every byte") {
     emulator service;
     blocking_store db = store_of(service, once().idle_timeout(0ms));
     db.put("k", number(1));
@@ -396,12 +396,12 @@ TEST_CASE("faults: every byte of an answer may be the last") {
     for (std::size_t n = 0; n < whole.size(); ++n) {
         service.faults(fault_plan().then(fault::cut_answer(n)));
         const std::string part = send(service, head("GET /devstoreaccount1/Tables"));
-        REQUIRE(part.size() == n); // of an answer that differs in its ids and times only
+        REQUIRE(part.size() == n); // of a response that differs only in its ids and times
         REQUIRE(part.substr(0, 20) == whole.substr(0, std::min<std::size_t>(n, 20)));
     }
 }
 
-TEST_CASE("faults: late, slow, and closed behind the answer") {
+TEST_CASE("faults: late and slow and closed after the response") {
     emulator service;
     blocking_store db = store_of(service, once());
     db.put("k", number(1));
@@ -424,7 +424,7 @@ TEST_CASE("faults: late, slow, and closed behind the answer") {
     CHECK(service.counters().connections == before + 3);
 }
 
-TEST_CASE("faults: pages cut short or empty, and each row once all the same") {
+TEST_CASE("faults: pages cut short or empty still return each row once") {
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
         emulator service(emulator_options().mode(mode));
         blocking_store db = store_of(service);
@@ -442,7 +442,7 @@ TEST_CASE("faults: pages cut short or empty, and each row once all the same") {
     }
 }
 
-TEST_CASE("faults by chance: nothing is lost that was acknowledged") {
+TEST_CASE("faults by chance: no acknowledged write is lost") {
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
         emulator service(emulator_options().mode(mode));
         const auto plan = fault_plan(7)
@@ -462,7 +462,7 @@ TEST_CASE("faults by chance: nothing is lost that was acknowledged") {
     }
 }
 
-TEST_CASE("a condition that throws ends the connection, not the service") {
+TEST_CASE("a condition that throws closes the connection but not the service") {
     emulator service;
     blocking_store db = store_of(service, once());
     db.put("k", number(1));
@@ -489,7 +489,7 @@ TEST_CASE("a condition may change the plan") {
     CHECK(db.get("k") == number(1));
 }
 
-TEST_CASE("it may be stopped, and destroyed, on its own thread") {
+TEST_CASE("the emulator may be stopped and destroyed on its own thread") {
     std::promise<void> gone;
     auto service = std::make_unique<emulator>();
     const std::string connection_string = service->connection_string();
@@ -503,7 +503,7 @@ TEST_CASE("it may be stopped, and destroyed, on its own thread") {
     CHECK(gone.get_future().wait_for(10s) == std::future_status::ready);
 }
 
-TEST_CASE("programs that are started meanwhile do not keep its port") {
+TEST_CASE("child processes started meanwhile do not keep the port open") {
     emulator service;
     store_of(service).put("k", number(1));
     int open_there = 0;
@@ -516,7 +516,7 @@ TEST_CASE("programs that are started meanwhile do not keep its port") {
     CHECK(open_there == 0);
 }
 
-TEST_CASE("it may go while it is asked") {
+TEST_CASE("the emulator may be destroyed during a request") {
     for (int i = 0; i < 10; ++i) {
         std::optional<emulator> service(std::in_place);
         service->faults(fault_plan().then(fault::delay(10'000ms), 100));
@@ -536,7 +536,7 @@ TEST_CASE("it may go while it is asked") {
     }
 }
 
-TEST_CASE("what is no HTTP is told so") {
+TEST_CASE("what is not valid HTTP is rejected as such") {
     emulator service;
     CHECK(contains(send(service, "hello\r\n\r\n"), "HTTP/1.1 400 Bad Request"));
     CHECK(contains(send(service, "GET /" + std::string(70'000, 'a') + " HTTP/1.1\r\n\r\n"), "431"));

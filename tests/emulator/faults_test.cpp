@@ -19,7 +19,7 @@ namespace {
 
 constexpr fault_player::time_point start{};
 
-// What one request after the other meets: the status of an answer, a letter for other faults, `.` for none.
+// The outcome of each request in turn: the status of a response, a letter for other faults, `.` for none.
 std::string play(fault_player& player, std::size_t requests, std::string_view method = "PUT",
                  std::string_view target = "/acct/T(PartitionKey='p',RowKey='r')",
                  fault_player::time_point now = start) {
@@ -51,7 +51,7 @@ TEST_CASE("times of a fault add up") {
     CHECK(fault_view(f).wait() == 25ms);
 }
 
-TEST_CASE("a script is played in order, once") {
+TEST_CASE("a script is played once in order") {
     fault_player player(fault_plan()
                             .pass(2)
                             .then(fault::lose_answer())
@@ -62,7 +62,7 @@ TEST_CASE("a script is played in order, once") {
     CHECK(play(player, 12) == "..a500500500.q....");
 }
 
-TEST_CASE("a fault waits for the first request that its condition holds for") {
+TEST_CASE("a fault waits for the first request that matches its condition") {
     fault_player player(fault_plan()
                             .then(fault::reset().only_if(fault::is_read))
                             .then(fault::lose_answer().only_if(fault::is_write)),
@@ -72,7 +72,7 @@ TEST_CASE("a fault waits for the first request that its condition holds for") {
     CHECK(play(player, 3, "POST") == "a..");
 }
 
-TEST_CASE("a short page is for queries only") {
+TEST_CASE("a short page applies to queries only") {
     fault_player player(fault_plan().then(fault::short_page(0)), service_mode::storage);
     CHECK(play(player, 1, "GET", "/acct/T(PartitionKey='p',RowKey='r')") == ".");
     CHECK(play(player, 1, "GET", "/acct/Tables?$top=1") == ".");
@@ -80,7 +80,7 @@ TEST_CASE("a short page is for queries only") {
     CHECK(play(player, 2, "GET", "/acct/T()?$filter=a%20eq%201") == "s.");
 }
 
-TEST_CASE("chance is that of the seed") {
+TEST_CASE("the seed determines chance") {
     const auto played = [](std::uint64_t seed) {
         fault_player player(
             fault_plan(seed).sometimes(0.2, fault::reset()).sometimes(0.1, fault::lose_answer()),
@@ -98,7 +98,7 @@ TEST_CASE("chance is that of the seed") {
     CHECK(lost < 1'150);
 }
 
-TEST_CASE("the first requests of a second pass, the others are throttled") {
+TEST_CASE("the first requests of a second pass and the others are throttled") {
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
         fault_player player(fault_plan().throttle(3, 1500ms), mode);
         const std::string busy = mode == service_mode::storage ? "503" : "429";
@@ -119,7 +119,7 @@ TEST_CASE("the first requests of a second pass, the others are throttled") {
     CHECK(fault_view(*busy).headers().empty());
 }
 
-TEST_CASE("a plan that cannot be is refused") {
+TEST_CASE("an invalid plan is rejected") {
     const auto refused = [](auto f) { return failure_of(f).code() == errc::invalid_argument; };
     CHECK(refused([] { fault::answer(200, "OK"); }));
     CHECK(refused([] { fault::answer(600, "?"); }));

@@ -167,12 +167,12 @@ TEST_CASE("the other types are compared with their own") {
     const edm_value bytes(edm::binary, "\x01\xF0"s);
     for (const char* literal : {"X'01f0'", "x'01F0'", "binary'01f0'"})
         CHECK(comparisons(bytes, literal) == equal);
-    CHECK(comparisons(bytes, "X'01EE'") == greater); // bytes are no text
+    CHECK(comparisons(bytes, "X'01EE'") == greater); // bytes are not a text
     CHECK(comparisons(bytes, "X'01F000'") == less);
     CHECK(comparisons(bytes, "X''") == greater);
 }
 
-TEST_CASE("what is missing is not compared") {
+TEST_CASE("a missing property does not match") {
     const entity e = with_keys("p", "r");
     for (const char* op : {"eq", "ne", "gt", "ge", "lt", "le"}) {
         CHECK(!matches("Missing "s + op + " 1", e));
@@ -180,7 +180,7 @@ TEST_CASE("what is missing is not compared") {
     }
     CHECK(!matches("Missing", e));
     CHECK(matches("not Missing", e));
-    CHECK(!matches("partitionkey eq 'p'", e)); // names differ by case
+    CHECK(!matches("partitionkey eq 'p'", e)); // names are case-sensitive
 }
 
 TEST_CASE("conditions without a comparison") {
@@ -195,7 +195,7 @@ TEST_CASE("conditions without a comparison") {
     CHECK(matches("not false", with_keys("", "")));
 }
 
-TEST_CASE("the service's own properties are compared, too") {
+TEST_CASE("the service's own properties are compared too") {
     entity e = with_keys("p", "r");
     e.timestamp.integer = *parse_date_time("2020-01-02T03:04:05Z");
     CHECK(matches("PartitionKey eq 'p' and RowKey eq 'r'", e));
@@ -205,7 +205,7 @@ TEST_CASE("the service's own properties are compared, too") {
     CHECK(!matches("RowKey ne 1", e));
 }
 
-TEST_CASE("not binds most, or least") {
+TEST_CASE("not binds tightest and or binds loosest") {
     const entity e = with_keys("p", "r");
     CHECK(matches("true or true and false", e));
     CHECK(matches("false and false or true", e));
@@ -223,7 +223,7 @@ TEST_CASE("not binds most, or least") {
     CHECK(!matches("true and true and false", e));
 }
 
-TEST_CASE("properties have the names of identifiers") {
+TEST_CASE("property names are identifiers") {
     entity e = with_keys("p", "r");
     for (const char* name : {"_", "a1_", "Größe", "日本", "eq1", "And", "nulls", "datetime", "X", "guid"})
         e.properties.push_back({name, edm_value(edm::int32, 1)});
@@ -239,9 +239,9 @@ TEST_CASE("properties have the names of identifiers") {
     }
 }
 
-TEST_CASE("what the service refuses") {
+TEST_CASE("filters that the service rejects") {
     for (const char* text :
-         {"A", "A and B", "A eq 1 or B"}) // so that the list below is not refused for want of anything else
+         {"A", "A and B", "A eq 1 or B"}) // so that no other defect explains the rejections below
         CHECK(!is_refused(text));
     for (const char* text : {"A eq",
                              "eq 1",
@@ -320,7 +320,7 @@ TEST_CASE("what the service refuses") {
     CHECK(is_refused("A eq '\xED\xA0\x80'")); // half of a surrogate pair
 }
 
-TEST_CASE("literals that the service refuses") {
+TEST_CASE("literals that the service rejects") {
     for (const char* literal : {"'",
                                 "'a",
                                 "'a''",
@@ -464,7 +464,7 @@ TEST_CASE("whether a filter is on keys only") {
 
 namespace {
 
-/// Makes filters and entities of few names and literals, so that many match.
+/// Generates filters and entities of few names and literals, so that many match.
 class generator {
 public:
     std::string filter_text(int depth) {
@@ -509,7 +509,7 @@ private:
 
 } // namespace
 
-TEST_CASE("no match lies beyond the keys, whatever the filter") {
+TEST_CASE("no match lies outside the key range of any filter") {
     generator generate;
     int matched = 0, narrowed = 0;
     for (int i = 0; i < 5000; ++i) {
@@ -541,6 +541,6 @@ TEST_CASE("no match lies beyond the keys, whatever the filter") {
             narrowed += !in_range;
         }
     }
-    CHECK(matched > 5000); // or it proves little
+    CHECK(matched > 5000); // or the test proves little
     CHECK(narrowed > 5000);
 }

@@ -12,7 +12,7 @@ using test::contains;
 
 namespace {
 
-/// A service that is asked with a good signature, whatever else is wrong.
+/// A service that receives correctly signed requests with any other defect.
 class subject {
 public:
     explicit subject(service_mode mode) : service_(options(mode)), mac_(options(mode).key()) {}
@@ -60,7 +60,7 @@ TEST_CASE("hostile: XML that is nested deeper than the stack") {
     CHECK(s.ask("PUT", "/a/?comp=properties", "<StorageServiceProperties/>").status == 202);
 }
 
-TEST_CASE("hostile: hosts that are none") {
+TEST_CASE("hostile: invalid hosts") {
     subject s(service_mode::storage);
     for (const std::string host : {"h\xFF", "a/b", "a b", "\""})
         check_refused(s.ask("GET", "/a/Tables", {}, host), "InvalidHeaderValue");

@@ -1,5 +1,5 @@
-// What the conformance suite does not ask for: requests of those who want more than they may have, and what
-// is the emulator's own.
+// Cases that the conformance suite lacks: requests that exceed their rights, and behaviour of the emulator
+// alone.
 
 #include "emulator/failure.hpp"
 #include "emulator/service.hpp"
@@ -50,7 +50,7 @@ std::string percent_encoded(std::string_view text) {
     return out;
 }
 
-/// A service, asked with the account's key or without.
+/// A service, called with the account's key or without.
 class subject {
 public:
     explicit subject(service_mode mode = service_mode::storage, const std::string& directory = {})
@@ -122,7 +122,7 @@ std::string table_sas(const std::string& spk, const std::string& srk, const std:
 
 } // namespace
 
-TEST_CASE("the signatures of Microsoft's clients are taken or refused, as Microsoft's emulator does") {
+TEST_CASE("signatures of Microsoft's clients are accepted or rejected as in Microsoft's emulator") {
     const auto data = signing_vectors();
     int checked = 0;
     service s(emulator_options().account("devstoreaccount1", std::string(data.at("key_base64").as_string())));
@@ -136,7 +136,7 @@ TEST_CASE("the signatures of Microsoft's clients are taken or refused, as Micros
         r.headers = {{"Host", "127.0.0.1:10002"}, {"Accept", "application/json"}};
         origin from;
         from.address = "127.0.0.1";
-        // Nobody made the table, nor its policy: who may ask is told so.
+        // Neither the table nor its policy exists: only authorized callers learn that.
         const reply answer = s.answer(r, from);
         const bool by_policy = contains(r.target, "&si=");
         CHECK(answer.status == (v.contains("expect") || by_policy ? 403 : 404));
@@ -145,7 +145,7 @@ TEST_CASE("the signatures of Microsoft's clients are taken or refused, as Micros
     CHECK(checked == 15);
 }
 
-TEST_CASE("the fields of a shared access signature cannot be moved about") {
+TEST_CASE("fields of a shared access signature cannot be exchanged") {
     subject s;
     const std::string expiry = "2099-01-01T00:00:00Z";
     const std::string fields = "acct\nl\nt\nc\n\n" + expiry + "\n\n";
@@ -170,7 +170,7 @@ TEST_CASE("the fields of a shared access signature cannot be moved about") {
     CHECK(status("", "2012-02-12") == 403);
 }
 
-TEST_CASE("a table's signature grants what it says, whichever empty fields are sent along") {
+TEST_CASE("a table's signature grants what it says despite empty fields") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     for (const char* key : {"a", "b", "c"}) {
@@ -186,22 +186,22 @@ TEST_CASE("a table's signature grants what it says, whichever empty fields are s
     CHECK(seen(all + "&spk=&srk=&epk=&erk=") == 6);
     CHECK(s.ask_unsigned("GET", "/ttt()?" + table_sas("", "x", "", "") + "&srk=x").status == 403);
 
-    // A page that is full does not tell of what lies beyond the range.
+    // A full page does not reveal what lies outside the range.
     const reply page = s.ask_unsigned("GET", "/ttt()?$top=2&epk=a&spk=a&" + table_sas("a", "", "a", ""));
     CHECK(rows(page) == 2);
     CHECK(find_header(page.headers, "x-ms-continuation-NextPartitionKey") == nullptr);
 }
 
-TEST_CASE("what is signed is what is done") {
+TEST_CASE("the signed request is the executed request") {
     subject s;
     CHECK(s.ask("GET", "/?restype=service&comp=properties").status == 200);
-    // Signed without `comp`, asked with it in another writing.
+    // Signed without `comp`, sent with it in another spelling.
     s.sign_as("/acct/?restype=service");
     CHECK(s.ask("GET", "/?restype=service&%63omp=properties").status == 400);
     CHECK(s.ask("GET", "/?restype=service&comp=properties").status == 403);
 }
 
-TEST_CASE("an operation that is none does not become another") {
+TEST_CASE("an unknown operation does not become another") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     CHECK(s.ask("POST", "/ttt?comp=acl", R"({"PartitionKey":"p","RowKey":"r"})").status == 405);
@@ -212,7 +212,7 @@ TEST_CASE("an operation that is none does not become another") {
     CHECK(s.ask("GET", "/ttt?$top=1&$top=2").status == 400);
 }
 
-TEST_CASE("a batch writes where it was sent") {
+TEST_CASE("a batch writes only to the account it was sent to") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     const auto batch = [&](const std::string& first, const std::string& second) {
@@ -229,11 +229,11 @@ TEST_CASE("a batch writes where it was sent") {
     CHECK(contains(batch(base + "-secondary" + a, base + b), "400 Bad Request"));
     CHECK(contains(batch(base + a, "ftp://127.0.0.1/acct" + b), "400 Bad Request"));
     CHECK(rows(s.ask("GET", "/ttt")) == 0);
-    CHECK_FALSE(contains(batch(base + a, base + b), "400 Bad Request")); // one table, whatever the case
+    CHECK_FALSE(contains(batch(base + a, base + b), "400 Bad Request")); // one table, in any case
     CHECK(rows(s.ask("GET", "/ttt")) == 2);
 }
 
-TEST_CASE("access policies as XML has them") {
+TEST_CASE("access policies in XML") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     const auto status = [&](const std::string& policies) {
@@ -254,7 +254,7 @@ TEST_CASE("access policies as XML has them") {
     CHECK(status(many + one) == 400);
 }
 
-TEST_CASE("cosmos: limits of keys, and names that could not be reached") {
+TEST_CASE("cosmos: limits of keys and unreachable names") {
     subject s(service_mode::cosmos);
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     CHECK(s.put("ttt", std::string(1024, 'p'), "r") == 204);
@@ -265,7 +265,7 @@ TEST_CASE("cosmos: limits of keys, and names that could not be reached") {
         CHECK(s.ask("POST", "/Tables", R"({"TableName":")" + std::string(name) + R"("})").status == 400);
 }
 
-TEST_CASE("a page ends after so many rows, found or not") {
+TEST_CASE("a page ends after a number of rows scanned") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     for (int i = 0; i < 20'100; ++i) s.put("ttt", "p", std::to_string(100'000 + i));
@@ -276,7 +276,7 @@ TEST_CASE("a page ends after so many rows, found or not") {
     CHECK(*find_header(page.headers, "x-ms-continuation-NextRowKey") == "1!8!MTIwMDAw"); // 120000
 }
 
-TEST_CASE("cosmos: a continuation token holds a whole number, and nothing after it") {
+TEST_CASE("cosmos: a continuation token holds a whole number and nothing after it") {
     subject s(service_mode::cosmos);
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
     s.put("ttt", "p", "r");
@@ -291,7 +291,7 @@ TEST_CASE("cosmos: a continuation token holds a whole number, and nothing after 
     }
 }
 
-TEST_CASE("a directory keeps all that was answered, for the mode that it was made in") {
+TEST_CASE("a directory keeps all acknowledged writes for the mode that created it") {
     const temporary_directory there;
     const std::string properties = "<StorageServiceProperties><HourMetrics><Version>1.0</Version>"
                                    "<Enabled>true</Enabled></HourMetrics></StorageServiceProperties>";

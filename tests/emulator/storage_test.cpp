@@ -42,7 +42,7 @@ storage::table_id new_table(storage& s, const std::string& name = "t") {
 }
 
 constexpr auto all = std::size_t{1000};
-constexpr std::int64_t ahead = 1'000'000; // what the clock may be, in ticks
+constexpr std::int64_t ahead = 1'000'000; // how far ahead the clock may be, in ticks
 
 std::vector<keys> scan(storage& s, storage::table_id table, const key_range& range = {},
                        const std::optional<keys>& from = std::nullopt, std::size_t at_most = all) {
@@ -94,7 +94,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 } // namespace
 
-TEST_CASE("emulator, storage: what is put is found") {
+TEST_CASE("emulator storage: what is put is found") {
     storage s("");
     const auto t = new_table(s);
     CHECK_FALSE(s.find(t, "p", "r"));
@@ -119,7 +119,7 @@ TEST_CASE("emulator, storage: what is put is found") {
     CHECK_FALSE(s.find(t, "p", "r"));
 }
 
-TEST_CASE("emulator, storage: keys of any kind, in the order of UTF-16") {
+TEST_CASE("emulator storage: keys of any kind sort by UTF-16") {
     storage s("");
     const auto t = new_table(s);
     const std::vector<std::string> sorted{"",       "\0"s,    "\0\0"s, "\0a"s, "A", "Z",      "a",
@@ -148,7 +148,7 @@ TEST_CASE("emulator, storage: keys of any kind, in the order of UTF-16") {
     CHECK(emoji_on.front() == keys("😀", ""));
 }
 
-TEST_CASE("emulator, storage: a scan keeps to its range") {
+TEST_CASE("emulator storage: a scan stays in its range") {
     storage s("");
     const auto t = new_table(s);
     const auto other = new_table(s, "other");
@@ -170,7 +170,7 @@ TEST_CASE("emulator, storage: a scan keeps to its range") {
     CHECK(scan(s, t, between("d", std::nullopt)).empty());
     CHECK(scan(s, t).size() == 9);
 
-    // From a place on: within the range, before and behind it.
+    // From a position on: within the range, before and after it.
     CHECK(scan(s, t, {}, keys("b", "3")) == list{{"b", "3"}, {"c", "1"}, {"c", "2"}, {"c", "3"}});
     CHECK(scan(s, t, {}, keys("b", "4")) == list{{"c", "1"}, {"c", "2"}, {"c", "3"}});
     CHECK(scan(s, t, within("b", "2", "3"), keys("b", "3")) == list{{"b", "3"}});
@@ -187,7 +187,7 @@ TEST_CASE("emulator, storage: a scan keeps to its range") {
     CHECK(scan_unsorted(s, t, between("c", std::nullopt)) == list{{"c", "2"}, {"c", "1"}, {"c", "3"}});
 }
 
-TEST_CASE("emulator, storage: unsorted is the order of the first writing") {
+TEST_CASE("emulator storage: unsorted is the order of the first writes") {
     storage s("");
     const auto t = new_table(s);
     for (const char* r : {"x", "b", "y", "a"}) s.put(t, make("p", r));
@@ -211,7 +211,7 @@ TEST_CASE("emulator, storage: unsorted is the order of the first writing") {
     CHECK(s.find(t, "p", "a")->position == positions[2]);
 }
 
-TEST_CASE("emulator, storage: a visitor may find, and may throw") {
+TEST_CASE("emulator storage: a visitor may find and may throw") {
     storage s("");
     const auto t = new_table(s);
     for (const char* r : {"1", "2", "3"}) s.put(t, make("p", r));
@@ -225,10 +225,10 @@ TEST_CASE("emulator, storage: a visitor may find, and may throw") {
     CHECK_THROWS_AS(s.scan(t, {}, std::nullopt, thrower), std::logic_error);
     CHECK_THROWS_AS(s.scan_unsorted(t, {}, 0, thrower), std::logic_error);
     CHECK(scan(s, t).size() == 3);
-    s.delete_table(t); // nothing is left open
+    s.delete_table(t); // no statement stays open
 }
 
-TEST_CASE("emulator, storage: names of tables, with and without their case") {
+TEST_CASE("emulator storage: names of tables with and without case") {
     storage s("");
     CHECK(s.create_table("Table", false));
     CHECK_FALSE(s.create_table("tABLE", false));
@@ -240,7 +240,7 @@ TEST_CASE("emulator, storage: names of tables, with and without their case") {
     CHECK(s.create_table("tABLE", true));
     CHECK_FALSE(s.create_table("tABLE", true));
     CHECK(s.find_table("tABLE", true) != s.find_table("Table", true));
-    CHECK(s.create_table("É", true)); // only ASCII has a case
+    CHECK(s.create_table("É", true)); // only ASCII has case
     CHECK_FALSE(s.find_table("é", false));
 
     CHECK(s.create_table("b2", false));
@@ -257,7 +257,7 @@ TEST_CASE("emulator, storage: names of tables, with and without their case") {
     CHECK(s.tables("", 0).empty());
 }
 
-TEST_CASE("emulator, storage: a table goes with all that is in it") {
+TEST_CASE("emulator storage: deleting a table deletes its contents") {
     storage s("");
     const auto t = new_table(s), other = new_table(s, "other");
     for (int i = 0; i < 1234; ++i) { // in more than one piece
@@ -280,7 +280,7 @@ TEST_CASE("emulator, storage: a table goes with all that is in it") {
     CHECK(s.access_policies(again).empty());
 }
 
-TEST_CASE("emulator, storage: the last timestamp outlives what it was given to") {
+TEST_CASE("emulator storage: the last timestamp survives the deletion of its row") {
     storage s("");
     const auto t = new_table(s);
     CHECK(s.last_timestamp() == 0);
@@ -304,7 +304,7 @@ TEST_CASE("emulator, storage: the last timestamp outlives what it was given to")
     CHECK(s.last_timestamp() == second);
 }
 
-TEST_CASE("emulator, storage: a transaction is all or nothing") {
+TEST_CASE("emulator storage: a transaction is all or nothing") {
     storage s("");
     const auto t = new_table(s);
     s.put(t, make("p", "kept", 1, "old"));
@@ -330,7 +330,7 @@ TEST_CASE("emulator, storage: a transaction is all or nothing") {
     CHECK(scan(s, t) == std::vector<keys>{{"p", "added"}, {"p", "kept"}});
 }
 
-TEST_CASE("emulator, storage: a directory keeps all") {
+TEST_CASE("emulator storage: a directory keeps everything") {
     const directory d;
     const std::string path = d.path() + "/made/on the way";
     {
@@ -355,11 +355,11 @@ TEST_CASE("emulator, storage: a directory keeps all") {
     CHECK(s.last_timestamp() <= 7 + ahead);
 }
 
-TEST_CASE("emulator, storage: a directory has one emulator") {
+TEST_CASE("emulator storage: a directory has one emulator") {
     const directory d;
     int opened[2];
     REQUIRE(pipe(opened) == 0);
-    const pid_t other_process = fork(); // while SQLite knows nothing that it would share
+    const pid_t other_process = fork(); // while SQLite has no state that it would share
     REQUIRE(other_process >= 0);
     if (other_process == 0) {
         char told = 0;
@@ -376,14 +376,14 @@ TEST_CASE("emulator, storage: a directory has one emulator") {
         const std::string failure = failure_of_opening(d.path());
         CHECK(contains(failure, "is in use by another emulator"));
         CHECK(contains(failure, d.path()));
-        const storage memory(""), more(""); // those have nothing in common
+        const storage memory(""), more(""); // these share nothing
     }
     CHECK(failure_of_opening(d.path()).empty());
     close(opened[0]);
     close(opened[1]);
 }
 
-TEST_CASE("emulator, storage: what is no database of the emulator is refused, and left as it is") {
+TEST_CASE("emulator storage: what is not the emulator's database is rejected and unchanged") {
     const directory d;
     const auto content = [&] {
         std::ifstream file(d.database(), std::ios::binary);
@@ -394,14 +394,14 @@ TEST_CASE("emulator, storage: what is no database of the emulator is refused, an
         CHECK(contains(failure_of_opening(d.path()), "not a database"));
         CHECK(content() == std::string(5000, 'x'));
     }
-    SUBCASE("another's database") {
+    SUBCASE("another program's database") {
         sqlite::database(d.database()).execute("CREATE TABLE notes(text)");
         const std::string before = content();
         CHECK(contains(failure_of_opening(d.path()), "is not a database of the emulator"));
         CHECK(contains(failure_of_opening(d.path()), d.database()));
         CHECK(content() == before);
     }
-    SUBCASE("a later version's") {
+    SUBCASE("a later version's database") {
         storage(d.path()).create_table("t", true);
         sqlite::database(d.database()).execute("PRAGMA user_version = 2");
         CHECK(contains(failure_of_opening(d.path()), "has version 2"));
@@ -416,7 +416,7 @@ TEST_CASE("emulator, storage: what is no database of the emulator is refused, an
     }
 }
 
-TEST_CASE("emulator, storage: the next opener finishes a deletion") {
+TEST_CASE("emulator storage: the next opener finishes a deletion") {
     const directory d;
     {
         storage s(d.path());
@@ -424,7 +424,7 @@ TEST_CASE("emulator, storage: the next opener finishes a deletion") {
         s.put(t, make("p", "r"));
         s.put(kept, make("p", "r"));
     }
-    // As an end of the process leaves it after the first piece.
+    // The state after the process ends between the first piece and the second.
     sqlite::database(d.database()).execute("UPDATE tables SET name = NULL WHERE name = 't'");
     {
         storage s(d.path());

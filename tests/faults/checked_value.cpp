@@ -28,7 +28,7 @@ std::optional<std::uint64_t> version_of(const std::string& key, const value& v) 
     if (!found || !found->is_int64()) return std::nullopt;
     const auto version = static_cast<std::uint64_t>(found->as_int64());
     value expected = checked_value(key, version);
-    expected["version"] = found->as_int64(); // numbers come back with a sign
+    expected["version"] = found->as_int64(); // integers are decoded as signed
     return v == expected ? std::optional(version) : std::nullopt;
 }
 

@@ -1,3 +1,4 @@
+// Values that identify the write they belong to and reveal a torn or mixed one.
 #pragma once
 
 #include <azkv/value.hpp>
@@ -8,10 +9,10 @@
 
 namespace azkv::test {
 
-/// A value that shows which write it is of: version `version` of `key`.
+/// Returns a value that identifies its write: version `version` of `key`.
 value checked_value(const std::string& key, std::uint64_t version);
 
-/// Which version of `key` that is; nullopt if it is not, whole and unchanged, what `checked_value` made.
+/// Returns which version of `key` that is; nullopt if it is not exactly what `checked_value` returned.
 std::optional<std::uint64_t> version_of(const std::string& key, const value& v);
 
 } // namespace azkv::test

@@ -1,5 +1,5 @@
-// Whatever an operation waits for: it ends in time when it is cancelled, when its deadline passes, and when
-// its store is closed, and leaves nothing behind.
+// An operation ends in time, whatever it waits for: when it is cancelled, when its deadline passes, and when
+// its store is closed. It leaves nothing running.
 
 #include "faults/silent_peer.hpp"
 #include "faults/wait_points.hpp"
@@ -34,14 +34,14 @@ store_options unhurried() {
     return store_options().timeout(1h).connect_timeout(1h).attempt_timeout(1h).max_connections(1'000);
 }
 
-/// How much later than they should operations ended.
+/// How much later than they should the operations ended.
 class delays {
 public:
     void add(steady_clock::duration d) { all_.push_back(d); }
 
     std::size_t count() const { return all_.size(); }
 
-    /// The largest but for a hundredth.
+    /// The 99th percentile.
     steady_clock::duration p99() {
         std::ranges::sort(all_);
         return all_[all_.size() - 1 - all_.size() / 100];
@@ -59,7 +59,7 @@ private:
     std::vector<steady_clock::duration> all_;
 };
 
-/// Several operations at one place.
+/// Several operations at one wait point.
 class crowd {
 public:
     crowd(const wait_point& p, store_options o) : point_(p), setup_(p.set(context, std::move(o))) {}
@@ -70,13 +70,13 @@ public:
 
     std::size_t idle() const { return setup_.pooled.idle(); }
 
-    /// Calls `act` so much later.
+    /// Calls `act` after this delay.
     void later(steady_clock::duration d, std::function<void()> act) {
         auto timer = std::make_shared<asio::steady_timer>(context, d);
         timer->async_wait([timer, act = std::move(act)](auto) { act(); });
     }
 
-    /// Begins one operation. `end` is told what it threw.
+    /// Begins one operation. `end` receives what it threw.
     void begin(std::function<void(std::exception_ptr)> end, asio::cancellation_slot slot = {}) {
         auto ended = [this, end = std::move(end)](std::exception_ptr f) {
             ++ended_;
@@ -85,13 +85,13 @@ public:
         asio::co_spawn(context, point_.run(db()), asio::bind_cancellation_slot(slot, std::move(ended)));
     }
 
-    /// Runs until `size()` operations have ended, with nothing left of them.
+    /// Runs until `size()` operations have ended and nothing of them is left.
     void finish() {
         while (ended_ < size()) REQUIRE(context.run_one() == 1);
         CHECK(setup_.pooled.in_use() == 0);
         if (setup_.port != 0) CHECK(connections_to(setup_.port) == setup_.pooled.idle());
         release_look_ups();
-        context.run(); // returns: nothing is left to do
+        context.run(); // returns: no work is left
         CHECK(setup_.pooled.in_use() == 0);
     }
 
@@ -131,21 +131,21 @@ bool outcome_unknown(std::exception_ptr f) {
     return false;
 }
 
-/// What was measured at all places, one after another.
+/// The measurements at all wait points, one after another.
 struct measurement {
     const wait_point* at = nullptr;
-    int slowness = 1; // how many times longer than usual operations have to get to their place
+    int slowness = 1; // how many times longer than usual operations may take to reach their wait point
     delays late;
-    std::vector<std::string> away; // places where most operations had not got to in that time
+    std::vector<std::string> away; // wait points that most operations did not reach in that time
 
-    /// Of the operations at this place, `n` were seen to be there.
+    /// Records that `n` of the operations reached this wait point.
     void count_there(int n) {
         if (n <= at->tries / 2) away.push_back(at->name);
     }
 };
 
-/// Has `try_out` measured at every place. A machine that does something else meanwhile is late now and then:
-/// what is late three times, with ever more time to get to its place, is not in time.
+/// Has `try_out` measured at every wait point. A busy machine is late now and then: only what is late three
+/// times, with ever more time to reach its wait point, counts as late.
 template <class F>
 void measure(const char* what, F try_out) {
     for (int slowness : {1, 3, 9}) {
@@ -167,7 +167,7 @@ void measure(const char* what, F try_out) {
 
 } // namespace
 
-TEST_CASE("a cancelled operation ends at once, wherever it is") {
+TEST_CASE("a cancelled operation ends at once at any wait point") {
     measure("cancelled", [](const wait_point& p, measurement& r) {
         crowd c(p, unhurried());
         std::deque<asio::cancellation_signal> signals;
@@ -181,7 +181,7 @@ TEST_CASE("a cancelled operation ends at once, wherever it is") {
                     CHECK(code_of(f) == asio::error::operation_aborted);
                 },
                 signal.slot());
-            // The last first: in a line, they are cancelled while the first has what they wait for.
+            // The last first: in a queue, they are cancelled while the first holds what they wait for.
             c.later(r.slowness * 30ms + (c.size() - i) * 300us, [&signal, cancelled] {
                 *cancelled = steady_clock::now();
                 signal.emit(asio::cancellation_type::terminal);
@@ -191,10 +191,10 @@ TEST_CASE("a cancelled operation ends at once, wherever it is") {
     });
 }
 
-TEST_CASE("an operation ends when its deadline passes, wherever it is") {
+TEST_CASE("an operation ends when its deadline passes at any wait point") {
     measure("past the deadline", [](const wait_point& p, measurement& r) {
         const auto time =
-            r.slowness * (p.tries < 10 ? 250ms : 25ms); // what is large takes a while to get there
+            r.slowness * (p.tries < 10 ? 250ms : 25ms); // large requests take a while to get there
         crowd c(p, unhurried().timeout(time));
         int at_the_place = 0;
         int may_be_applied = 0;
@@ -218,7 +218,7 @@ TEST_CASE("an operation ends when its deadline passes, wherever it is") {
     });
 }
 
-TEST_CASE("a store that is closed ends its operations at once, wherever they are") {
+TEST_CASE("a closed store ends its operations at once at any wait point") {
     measure("closed", [](const wait_point& p, measurement& r) {
         crowd c(p, unhurried());
         auto closed = steady_clock::time_point::max();

@@ -1,5 +1,5 @@
-// Writes by many at once, of which a tenth meets some fault. At the end the table holds what was
-// acknowledged, nothing that was refused, and nothing twice.
+// Writes by many callers at once, of which a tenth meets some fault. At the end the table holds what was
+// acknowledged, nothing that was rejected, and nothing twice.
 
 #include "faults/checked_value.hpp"
 #include "faults/progress_counter.hpp"
@@ -38,7 +38,7 @@ std::size_t number_from(const char* variable, std::size_t otherwise) {
     return text ? std::stoul(text) : otherwise;
 }
 
-/// A tenth of all requests. None is throttled: that makes everybody slow, however seldom it is.
+/// A tenth of all requests. None is throttled: even rare throttling slows all callers.
 fault_plan faults() {
     fault_plan plan(20'240'229);
     plan.sometimes(0.010, fault::reset());
@@ -53,11 +53,11 @@ fault_plan faults() {
     plan.sometimes(0.005, fault::answer(503, "InternalError").header("Retry-After", "0"));
     plan.sometimes(0.005, fault::answer(503, "InternalError").header("x-ms-retry-after-ms", "3"));
     plan.sometimes(0.005, fault::answer(502, ""));
-    plan.sometimes(0.002, fault::delay(2 * attempt_timeout)); // longer than it is waited for
+    plan.sometimes(0.002, fault::delay(2 * attempt_timeout)); // longer than the client waits
     return plan;
 }
 
-/// Some of them, and others are throttled in all the ways that there are.
+/// Some of these faults, and throttling in every form.
 fault_plan throttling() {
     fault_plan plan(20'240'301);
     plan.sometimes(0.010, fault::reset());
@@ -97,7 +97,7 @@ asio::awaitable<std::size_t> compare(store db, const workload::model& expected) 
     co_return wrong;
 }
 
-// Requests that nobody waits for any more are carried out all the same.
+// The service still executes requests whose client no longer waits.
 asio::awaitable<bool> nothing_is_under_way(const emulator& service) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
     const auto end = steady_clock::now() + 20s;
@@ -121,7 +121,7 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
                                                     .backoff(1ms, 20ms)
                                                     .max_attempts(3)
                                                     .observer(std::ref(counts)));
-        asio::co_spawn(threads, db.put("0-0", {}), asio::use_future).get(); // makes the table
+        asio::co_spawn(threads, db.put("0-0", {}), asio::use_future).get(); // creates the table
         asio::co_spawn(threads, db.erase("0-0"), asio::use_future).get();
         service.faults(std::move(plan));
         std::vector<std::future<void>> all;
@@ -157,15 +157,15 @@ void write_and_compare(const char* name, std::size_t writes, store_options optio
 
 } // namespace
 
-TEST_CASE("no acknowledged write is lost, and no refused one is there") {
+TEST_CASE("no acknowledged write is lost and no rejected one is stored") {
     write_and_compare("generous retries", number_from("AZKV_NO_LOSS_WRITES", sanitized ? 10'000 : 100'000),
                       store_options().retry_budget(100), faults());
 }
 
-TEST_CASE("nor with the usual budget of retries") {
+TEST_CASE("no loss with the usual retry budget") {
     write_and_compare("usual retries", sanitized ? 2'000 : 10'000, store_options(), faults());
 }
 
-TEST_CASE("nor where calls are throttled, which costs no retries") {
+TEST_CASE("no loss where calls are throttled without spending retries") {
     write_and_compare("throttled", 2'000, store_options().retry_budget(0), throttling());
 }

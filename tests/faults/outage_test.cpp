@@ -1,5 +1,5 @@
-// A service that is away for a while, under a load that does not wait for it: it is not overrun, calls end in
-// time, and when it is back all is well at once.
+// A service that is down for a while, under a load that does not wait for it: the store does not overrun it,
+// calls end in time, and when it is back all calls succeed at once.
 
 #include "faults/progress_counter.hpp"
 #include "faults/silent_peer.hpp"
@@ -45,12 +45,12 @@ public:
     bool succeeded = false;
 };
 
-/// Calls that begin at a fixed rate, whatever becomes of those before.
+/// Calls that begin at a fixed rate, independent of those before.
 class load {
 public:
     load(asio::io_context& context, store db) : context_(context), db_(std::move(db)) {}
 
-    /// For so long.
+    /// For this long.
     asio::awaitable<void> run(steady_clock::duration time) {
         asio::steady_timer timer(context_);
         const auto begun = steady_clock::now();
@@ -67,7 +67,7 @@ public:
 
     const std::deque<call>& calls() const { return calls_; }
 
-    /// How late this machine is at the worst, whoever is to blame.
+    /// The worst delay of this machine, from any cause.
     steady_clock::duration lag() const { return lag_; }
 
 private:
@@ -86,20 +86,20 @@ private:
 
     asio::io_context& context_;
     store db_;
-    std::deque<call> calls_; // grows at its end only, so that what refers to it stays right
+    std::deque<call> calls_; // grows at its end only, so that references stay valid
     steady_clock::duration lag_{0};
 };
 
-/// What happens, when.
+/// What happens, and when.
 class course {
 public:
     steady_clock::time_point gone;
     steady_clock::time_point back;
-    std::size_t requests = 0; // while it is away
+    std::size_t requests = 0; // while it is down
     std::size_t attempts = 0;
 };
 
-/// Takes the service away, and returns what brings it back.
+/// Takes the service down, and returns what brings it back.
 using trouble = std::function<std::function<void()>(emulator&)>;
 
 std::function<void()> take_down(emulator& service) {
@@ -138,7 +138,7 @@ asio::awaitable<course> outage(load& l, emulator& service, const progress_counte
     co_return c;
 }
 
-/// `patient`: how long it takes at most until a call succeeds.
+/// `patient`: the longest time until a call succeeds.
 void go_through(const char* name, store_options options, const trouble& t,
                 std::chrono::milliseconds patient) {
     progress_counter counts; // outlives the store
@@ -146,13 +146,13 @@ void go_through(const char* name, store_options options, const trouble& t,
     asio::io_context context;
     auto db = store::from_connection_string(context.get_executor(), service.connection_string(),
                                             options.timeout(timeout).observer(std::ref(counts)));
-    run(context, db.put("0", {})); // makes the table
+    run(context, db.put("0", {})); // creates the table
     load l(context, db);
     const course c = run(context, outage(l, service, counts, t));
 
     CHECK(c.requests >= static_cast<std::size_t>(per_second * length_of_outage() / 1s) / 2);
     const std::chrono::duration<double> away = length_of_outage();
-    // What the budget of retries gives, and some for those that were under way.
+    // The retry budget, and some for those that were in flight.
     const double most = static_cast<double>(c.requests) * 1.15 + 40 + 6 * away.count() + 10;
     CHECK(static_cast<double>(c.attempts) <= most);
     if (!sanitized) CHECK(static_cast<double>(c.attempts) <= 1.2 * static_cast<double>(c.requests));
@@ -196,6 +196,6 @@ TEST_CASE("a service that accepts connections and never answers") {
     go_through("silent", store_options().attempt_timeout(300ms), &put_a_silent_peer_in_its_place, 1s);
 }
 
-TEST_CASE("a service that throttles all that comes") { // and is tried ten times a second
+TEST_CASE("a service that throttles every request") { // and is tried ten times a second
     go_through("throttling", store_options(), &throttle_all, sanitized ? 300ms : 110ms);
 }

@@ -20,7 +20,7 @@ public:
             const std::lock_guard lock(mutex_);
             if (sizes_.size() < most) sizes_.push_back(x.head.size() + x.body.size());
         }
-        x.writer = nullptr; // the head is there
+        x.writer = nullptr; // the head has been read
         return over.run(x);
     }
 
@@ -34,7 +34,7 @@ public:
     net::http_transport over;
 
 private:
-    static constexpr std::size_t most = 100; // nobody looks at more
+    static constexpr std::size_t most = 100; // no test reads more
 
     std::mutex mutex_;
     std::vector<std::size_t> sizes_;

@@ -1,3 +1,4 @@
+// A store over real connections that a test can count, with its requests measured.
 #pragma once
 
 #include "client/service_context.hpp"
@@ -12,7 +13,7 @@
 
 namespace azkv::test {
 
-/// A store that lets its connections be counted, and its requests be measured.
+/// A store whose connections can be counted, and whose requests can be measured.
 class pooled_store {
 public:
     pooled_store(asio::any_io_executor executor, std::string_view connection_string, store_options options);
@@ -22,7 +23,7 @@ public:
     std::size_t in_use() const;
     std::size_t idle() const;
 
-    /// The bytes of each request since the last call.
+    /// Returns the bytes of each request since the last call.
     std::vector<std::size_t> sizes_of_requests();
 
 private:
@@ -31,7 +32,7 @@ private:
     explicit pooled_store(const asio::any_io_executor& executor,
                           std::shared_ptr<const client::service_context> service);
 
-    std::shared_ptr<measured_transport> transport_; // before `db`, which is made with it
+    std::shared_ptr<measured_transport> transport_; // before `db`, which uses it
 
 public:
     store db;

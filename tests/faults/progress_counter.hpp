@@ -1,3 +1,4 @@
+// An observer that counts the requests and retries of a store.
 #pragma once
 
 #include <azkv/event.hpp>
@@ -7,7 +8,7 @@
 
 namespace azkv::test {
 
-/// Counts what a store tells its observer. It must outlive the store.
+/// Counts what a store reports to its observer. It must outlive the store.
 class progress_counter {
 public:
     void operator()(const event& e) {

@@ -68,7 +68,7 @@ public:
         acceptor.open(tcp::v4());
         acceptor.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
         acceptor.listen(0);
-        for (int i = 0; i < 4; ++i) { // Linux takes one more than it is told to
+        for (int i = 0; i < 4; ++i) { // Linux queues one more than the backlog
             tcp::socket& filler = fillers.emplace_back(context);
             filler.async_connect(acceptor.local_endpoint(), [](auto) {});
         }
@@ -97,14 +97,14 @@ std::size_t connections_to(unsigned short port) {
         std::string number, local, remote, state;
         in >> number >> local >> remote >> state;
         const bool there = std::stoul(remote.substr(remote.find(':') + 1), nullptr, 16) == port;
-        if (there && (state == "01" || state == "02")) ++n; // established, or on its way
+        if (there && (state == "01" || state == "02")) ++n; // established, or connecting
     }
     return n;
 }
 
 std::size_t open_descriptors() {
     const std::filesystem::directory_iterator all("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1; // but for the one that lists
+    return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1; // except the one that lists
 }
 
 } // namespace azkv::test

@@ -1,3 +1,4 @@
+// Peers that accept and fall silent, or do not accept at all.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +8,16 @@
 
 namespace azkv::test {
 
-/// A server on a loopback port, with a thread of its own, that accepts and then never says all that is
-/// expected of it.
+/// A server on a loopback port, with a thread of its own, that accepts connections and never completes a
+/// response.
 class silent_peer {
 public:
     enum class manner {
-        reads,   ///< all that comes
-        is_deaf, ///< reads nothing, and has little room for it
+        reads,   ///< reads everything
+        is_deaf, ///< reads nothing, and has a small receive buffer
     };
 
-    /// `first_words` are said when something came. Port 0 is any.
+    /// The server sends `first_words` when it has received something. Port 0 is any.
     explicit silent_peer(manner m = manner::reads, std::string first_words = {}, unsigned short port = 0);
     ~silent_peer();
 
@@ -27,7 +28,7 @@ private:
     std::unique_ptr<implementation> impl_;
 };
 
-/// A listening port whose queue is full: who connects to it waits.
+/// A listening port whose queue is full: a client that connects to it waits.
 class full_port {
 public:
     full_port();
@@ -40,10 +41,10 @@ private:
     std::unique_ptr<implementation> impl_;
 };
 
-/// How many connections (of any process, made or being made) lead to this port.
+/// Returns how many connections (of any process, established or connecting) lead to this port.
 std::size_t connections_to(unsigned short port);
 
-/// What this process has open.
+/// Returns the number of open descriptors of this process.
 std::size_t open_descriptors();
 
 } // namespace azkv::test

@@ -1,9 +1,9 @@
-// A store under faults for a long time: its memory and its descriptors must not grow.
+// A store under faults for a long time: neither its memory nor its descriptors may grow.
 //
 //   azkv-soak MINUTES [THREADS]
 //
 // Prints what it did, and how the resident memory grew after a warm-up (two minutes, a third of short runs).
-// Fails if that was 1 MB an hour or more; in less than ten minutes, which tell no such rate, if it was 4 MB
+// Fails if that was 1 MB an hour or more; in less than ten minutes, too short for a rate, if it was 4 MB
 // in all. The service is a second process of this program, so that its memory is not counted.
 
 #include "faults/checked_value.hpp"
@@ -54,7 +54,8 @@ fault_plan faults() {
     plan.sometimes(0.002, fault::garbage());
     plan.sometimes(0.01, fault::answer(500, "InternalError"));
     plan.sometimes(0.01, fault::answer(503, "InternalError").header("x-ms-retry-after-ms", "2"));
-    plan.sometimes(0.0001, fault::answer(503, "ServerBusy").header("x-ms-retry-after-ms", "2")); // for all
+    plan.sometimes(0.0001,
+                   fault::answer(503, "ServerBusy").header("x-ms-retry-after-ms", "2")); // for all partitions
     plan.sometimes(0.0001, fault::answer_in_batch(429, "TooManyRequests"));
     plan.sometimes(0.01, fault::answer_body(502, "<html>Bad gateway</html>"));
     plan.sometimes(0.02, fault::short_page(3));
@@ -63,7 +64,7 @@ fault_plan faults() {
     return plan;
 }
 
-// What `emulator_process` starts.
+// The program that `emulator_process` starts.
 int serve() {
     emulator service;
     service.faults(faults());
@@ -71,11 +72,11 @@ int serve() {
     for (;;) pause(); // until it is killed
 }
 
-/// What the users have come to.
+/// The results of all users.
 class findings {
 public:
     std::atomic<bool> over{false};
-    std::atomic<std::size_t> failed{0}; // as is to be expected of such a service
+    std::atomic<std::size_t> failed{0}; // as expected of such a service
     std::atomic<std::size_t> wrong{0};
 };
 
@@ -136,7 +137,7 @@ asio::awaitable<void> use(store db, unsigned seed, findings& f) {
         } catch (const error& e) {
             ++f.failed;
             if (f.over && e.code() == errc::closed) break;
-            // What is garbage is not tried again.
+            // An invalid response is not retried.
             if (e.code() != condition::transient && e.code() != errc::bad_response && ++f.wrong < 10)
                 std::cerr << std::string(e.what()) + '\n';
         }
@@ -160,7 +161,7 @@ public:
     std::size_t descriptors;
 };
 
-// Of the straight line that is nearest to all samples.
+// The slope of the straight line that best fits all samples.
 double megabytes_per_second(const std::vector<sample>& all) {
     double x = 0, y = 0, xx = 0, xy = 0;
     for (const sample& s : all) {
@@ -227,7 +228,7 @@ int soak(std::chrono::duration<double> time, std::size_t threads) {
               << " MB/hour; descriptors from " << fewest->descriptors << " to " << most->descriptors << ", "
               << descriptors_before << " before, " << descriptors_after << " after\n";
 
-    // The sanitizers keep what is freed.
+    // The sanitizers keep freed memory.
     const bool memory_is_flat = sanitized || (is_long ? growth * 3600 < 1 : growth * (time / 1s) < 4);
     constexpr std::size_t of_threads = 8; // and of the executor
     const bool descriptors_are_flat = most->descriptors <= descriptors_before + connections + of_threads
@@ -238,9 +239,9 @@ int soak(std::chrono::duration<double> time, std::size_t threads) {
     };
     bool right = say(memory_is_flat, "the memory grows");
     right = say(descriptors_are_flat, "descriptors are left open") && right;
-    right = say(f.wrong == 0, "wrong results, or errors that nobody asked for") && right;
+    right = say(f.wrong == 0, "wrong results, or unexpected errors") && right;
     right = say(closed_in_time, "operations did not end") && right;
-    right = say(counts.operations > 500, "too little was done") && right;
+    right = say(counts.operations > 500, "too few operations") && right;
     return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -49,8 +49,8 @@ void workload::in_doubt(const std::string& key, std::uint64_t version) {
     retire(key);
 }
 
-// An attempt that was given up may reach the service later, even behind the next write to its key, whoever
-// writes: that is how unconditional writes are. So a key whose last write had such an attempt gets no other.
+// An abandoned attempt may reach the service later, even after the next write to its key: that holds for all
+// unconditional writes. So a key whose last write had such an attempt is not written again.
 void workload::retire(const std::string& key) {
     const auto at = std::ranges::find(keys_, key);
     if (at != keys_.end()) *at = new_key();

@@ -1,3 +1,4 @@
+// Writes to private keys, and a model of what the table must hold afterwards.
 #pragma once
 
 #include <azkv/store.hpp>
@@ -12,24 +13,24 @@
 
 namespace azkv::test {
 
-/// Writes to keys that nobody else writes to, and keeps what must be there afterwards.
+/// Writes to keys that no other writer uses, and records what must be stored afterwards.
 class workload {
 public:
-    /// What may be found under a key: one of these versions; 0: it is absent.
+    /// What may be stored under a key: one of these versions; 0: no entity.
     using model = std::map<std::string, std::set<std::uint64_t>>;
 
     /// `attempt_timeout` is the store's.
     workload(int id, std::chrono::milliseconds attempt_timeout);
 
-    /// Writes so many keys, or a few more.
+    /// Writes this many keys, or a few more.
     asio::awaitable<void> write(store db, std::size_t how_many);
 
     const model& expected() const { return model_; }
 
-    std::size_t written = 0; // keys, whether that was acknowledged or not
+    std::size_t written = 0; // keys, whether acknowledged or not
     std::size_t failed = 0;  // operations
-    std::size_t unknown = 0; // operations among these whose outcome is not known
-    std::size_t wrong = 0;   // an erase that did not find what was there
+    std::size_t unknown = 0; // operations among these whose outcome is unknown
+    std::size_t wrong = 0;   // erases that did not find the entity
 
 private:
     asio::awaitable<void> put(store db);
@@ -48,8 +49,8 @@ private:
     std::minstd_rand random_;
     int keys_made_ = 0;
     std::uint64_t version_ = 0;
-    std::vector<std::string> keys_; // to be written to
-    model model_;                   // of these and all that were before
+    std::vector<std::string> keys_; // keys to write to
+    model model_;                   // of these and all before
 };
 
 } // namespace azkv::test

@@ -25,16 +25,16 @@ void check_answer(const response& outer, const response& answer, std::size_t ope
     fuzz::require(!answer.failed_operation || *answer.failed_operation < operations,
                   "the operation that failed is one of those that were sent");
     fuzz::require(outer.body.find(answer.body) != outer.body.npos, "its body is the service's");
-    fuzz::require(!answer.request_id.empty(), "the request can be told of");
+    fuzz::require(!answer.request_id.empty(), "the request can be described");
     classify(answer, read_error(answer));
 }
 
-// Azure storage ends lines with CRLF, Cosmos DB with either, proxies with what they like.
+// Azure storage ends lines with CRLF, Cosmos DB with either, proxies with anything.
 void check_line_ends(response outer, const std::optional<response>& answer, std::size_t operations) {
-    if (outer.body.find("\r\r\n") != outer.body.npos) return; // not an end of a line of either kind
+    if (outer.body.find("\r\r\n") != outer.body.npos) return; // not a line end of either kind
     boost::algorithm::replace_all(outer.body, "\r\n", "\n");
     const auto other = fuzz::unless_refused([&] { return unwrap_batch(outer, operations); });
-    fuzz::require(other.has_value() == answer.has_value(), "line ends do not decide what is an answer");
+    fuzz::require(other.has_value() == answer.has_value(), "line ends do not matter");
     if (!answer) return;
     fuzz::require(other->status == answer->status && other->failed_operation == answer->failed_operation
                       && other->error_code == answer->error_code && other->retry_after == answer->retry_after

@@ -35,23 +35,24 @@ std::string quoted(const std::string& text) {
     return q + '"';
 }
 
-// What a credential and a store do with it.
+// As a credential and a store use it.
 void check_use(const bearer_challenge& c) {
     fuzz::require(c.tenant.empty() || !c.authority.empty(), "a tenant belongs to an authority");
-    fuzz::require(is_plain(c.authority) && is_plain(c.resource) && is_plain(c.error), "nothing is hidden");
+    fuzz::require(is_plain(c.authority) && is_plain(c.resource) && is_plain(c.error),
+                  "all characters are visible");
     if (!c.authority.empty()) {
         const auto e = fuzz::unless_refused([&] { return protocol::parse_endpoint(c.authority); });
         fuzz::require(e && e->at.tls && e->base_path.empty() && e->url() == c.authority,
                       "an authority is an https URL without a path");
     }
     const auto asked = fuzz::unless_refused([&] { return token_request("any").tenant(c.tenant); });
-    fuzz::require(asked.has_value(), "a tenant can be asked");
+    fuzz::require(asked.has_value(), "a tenant can be requested");
     fuzz::require(c.tenant.empty() || c.tenant.find_first_of(".-") != c.tenant.npos,
                   "a tenant is one, and not a group of them");
     if (c.claims.empty()) return;
     boost::system::error_code ec;
     const auto v = boost::json::parse(c.claims, ec);
-    fuzz::require(!ec && v.is_object() && c.claims.size() <= 16 * 1024, "claims are an object");
+    fuzz::require(!ec && v.is_object() && c.claims.size() <= 16 * 1024, "the claims are an object");
 }
 
 std::string written(const bearer_challenge& c) {
@@ -70,6 +71,6 @@ bool fuzz::check(std::string_view input) {
     require(agree(parse_bearer_challenge(behind), c), "a challenge of another scheme changes nothing");
     if (!c) return true;
     check_use(*c);
-    require(agree(parse_bearer_challenge(written(*c)), c), "what is written is read");
+    require(agree(parse_bearer_challenge(written(*c)), c), "a written challenge is read");
     return true;
 }

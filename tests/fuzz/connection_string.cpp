@@ -16,7 +16,7 @@ namespace {
 
 constexpr char mark = '\x01';
 
-// The text with marks for what some settings say, or all of them.
+// The text with marks for the values of some settings, or of all.
 template <class Masked>
 std::string without(std::string_view text, Masked masks) {
     std::string masked;
@@ -25,7 +25,7 @@ std::string without(std::string_view text, Masked masks) {
         more = pair.size() < text.size();
         const auto equals = std::min(pair.find('='), pair.size());
         const std::string_view name = ascii::trim(pair.substr(0, equals));
-        // Without a name it may all be secret.
+        // Without a name all of it may be secret.
         const std::size_t from = !masks(name) ? pair.size() : equals < pair.size() ? equals + 1 : 0;
         masked += pair.substr(0, from);
         for (const char c : pair.substr(from)) {
@@ -43,7 +43,8 @@ std::string complaint(std::string_view text) {
         parse_connection_string(text);
         return {};
     } catch (const error& e) {
-        fuzz::require(e.code() == errc::invalid_connection_string, "the connection string is what is wrong");
+        fuzz::require(e.code() == errc::invalid_connection_string,
+                      "the error is about the connection string");
         return e.what();
     }
 }
@@ -59,10 +60,10 @@ void check_settings(std::string_view text, const connection_settings& s) {
                       "nothing is made up");
 }
 
-// What the store does with the endpoint next.
+// As the store uses the endpoint next.
 void check_endpoint(const std::string& url) {
     const auto e = fuzz::unless_refused([&] { return parse_table_endpoint(url); });
-    fuzz::require(e.has_value(), "an endpoint that is passed on is one");
+    fuzz::require(e.has_value(), "an endpoint that is passed on is valid");
     fuzz::require(!e->at.host.empty() && !e->at.port.empty()
                       && std::ranges::all_of(e->at.port, boost::algorithm::is_digit()),
                   "there is somewhere to connect to");
@@ -77,13 +78,13 @@ void check_endpoint(const std::string& url) {
 
 bool fuzz::check(std::string_view input) {
     const std::string why = complaint(input);
-    // The table that a signature is for must not be the endpoint's, too.
+    // The table of a signature must not be part of the endpoint as well.
     const bool of_table = input.find("tn") != input.npos || input.find('%') != input.npos;
     const auto is_secret = [&](std::string_view name) {
         return ascii::is_equal(name, "AccountKey")
                || (ascii::is_equal(name, "SharedAccessSignature") && !of_table);
     };
-    require(why == complaint(without(input, is_secret)), "what is wrong does not depend on a secret");
+    require(why == complaint(without(input, is_secret)), "the error does not depend on a secret");
     const auto all = [](std::string_view) { return true; };
     require(complaint(without(input, all)).find(mark) == std::string::npos, "no setting's text is repeated");
     if (!why.empty()) return true;

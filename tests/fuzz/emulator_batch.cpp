@@ -34,7 +34,7 @@ std::string write_operation(const request& o) {
     return text + "\r\n" + o.body + "\r\n";
 }
 
-// A boundary that nothing of the input looks like.
+// A boundary that nothing in the input resembles.
 std::string new_boundary(std::string_view input) {
     for (int n = 0;; ++n)
         if (std::string boundary = "batch_" + std::to_string(n); input.find(boundary) == input.npos)
@@ -67,12 +67,12 @@ protocol::response unwrapped(const std::vector<reply>& answers, bool is_query, s
     return protocol::unwrap_batch(std::move(r), operations);
 }
 
-// The client reads the answers. Their headers are those of the operations, which have any text in them.
+// The client reads the responses. Their headers are those of the operations, which may hold any text.
 void check_answers(const batch_request& batch, service_mode mode) {
     std::vector<reply> answers;
     for (const request& o : batch.operations) {
         reply& a = answers.emplace_back();
-        a.status = 204; // the only success that the client believes
+        a.status = 204; // the only success that the client accepts
         a.headers = o.headers;
         if (!o.body.empty()) a.body = boost::json::serialize(boost::json::string_view(o.body));
     }

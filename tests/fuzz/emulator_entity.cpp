@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 namespace {
 
-/// What `f` returns; nullopt if it refuses.
+/// Returns what `f` returns; nullopt if it rejects the input.
 template <class F>
 auto unless_failure(F f) -> std::optional<decltype(f())> {
     try {
@@ -32,7 +32,7 @@ auto unless_failure(F f) -> std::optional<decltype(f())> {
     }
 }
 
-// NaN is the same as NaN, and 0 not as -0.
+// NaN equals NaN, and 0 does not equal -0.
 bool identical(const property& a, const property& b) {
     const auto bits = [](const property& p) { return std::bit_cast<std::uint64_t>(p.value.number); };
     const bool is_nan = a.value.number != a.value.number && b.value.number != b.value.number;
@@ -48,7 +48,7 @@ bool is_held(const edm_value& v, const limits& l) {
     constexpr std::int64_t least = std::numeric_limits<std::int32_t>::min(),
                            greatest = std::numeric_limits<std::int32_t>::max();
     switch (v.type) {
-    case edm::string: return codec::utf16_length(v.text) <= l.max_text; // which it is not if it is no UTF-8
+    case edm::string: return codec::utf16_length(v.text) <= l.max_text; // npos if it is not UTF-8
     case edm::binary: return v.text.size() <= l.max_binary;
     case edm::guid: return parse_guid(v.text) == v.text;
     case edm::int32: return v.integer >= least && v.integer <= greatest;
@@ -62,10 +62,10 @@ bool is_held(const edm_value& v, const limits& l) {
 
 void check_limits(const sent_entity& sent, service_mode mode) {
     const limits l(mode);
-    fuzz::require(sent.properties.size() <= l.max_properties, "there are not too many properties");
+    fuzz::require(sent.properties.size() <= l.max_properties, "the number of properties is within the limit");
     std::set<std::string_view> names{"PartitionKey", "RowKey", "Timestamp"};
     for (const property& p : sent.properties) {
-        fuzz::require(names.insert(p.name).second, "a name is there once, and not the service's own");
+        fuzz::require(names.insert(p.name).second, "a name is unique, and not the service's own");
         fuzz::require(!p.name.empty() && codec::utf16_length(p.name) <= l.max_property_name
                           && p.name.find_first_of("@.'\" \\/") == p.name.npos,
                       "a name is one");
@@ -76,10 +76,10 @@ void check_limits(const sent_entity& sent, service_mode mode) {
 void check_kept(const sent_entity& sent, service_mode mode) {
     const std::string text = write_properties(sent.properties, mode);
     const auto kept = read_properties(text);
-    fuzz::require(identical(kept, sent.properties), "what is kept is what was sent");
-    fuzz::require(write_properties(kept, mode) == text, "what is kept is written as it was");
+    fuzz::require(identical(kept, sent.properties), "the entity is stored as sent");
+    fuzz::require(write_properties(kept, mode) == text, "the stored entity is written as sent");
     const auto again = unless_failure([&] { return read_entity("{" + text + "}", mode); });
-    fuzz::require(again && identical(again->properties, sent.properties), "an answer may be sent back");
+    fuzz::require(again && identical(again->properties, sent.properties), "a response may be sent back");
 }
 
 void check_answer(const property& p, metadata level, service_mode mode) {
@@ -88,11 +88,11 @@ void check_answer(const property& p, metadata level, service_mode mode) {
     text.push_back('}');
     boost::system::error_code ec;
     const json::value v = json::parse(text, ec);
-    fuzz::require(!ec && v.is_object(), "an answer is JSON");
+    fuzz::require(!ec && v.is_object(), "a response is JSON");
     const json::object& o = v.get_object();
     fuzz::require(o.contains(p.name), "a property has its name");
     const json::value* const type = o.if_contains(p.name + "@odata.type");
-    fuzz::require(o.size() == (type ? 2 : 1), "there is nothing else");
+    fuzz::require(o.size() == (type ? 2 : 1), "the response has no other member");
     fuzz::require(!type
                       || (level != metadata::none && type->is_string()
                           && edm_named(std::string_view(type->get_string())) == p.value.type),
@@ -109,10 +109,10 @@ void check_sizes(entity e, service_mode mode) {
     };
     const bool fitted = fits();
     std::ranges::reverse(e.properties);
-    fuzz::require(fits() == fitted, "the order does not decide on the size");
+    fuzz::require(fits() == fitted, "the size does not depend on the order");
     if (e.properties.empty()) return;
     e.properties.pop_back();
-    fuzz::require(!fitted || fits(), "less than what fits does");
+    fuzz::require(!fitted || fits(), "a part of an entity that fits also fits");
 }
 
 void check_mode(std::string_view text, service_mode mode, bool& is_entity) {

@@ -34,7 +34,7 @@ entity make_entity(std::string partition_key, std::string row_key, std::vector<p
     return e;
 }
 
-// Of every type, under names of one letter.
+// One property of every type, under names of one letter.
 const std::vector<entity>& entities() {
     static const std::vector<entity> all = [] {
         const std::string guid = "01234567-89ab-cdef-abcd-ef0123456789";
@@ -62,7 +62,7 @@ bool fuzz::check(std::string_view input) {
     if (!parsed) return false;
     const key_range keys = parsed->keys();
     for (const entity& e : entities()) {
-        require(!parsed->matches(e) || test::is_in_range(e, keys), "a match lies within the keys");
+        require(!parsed->matches(e) || test::is_in_range(e, keys), "a match lies within the key range");
         entity bare = e;
         bare.properties.clear();
         require(!parsed->is_on_keys_only() || parsed->matches(bare) == parsed->matches(e),
@@ -76,10 +76,10 @@ bool fuzz::check(std::string_view input) {
     }
     const auto enclosed = parse("(" + text + ")"), opposite = parse("not (" + text + ")");
     const bool is_deep = std::ranges::count(text, '(') + std::ranges::count(text, 'n') >= 99;
-    require((enclosed && opposite) || is_deep, "what is a filter is one in parentheses");
+    require((enclosed && opposite) || is_deep, "a filter in parentheses is a filter");
     for (const entity& e : entities()) {
         require(!enclosed || enclosed->matches(e) == parsed->matches(e), "parentheses change nothing");
-        require(!opposite || opposite->matches(e) != parsed->matches(e), "`not` turns it round");
+        require(!opposite || opposite->matches(e) != parsed->matches(e), "`not` inverts the result");
     }
     return true;
 }

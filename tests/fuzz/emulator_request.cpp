@@ -37,7 +37,7 @@ namespace {
 constexpr const char* account = "a";
 constexpr const char* table = "Tab";
 
-/// Who says to send a request.
+/// The caller that a request claims to come from.
 enum class sender { key, key_lite, nobody, table_sas, account_sas };
 
 std::chrono::system_clock::time_point noon() {
@@ -72,11 +72,11 @@ void set(request& r, const char* name, std::string text) {
 json::value parse_json(const std::string& text) {
     boost::system::error_code ec;
     json::value v = json::parse(text, ec);
-    fuzz::require(!ec, "what is told to be JSON is");
+    fuzz::require(!ec, "a response declared as JSON is JSON");
     return v;
 }
 
-/// A service, what it holds, and requests to it.
+/// A service, its contents, and requests to it.
 class subject {
 public:
     explicit subject(service_mode mode)
@@ -102,7 +102,7 @@ public:
 
     service_mode mode() const { return mode_; }
 
-    /// Signs a request and gives it to the service.
+    /// Signs a request and sends it to the service.
     reply ask(request r, sender from, std::optional<std::size_t> max_rows = std::nullopt) {
         set_default(r, "Host", "localhost");
         set_default(r, "Accept", "application/json;odata=minimalmetadata");
@@ -123,7 +123,7 @@ public:
         return ask(std::move(r), sender::key);
     }
 
-    /// All that it holds, with or without the times of writing.
+    /// Returns all that the service holds, with or without the times of writing.
     std::string dump(bool times = true) {
         std::string text;
         const reply tables = ask("GET", "Tables");
@@ -151,7 +151,7 @@ public:
     std::string content; // before the request
 
 private:
-    static void must(const reply& r) { fuzz::require(r.status < 300, "the service can be prepared"); }
+    static void must(const reply& r) { fuzz::require(r.status < 300, "the service can be set up"); }
 
     void sign(request& r, sender from) {
         const auto scheme =
@@ -169,7 +169,7 @@ private:
                     (from == sender::key ? "SharedKey a:" : "SharedKeyLite a:") + mac_.sign(text));
     }
 
-    // Adds the signature to what the target grants.
+    // Adds the signature to the grant in the target.
     void sign_target(request& r, sender from) {
         const auto t = read(r, mode_);
         if (!t) return;
@@ -235,14 +235,14 @@ void check_form(const reply& answer) {
     if (is_json(answer)) parse_json(answer.body);
 }
 
-// Whether it was done.
+// Whether the service executed it.
 bool check_batch(const request& r, const reply& answer) {
     const batch_request batch = parse_batch(r.header("Content-Type"), r.body);
     if (batch.is_query) return true;
     protocol::response whole;
     whole.status = answer.status;
     whole.body = answer.body;
-    // The client upserts only, and believes nothing else.
+    // The client only upserts, and trusts no other success.
     boost::algorithm::replace_all(whole.body, "\nHTTP/1.1 201 ", "\nHTTP/1.1 204 ");
     whole.request_id = "outer";
     const auto part = protocol::unwrap_batch(std::move(whole), batch.operations.size());
@@ -258,22 +258,22 @@ reply check_written(subject& s, const request& r, std::string_view url) {
     get.target = url.substr(0, url.find('?'));
     if (const std::string* const host = find_header(r.headers, "Host")) set(get, "Host", *host);
     reply got = s.ask(std::move(get), sender::key);
-    fuzz::require(got.status == 200, "what was written is there");
+    fuzz::require(got.status == 200, "the written entity is found");
     try {
-        read_entity(got.body, s.mode()); // the answer about a table is one as well
+        read_entity(got.body, s.mode()); // the response about a table is one as well
     } catch (const failure&) {
-        fuzz::require(false, "what is answered may be sent");
+        fuzz::require(false, "a response may be sent back");
     }
     return got;
 }
 
-// What was made is where the answer says.
+// The response's Location leads to what was created.
 void check_location(subject& s, const request& r, const reply& answer) {
     const std::string* const url = find_header(answer.headers, "Location");
     if (!url) return;
     const reply got = check_written(s, r, std::string_view(*url).substr(url->find('/', url->find("//") + 2)));
     const std::string* const etag = find_header(got.headers, "ETag");
-    fuzz::require(!etag || *etag == *find_header(answer.headers, "ETag"), "it has the etag that was told");
+    fuzz::require(!etag || *etag == *find_header(answer.headers, "ETag"), "its etag is that of the response");
 }
 
 void check_write(subject& s, const request& r, const std::optional<target>& t, sender from,
@@ -281,7 +281,7 @@ void check_write(subject& s, const request& r, const std::optional<target>& t, s
     bool done = answer.status < 300;
     if (done && t && t->what == target::kind::batch) done = check_batch(r, answer);
     if (!done) {
-        fuzz::require(s.dump() == s.content, "what fails changes nothing");
+        fuzz::require(s.dump() == s.content, "a failure changes nothing");
         return;
     }
     check_location(s, r, answer);
@@ -294,7 +294,7 @@ void check_write(subject& s, const request& r, const std::optional<target>& t, s
     check_written(s, r, r.target);
 }
 
-/// A query without what decides on pages and columns.
+/// A query without the parameters that decide on pages and columns.
 class query {
 public:
     query(request r, const target& t, sender from) : request_(std::move(r)), from_(from) {
@@ -306,13 +306,13 @@ public:
                 parameters_.emplace_back(name, text);
     }
 
-    /// Null if there is none.
+    /// Returns null if there is none.
     std::string* filter() {
         const auto found = std::ranges::find(parameters_, "$filter", [](const auto& p) { return p.first; });
         return found == parameters_.end() ? nullptr : &found->second;
     }
 
-    /// All rows, page by page; nullopt if it is refused.
+    /// Returns all rows, page by page; nullopt if the service rejects it.
     std::optional<std::vector<std::string>> rows(subject& s, std::optional<std::size_t> max_rows) const {
         std::vector<std::string> found;
         std::string next;
@@ -336,7 +336,7 @@ public:
             next = "NextPartitionKey=" + encode(*partition)
                    + "&NextRowKey=" + encode(*find_header(page.headers, "x-ms-continuation-NextRowKey"));
         }
-        fuzz::require(false, "a query comes to an end");
+        fuzz::require(false, "a query ends");
         return std::nullopt;
     }
 
@@ -349,18 +349,18 @@ private:
 void check_pages(subject& s, const request& r, const target& t, sender from) {
     query q(r, t, from);
     const auto all = q.rows(s, std::nullopt);
-    fuzz::require(all.has_value(), "a page is one of a query");
+    fuzz::require(all.has_value(), "a page belongs to a query");
     const auto one_by_one = q.rows(s, 1);
-    fuzz::require(one_by_one == all, "pages do not decide on rows");
-    fuzz::require(std::set(all->begin(), all->end()).size() == all->size(), "no row is there twice");
+    fuzz::require(one_by_one == all, "the rows do not depend on the pages");
+    fuzz::require(std::set(all->begin(), all->end()).size() == all->size(), "no row is repeated");
     std::string* const filter = q.filter();
     const bool is_filtered = filter && filter->find_first_not_of(" \t\r\n") != filter->npos;
     const bool is_limited = from == sender::table_sas || from == sender::account_sas;
     fuzz::require(is_filtered || is_limited || all->size() == subject::rows, "no row is lost");
     if (!is_filtered) return;
-    *filter = "not (not (" + *filter + "))"; // whose keys are not bounded
+    *filter = "not (not (" + *filter + "))"; // whose key range is unbounded
     if (const auto same = q.rows(s, std::nullopt))
-        fuzz::require(same == all, "what a filter says of keys is no more than it says");
+        fuzz::require(same == all, "the key range of a filter loses no match");
 }
 
 std::optional<sender> sender_of(char c) {
@@ -384,7 +384,7 @@ std::unique_ptr<subject>& subject_of(service_mode mode) {
 } // namespace
 
 // `sk GET /a/Tab()`: the mode (`s` or `c`), the sender, the method, the target; then headers, up to an empty
-// line, and the body. Headers that every request needs need not be there.
+// line, and the body. Headers that every request needs may be missing.
 bool fuzz::check(std::string_view input) {
     std::string_view line = take_line(input);
     if (line.size() < 4 || (line[0] != 's' && line[0] != 'c') || line[2] != ' ') return false;
@@ -400,7 +400,7 @@ bool fuzz::check(std::string_view input) {
         line = take_line(input);
         if (line.empty()) break;
         const auto colon = line.find(": ");
-        // What the server, which reads HTTP, takes for none.
+        // The server, which parses HTTP, would reject it.
         if (colon == line.npos || colon == 0 || !is_text(line)) return false;
         r.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
     }

@@ -31,12 +31,12 @@ bool fuzz::check(std::string_view bare) {
         boost::system::error_code why;
         const auto text = unless_refused(
             [&] { return codec::encode_entity(codec::entity_key("p", "r"), *decoded, mode); }, &why);
-        require(text || why == errc::too_large || decoded->contains(""), "what can be read can be written");
+        require(text || why == errc::too_large || decoded->contains(""), "a decoded value can be encoded");
         if (!text) continue;
         const auto again =
             unless_refused([&] { return codec::decode_entity(*text, codec::expected_keys("p", "r")); });
-        require(again.has_value(), "what was encoded is decoded");
-        require(identical(*decoded, *again), "a value is what it was before it was encoded");
+        require(again.has_value(), "an encoded value can be decoded");
+        require(identical(*decoded, *again), "encoding and decoding preserve a value");
     }
     std::vector<std::string> names;
     for (const auto& member : *decoded) names.emplace_back(member.key());

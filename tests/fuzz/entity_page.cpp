@@ -16,7 +16,7 @@ bool same(const entry& a, const entry& b) {
            && test::identical(a.value(), b.value());
 }
 
-// What a page tells of survives a page that is made of it.
+// The contents of a page survive encoding and decoding.
 void check_page(const std::vector<entry>& entries) {
     std::string page = R"({"value":[)";
     std::vector<const entry*> written;
@@ -42,7 +42,7 @@ void check_page(const std::vector<entry>& entries) {
         "entries are what they were before they were encoded");
 }
 
-// An entity says the same alone and on a page, where only `value` holds entities.
+// An entity decodes alike alone and on a page, where only `value` holds entities.
 void check_alone(std::string_view text, const value& alone) {
     const auto inside = text.find('{') + 1;
     const bool empty = text[text.find_first_not_of(" \t\r\n", inside)] == '}';
@@ -52,10 +52,10 @@ void check_alone(std::string_view text, const value& alone) {
         return codec::decode_page(R"({"before":)" + list + R"(,"value":)" + list + R"(,"behind":)" + list
                                   + '}');
     });
-    constexpr auto deepest = 30; // a page adds two levels to those that the parser follows
+    constexpr auto deepest = 30; // a page adds two levels to those that the parser allows
     if (!page && std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; }) > deepest) return;
-    fuzz::require(page && page->size() == 1, "an entity makes a page of one");
-    fuzz::require(test::identical(page->front().value(), alone), "an entity says the same on a page");
+    fuzz::require(page && page->size() == 1, "an entity is a page of one");
+    fuzz::require(test::identical(page->front().value(), alone), "an entity is the same on a page");
 }
 
 } // namespace

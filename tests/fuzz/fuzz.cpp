@@ -1,6 +1,6 @@
 #include "fuzz.hpp"
 
-// Boost.JSON as well is watched by the sanitizers: what misuse makes it read wrongly is seen.
+// Boost.JSON is compiled with the sanitizers as well, so that they detect invalid reads in it.
 #include <boost/json/src.hpp>
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// The entry point of a fuzz target, and its checks.
 #pragma once
 
 #include <azkv/error.hpp>
@@ -11,7 +12,7 @@
 
 namespace azkv::fuzz {
 
-/// One input, checked: each target defines it. Returns false if the input is of no use to learn from.
+/// Checks one input; each target defines it. Returns false if the input is not worth keeping.
 bool check(std::string_view input);
 
 /// Ends the program, and so reports the input, unless `holds`.
@@ -21,7 +22,7 @@ inline void require(bool holds, const char* property) {
     std::abort();
 }
 
-/// What `f` returns; nullopt if it throws `azkv::error`. Whatever else it throws ends the program.
+/// Returns what `f` returns; nullopt if it throws `azkv::error`. Any other exception ends the program.
 template <class F>
 auto unless_refused(F f, boost::system::error_code* why = nullptr) -> std::optional<decltype(f())> {
     try {
@@ -33,7 +34,7 @@ auto unless_refused(F f, boost::system::error_code* why = nullptr) -> std::optio
     }
 }
 
-/// Takes the first line, which tells of what the body does not: the rest.
+/// Takes the first line, which holds what the body does not: the rest.
 inline std::string_view take_line(std::string_view& input) {
     const std::string_view line = input.substr(0, input.find('\n'));
     input.remove_prefix(line.size() < input.size() ? line.size() + 1 : line.size());

@@ -21,7 +21,7 @@ bool is_digit(char c) {
 void check_key(std::string_view text, service_mode mode, codec::key_kind kind) {
     const auto stored = fuzz::unless_refused([&] { return codec::escape_key(text, mode, kind); });
     if (!stored) return;
-    fuzz::require(codec::unescape_key(*stored) == text, "a key is what it was before it was escaped");
+    fuzz::require(codec::unescape_key(*stored) == text, "escaping preserves a key");
     fuzz::require(codec::utf16_length(*stored) <= 512, "the service holds the key");
     fuzz::require(std::ranges::none_of(*stored,
                                        [](char c) {
@@ -34,14 +34,14 @@ void check_key(std::string_view text, service_mode mode, codec::key_kind kind) {
 void check_property(std::string_view text, service_mode mode) {
     const auto stored = fuzz::unless_refused([&] { return codec::escape_property(text, mode); });
     if (!stored) return;
-    fuzz::require(codec::unescape_property(*stored) == text, "a name is what it was before it was escaped");
+    fuzz::require(codec::unescape_property(*stored) == text, "escaping preserves a name");
     fuzz::require(!stored->empty() && codec::utf16_length(*stored) <= 255, "the service holds the name");
     const auto in_identifier = [](char c) {
         return c == '_' || is_letter_or_digit(c) || static_cast<unsigned char>(c) >= 0x80;
     };
     fuzz::require(!is_digit(stored->front()) && std::ranges::all_of(*stored, in_identifier),
                   "the name is an identifier");
-    fuzz::require(!codec::read_part_name(*stored), "the name is no part's");
+    fuzz::require(!codec::read_part_name(*stored), "the name is not that of a part");
     fuzz::require(!codec::is_plain_property(text, mode) || *stored == text,
                   "a plain name is stored as it is");
     fuzz::require(*stored != "PartitionKey" && *stored != "RowKey" && *stored != "Timestamp",
@@ -69,7 +69,7 @@ bool fuzz::check(std::string_view input) {
 
     constexpr auto malformed = std::string_view::npos;
     for (const std::string& read : {codec::unescape_key(input), codec::unescape_property(input)}) {
-        require(read.size() <= input.size(), "names do not grow when they are read");
+        require(read.size() <= input.size(), "unescaping never lengthens a name");
         require(codec::utf16_length(input) == malformed || codec::utf16_length(read) != malformed,
                 "what is read of UTF-8 is UTF-8");
     }

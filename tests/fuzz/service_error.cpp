@@ -25,7 +25,7 @@ std::string in_xml(std::string text) {
     return text;
 }
 
-// What the service says in a form that it has is what is read.
+// An error in a form of the service is read as the service wrote it.
 void check_forms(response r, const std::string& text) {
     const std::string trimmed = boost::algorithm::trim_copy(text);
     const auto says_text = [&] {
@@ -45,13 +45,14 @@ void check_forms(response r, const std::string& text) {
 void check_class(const response& r, const service_error& e) {
     const errc meaning = classify(r, e);
     fuzz::require(!make_error_code(meaning).message().empty(), "a class has a description");
-    fuzz::require(r.status >= 400 || meaning == errc::bad_response, "a success is no failure of the service");
+    fuzz::require(r.status >= 400 || meaning == errc::bad_response,
+                  "a success is not a failure of the service");
     const bool of_data = r.status == 404 || r.status == 409 || r.status == 412;
     fuzz::require(meaning != errc::bad_response || r.status < 400 || (of_data && !e.own_words),
                   "a failure is one, whoever's it is, unless it tells of the data");
     const bool tells =
         meaning == errc::not_found || meaning == errc::conflict || meaning == errc::precondition_failed;
-    fuzz::require(!tells || e.own_words, "only the service tells of the data");
+    fuzz::require(!tells || e.own_words, "only the service reports data errors");
     fuzz::require(meaning != errc::server_error || (r.status >= 500 && r.status < 600),
                   "only a server's errors are the server's");
     service_error silent = e;
@@ -70,14 +71,14 @@ bool fuzz::check(std::string_view input) {
     r.body = input;
 
     const service_error e = read_error(r);
-    require(e.code.size() + e.message.size() <= r.body.size() + r.error_code.size(), "nothing is made up");
+    require(e.code.size() + e.message.size() <= r.body.size() + r.error_code.size(),
+            "the message is part of the response");
     require(boost::algorithm::trim_copy(e.message) == e.message, "no white space around the message");
     check_class(r, e);
 
     response marked = r;
     marked.body.insert(0, "\xEF\xBB\xBF\r\n");
     require(agree(read_error(marked), e), "a byte order mark changes nothing");
-    if (input.size() <= 4096)
-        check_forms(r, std::string(input)); // escaped, far from what is too long to be read
+    if (input.size() <= 4096) check_forms(r, std::string(input)); // escaped, far below the limit
     return true;
 }

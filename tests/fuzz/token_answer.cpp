@@ -16,7 +16,7 @@ using std::chrono::seconds;
 namespace {
 
 const wall_time asked{seconds(1'767'323'045)};
-const wall_time last{seconds(7'258'118'400)}; // of those that are read
+const wall_time last{seconds(7'258'118'400)}; // the last that is read
 constexpr std::string_view malformed = "malformed token response: ";
 
 protocol::response answer(std::string_view line, std::string body) {
@@ -53,7 +53,7 @@ std::optional<access_token> read(const std::string& body) {
             }
         },
         &why);
-    fuzz::require(t || why == errc::bad_response, "the answer is what is wrong");
+    fuzz::require(t || why == errc::bad_response, "the error is about the response");
     return t;
 }
 
@@ -70,7 +70,7 @@ void check_token(const std::string& body) {
     fuzz::require(!t->refresh_on() || *t->refresh_on() <= t->expires_on(), "a refresh comes in time");
 }
 
-// Of all that an answer holds, an error tells the number and words that the protocol has.
+// Of a response, an error repeats only the number and the words that the protocol defines.
 void check_refusal(const protocol::response& r) {
     const token_error said = read_token_error(r);
     fuzz::require(said.error.size() + said.description.size() <= r.body.size(), "nothing is made up");
@@ -109,7 +109,7 @@ void check_expiry(std::string_view text) {
     fuzz::require(parse_expiry("/Date(" + std::to_string(n * 1000) + ")/") == at, "and of milliseconds");
 }
 
-// Whatever the text is, it is the token, or the time, that was meant.
+// For any text, the parsed token or time is the one it denotes.
 void check_members(std::string_view text) {
     if (codec::utf16_length(text) == std::string_view::npos) return;
     const std::string json = boost::json::serialize(boost::json::string_view(text));

@@ -7,7 +7,7 @@
 using namespace azkv::support;
 using namespace std::string_literals;
 
-TEST_CASE("base64 is encoded as RFC 4648 has it") {
+TEST_CASE("base64 is encoded as RFC 4648 specifies") {
     CHECK(encode_base64("") == "");
     CHECK(encode_base64("f") == "Zg==");
     CHECK(encode_base64("fo") == "Zm8=");
@@ -37,7 +37,7 @@ TEST_CASE("the strict decoder reads only what the encoder writes") {
     CHECK(!decode_base64("Zm9\0"s));
 }
 
-TEST_CASE("the lenient decoder reads either alphabet, padded or not") {
+TEST_CASE("the lenient decoder reads either alphabet with or without padding") {
     for (const char* text : {"", "f", "fo", "foo", "foob", "\xFB\xFF\xBF", "\xFF\xFE"}) {
         CHECK(decode_base64_lenient(encode_base64(text)) == text);
         CHECK(decode_base64_lenient(encode_base64url(text)) == text);

@@ -66,7 +66,7 @@ TEST_CASE("the first credential that returns a token is the only one used from t
     CHECK(first->asked == 1);
 }
 
-TEST_CASE("a source that fails ends the chain, and the error lists what each one said") {
+TEST_CASE("a failing source ends the chain and the error lists what each one said") {
     diagnostics said;
     said.server_message = "AADSTS700016: no such application";
     said.status = 400;
@@ -81,7 +81,7 @@ TEST_CASE("a source that fails ends the chain, and the error lists what each one
     CHECK(e.status() == 400);
     CHECK(third->asked == 0);
 
-    second->failure.reset(); // nothing is kept of a failure
+    second->failure.reset(); // failures are not cached
     CHECK(gives_token(chain));
     CHECK(first->asked == 2);
 }
@@ -96,7 +96,7 @@ TEST_CASE("a chain without an available credential reports the reason of each") 
     CHECK(std::string(e.what()) == "environment: no variables; Azure CLI: not installed");
 }
 
-TEST_CASE("a source whose failure is no matter to the chain") {
+TEST_CASE("a source whose failure does not end the chain") {
     const auto tool = std::make_shared<source>(error(errc::authentication_failed, "it was refused"));
     const auto chain = identity::make_chain({{"tool", tool, true}, {"other", std::make_shared<source>()}});
     CHECK(gives_token(chain));
@@ -105,7 +105,7 @@ TEST_CASE("a source whose failure is no matter to the chain") {
         {{"tool", std::make_shared<source>(error(errc::timed_out, "it took too long")), true},
          {"other", std::make_shared<source>(unavailable("not installed"))}});
     const error e = failure_of([&] { gives_token(none); });
-    CHECK(e.code() == errc::timed_out); // the one that says more
+    CHECK(e.code() == errc::timed_out); // the more informative one
     CHECK(std::string(e.what()) == "tool: it took too long; other: not installed");
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("a chain of chains") {
     CHECK(gives_token(outer));
 }
 
-TEST_CASE("a function of the program's, and a token that never changes") {
+TEST_CASE("a function of the program and a constant token") {
     int asked = 0;
     const auto give = [&asked](token_request r) -> asio::awaitable<access_token> {
         co_await asio::this_coro::executor;

@@ -33,7 +33,7 @@ TEST_CASE("the challenge of Table Storage") {
     CHECK(c.claims == "");
 }
 
-TEST_CASE("blanks or commas separate parameters, quoted or not, under either name") {
+TEST_CASE("blanks or commas separate parameters with or without quotes under either name") {
     const std::string uri = "https://login.microsoftonline.com/" + uuid;
     for (const std::string& text : {
              "Bearer authorization=\"" + uri + "\", resource=\"https://vault.example\"",
@@ -69,7 +69,7 @@ TEST_CASE("what is not a Bearer challenge") {
     CHECK(parse_bearer_challenge("Bearer")->authority == "");
 }
 
-TEST_CASE("only an authority with TLS is one") {
+TEST_CASE("only an https URL is an authority") {
     CHECK(of_uri("https://LOGIN.example:8443/" + uuid).authority == "https://LOGIN.example:8443");
     CHECK(of_uri("https://login.example:443/" + uuid).authority == "https://login.example");
     CHECK(of_uri("https://[::1]:8443/" + uuid + "/a/b?c=d#e").authority == "https://[::1]:8443");
@@ -80,7 +80,7 @@ TEST_CASE("only an authority with TLS is one") {
           "https://login example/" + uuid, "ftp://login.example/" + uuid, "https:login.example/" + uuid}) {
         CAPTURE(uri);
         CHECK(of_uri(uri).authority == "");
-        CHECK(of_uri(uri).tenant == ""); // which is not to be had from anywhere else
+        CHECK(of_uri(uri).tenant == ""); // which no other field holds
     }
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("the claims that a token must have") {
           == "");
 }
 
-TEST_CASE("what is kept has visible characters only") {
+TEST_CASE("only values of visible characters are kept") {
     CHECK(parsed("Bearer resource=\"a b\", error=\"c\r\nd\"").resource == "");
     CHECK(parsed("Bearer resource=\"a b\", error=\"c\r\nd\"").error == "");
     CHECK(parsed("Bearer resource=\xC3\xA9").resource == "");

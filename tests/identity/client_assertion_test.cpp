@@ -101,7 +101,7 @@ error refusal(const std::string& pem, const std::string& passphrase = {}) {
     return e;
 }
 
-/// An application's certificate, and those of its issuers.
+/// The certificate of an application, and those of its issuers.
 class family {
 public:
     issued_certificate root = issue("root", ec_key());
@@ -147,7 +147,7 @@ TEST_CASE("an assertion for AD FS") {
     CHECK_FALSE(t.signed_by(own.key.get(), true));
 }
 
-TEST_CASE("the chain begins with the application's own certificate, in whatever order the file has it") {
+TEST_CASE("the chain begins with the application's own certificate in any order of the file") {
     const family f;
     std::vector<std::string> parts{f.leaf.pem(), f.middle.pem(), f.root.pem(), f.stranger.pem(),
                                    f.leaf.key_pem()};
@@ -175,7 +175,7 @@ TEST_CASE("the chain begins with the application's own certificate, in whatever 
     CHECK_FALSE(contains(assertion(c, false).header, "x5c"));
 }
 
-TEST_CASE("an encrypted key is opened with the passphrase, and never asked for at the terminal") {
+TEST_CASE("an encrypted key is opened with the passphrase and without a prompt") {
     const issued_certificate own = issue("app", usual_rsa_key());
     for (const std::string& key : {own.key_pem(secrets::passphrase), own.old_key_pem(secrets::passphrase)}) {
         const std::string pem = own.pem() + key;
@@ -190,7 +190,7 @@ TEST_CASE("an encrypted key is opened with the passphrase, and never asked for a
     CHECK_NOTHROW(client_certificate("", own.pem() + own.key_pem(), secret(secrets::passphrase)));
 }
 
-TEST_CASE("a certificate that cannot be used") {
+TEST_CASE("an unusable certificate is rejected") {
     const issued_certificate own = issue("app", usual_rsa_key());
     CHECK(contains(refusal("").what(), "no valid private key"));
     CHECK(contains(refusal("nothing of the kind").what(), "no valid private key"));
@@ -212,7 +212,7 @@ TEST_CASE("a certificate that cannot be used") {
     CHECK(contains(refusal(bad_key + own.pem()).what(), "no valid private key"));
 }
 
-TEST_CASE("a file that cannot be read is named") {
+TEST_CASE("an unreadable file is named") {
     const auto complaint = [](const std::string& path) {
         const error e = failure_of([&] { prove_by_certificate(path, {}, false); });
         CHECK(e.code() == errc::invalid_argument);
@@ -226,7 +226,7 @@ TEST_CASE("a file that cannot be read is named") {
     CHECK(contains(complaint(empty.path()), "no valid private key"));
 }
 
-TEST_CASE("a certificate that is replaced is used from the next token on") {
+TEST_CASE("a replaced certificate is used from the next token on") {
     const issued_certificate first = issue("first", usual_rsa_key());
     const issued_certificate second = issue("second", rsa_key());
     const temporary_file file(first.pem() + first.key_pem());
@@ -235,7 +235,7 @@ TEST_CASE("a certificate that is replaced is used from the next token on") {
     CHECK(before->chain().front() == first.der());
     CHECK(source.current() == before); // not read again
 
-    replace(file.path(), second.pem()); // half of it
+    replace(file.path(), second.pem()); // only half of it
     CHECK(source.current() == before);
     replace(file.path(), second.pem() + second.key_pem());
     const auto after = source.current();
@@ -247,7 +247,7 @@ TEST_CASE("a certificate that is replaced is used from the next token on") {
     CHECK(before->chain().front() == first.der()); // still valid for its users
 }
 
-TEST_CASE("the proof by a certificate") {
+TEST_CASE("a certificate proves the application") {
     const issued_certificate own = issue("app", usual_rsa_key());
     const temporary_file file(own.pem() + own.key_pem(secrets::passphrase));
     const client_proof prove = prove_by_certificate(file.path(), secret(secrets::passphrase), true);

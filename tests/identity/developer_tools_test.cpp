@@ -147,7 +147,7 @@ private:
 
 } // namespace
 
-TEST_CASE("the Azure CLI is asked without a shell, in its directory, with nothing to read") {
+TEST_CASE("the Azure CLI runs without a shell in its directory with empty input") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
     const access_token t = token_of(tools.az());
@@ -166,7 +166,8 @@ TEST_CASE("the Azure CLI is asked without a shell, in its directory, with nothin
     CHECK(tools.text("arguments") == az_arguments + "<--tenant>\n<contoso.com>\n");
 }
 
-TEST_CASE("a subscription and a tenant: the subscription is asked, and must belong to the tenant") {
+TEST_CASE("with a subscription and a tenant the CLI selects the subscription which must belong to the "
+          "tenant") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
     CHECK(is_tool_token(token_of(tools.az(tenant, "sub"))));
@@ -178,7 +179,7 @@ TEST_CASE("a subscription and a tenant: the subscription is asked, and must belo
     CHECK_FALSE(contains(e.what(), tool_token));
 }
 
-TEST_CASE("every way in which the Azure CLI tells when a token expires") {
+TEST_CASE("every form in which the Azure CLI reports a token's expiry") {
     const time_zone zone("AZK-05:30"); // ahead of UTC
     for (const std::string expiry :
          {R"("expires_on": 1767322800, "expiresOn": "2030-01-01 00:00:00.000000")",
@@ -193,7 +194,7 @@ TEST_CASE("every way in which the Azure CLI tells when a token expires") {
     }
 }
 
-TEST_CASE("the Azure Developer CLI is asked, also for claims") {
+TEST_CASE("the Azure Developer CLI also accepts claims") {
     fake_tools tools;
     tools.answers("azd", azd_answer(R"("2026-01-02T03:00:00Z")"));
     const access_token t = token_of(tools.azd());
@@ -206,7 +207,7 @@ TEST_CASE("the Azure Developer CLI is asked, also for claims") {
           == azd_arguments + "<--tenant-id>\n<" + tenant + ">\n<--claims>\n<eyJhIjoiYj8ifQ==>\n");
 }
 
-TEST_CASE("PowerShell gets a script that is always the same, and the rest by variables") {
+TEST_CASE("PowerShell runs a constant script and takes the rest from variables") {
     fake_tools tools;
     tools.answers("pwsh", "WARNING: something new\n" + pwsh_answer(seconds_2026) + "\r");
     const access_token t = token_of(tools.pwsh());
@@ -226,7 +227,7 @@ TEST_CASE("PowerShell gets a script that is always the same, and the rest by var
     CHECK(tools.variable("AZKV_TENANT") == tenant);
 }
 
-TEST_CASE("every way in which PowerShell tells when a token expires") {
+TEST_CASE("every form in which PowerShell reports a token's expiry") {
     const time_zone zone("AZK+05");
     for (const std::string expiry :
          {"1767322800", R"("1767322800")", R"("2026-01-02T03:00:00+00:00")",
@@ -240,7 +241,7 @@ TEST_CASE("every way in which PowerShell tells when a token expires") {
     }
 }
 
-TEST_CASE("a tool that is not there is unavailable") {
+TEST_CASE("a missing tool is unavailable") {
     fake_tools tools;
     for (const credential_ptr& c : {tools.az(), tools.azd(), tools.pwsh()}) {
         const error e = refusal_of(c);
@@ -259,7 +260,7 @@ TEST_CASE("a tool that is not there is unavailable") {
     CHECK(refusal_of(tools.az()).code() == errc::credential_unavailable);
 }
 
-TEST_CASE("no tool of a directory that is not absolute is run") {
+TEST_CASE("no tool in a relative directory is run") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
     tools.env.working_directory = tools.directory();
@@ -273,7 +274,7 @@ TEST_CASE("no tool of a directory that is not absolute is run") {
     CHECK_FALSE(tools.has("arguments"));
 }
 
-TEST_CASE("a tool without a signed-in user is unavailable, and the message says how to sign in") {
+TEST_CASE("a tool without a signed-in user is unavailable and the message says how to sign in") {
     fake_tools tools;
     tools.fails("az", 1, "ERROR: Please run 'az login' to setup account.");
     tools.fails(
@@ -292,7 +293,7 @@ TEST_CASE("a tool without a signed-in user is unavailable, and the message says 
     CHECK(refusal_of(tools.az()).server_message() == "ERROR: Please run 'az login' to setup account.\n");
 }
 
-TEST_CASE("any other failure ends a chain, and what the tool said is not in the message") {
+TEST_CASE("any other failure ends a chain and the message omits the tool's output") {
     fake_tools tools;
     std::string long_text = "AADSTS50076 " + tool_token;
     while (long_text.size() < 5000) long_text += "\xC3\xA4";
@@ -315,7 +316,7 @@ TEST_CASE("any other failure ends a chain, and what the tool said is not in the 
     CHECK(contains(refusal_of(tools.az()).what(), "exit code 137"));
 }
 
-TEST_CASE("malformed output of a tool") {
+TEST_CASE("malformed output of a tool is rejected") {
     const std::string soon = R"("expires_on": 1767322800)";
     for (const std::string& answer :
          {std::string(), std::string("logged in"), std::string("[]"), "{" + soon + "}",
@@ -336,7 +337,7 @@ TEST_CASE("malformed output of a tool") {
     CHECK(refusal_of(tools.az()).code() == errc::bad_response);
 }
 
-TEST_CASE("a tool that takes too long is killed with all that it started, and ends a chain") {
+TEST_CASE("a tool that takes too long is killed with all its children and ends a chain") {
     fake_tools tools;
     const test::started_pipe started(tools);
     tools.add("az", test::hanging_script);
@@ -348,7 +349,7 @@ TEST_CASE("a tool that takes too long is killed with all that it started, and en
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("a call that is cancelled is aborted, and the tool is killed with all that it started") {
+TEST_CASE("cancelling a call kills the tool with all its children") {
     fake_tools tools;
     const test::started_pipe started(tools);
     tools.add("az", test::hanging_script);
@@ -375,7 +376,7 @@ TEST_CASE("a call that is cancelled is aborted, and the tool is killed with all 
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("what could be an option or a command is refused before anything runs") {
+TEST_CASE("what could be an option or a command is rejected before anything runs") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
     tools.answers("azd", azd_answer(seconds_2026));
@@ -403,7 +404,7 @@ TEST_CASE("what could be an option or a command is refused before anything runs"
     CHECK_FALSE(tools.has("arguments"));
 }
 
-TEST_CASE("with a tenant of its own, a tool is asked for those that are allowed") {
+TEST_CASE("a tool with a tenant of its own is asked for the allowed ones") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
     const auto asked_for = [&](const credential_ptr& c, const std::string& t) {
@@ -421,7 +422,7 @@ TEST_CASE("with a tenant of its own, a tool is asked for those that are allowed"
     CHECK(asked_for(tools.az(), other_tenant) == "");
 }
 
-TEST_CASE("claims that a tool cannot be asked for") {
+TEST_CASE("claims that a tool does not support") {
     fake_tools tools;
     tools.answers("az", az_answer(R"("expires_on": 1767322800)"));
     tools.answers("pwsh", pwsh_answer(seconds_2026));
@@ -436,7 +437,7 @@ TEST_CASE("claims that a tool cannot be asked for") {
     CHECK_FALSE(tools.has("arguments"));
 }
 
-TEST_CASE("one credential, asked many times at once on several threads") {
+TEST_CASE("one credential used concurrently by several threads") {
     fake_tools tools;
     tools.add("az", "cat <<'END'\n" + az_answer(R"("expires_on": 1767322800)") + "\nEND");
     const credential_ptr az = tools.az();

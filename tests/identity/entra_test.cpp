@@ -76,7 +76,7 @@ std::string body_of(const std::string& request) {
 
 } // namespace
 
-TEST_CASE("a token by a client secret, byte for byte") {
+TEST_CASE("a token by client secret is requested byte for byte") {
     scripted_authority a;
     a.net->answer(200, token_body());
     const auto before = std::chrono::system_clock::now();
@@ -114,7 +114,7 @@ TEST_CASE("a form is percent-encoded") {
     CHECK(a.net->sent.at(0).starts_with("POST /contoso.onmicrosoft.com/oauth2/v2.0/token HTTP/1.1\r\n"));
 }
 
-TEST_CASE("AD FS is asked in its own way") {
+TEST_CASE("the request to AD FS has its own form") {
     scripted_authority a;
     a.settings.authority_host = "https://fs.example:8443";
     a.net->answer(200, token_body());
@@ -143,7 +143,7 @@ TEST_CASE("AD FS is asked in its own way") {
     }
 }
 
-TEST_CASE("which tenant is asked") {
+TEST_CASE("which tenant is requested") {
     const auto asked = [](entra_settings s, const std::string& own, const std::string& wanted) {
         scripted_authority a;
         a.settings = std::move(s);
@@ -178,7 +178,7 @@ TEST_CASE("which tenant is asked") {
     CHECK(a.net->sent.empty());
 }
 
-TEST_CASE("another authority than its own is not asked") {
+TEST_CASE("a foreign authority is not contacted") {
     scripted_authority a;
     for (const char* url :
          {"https://login.example", "http://login.microsoftonline.com",
@@ -195,7 +195,7 @@ TEST_CASE("another authority than its own is not asked") {
     CHECK(is_the_token(a.token(usual().authority("https://LOGIN.microsoftonline.com"))));
 }
 
-TEST_CASE("what cannot be an application is refused when it is made") {
+TEST_CASE("an invalid application is rejected on construction") {
     const auto refusal = [](const std::string& host, const std::string& tenant, const std::string& id) {
         entra_settings s;
         s.authority_host = host;
@@ -220,12 +220,12 @@ TEST_CASE("what cannot be an application is refused when it is made") {
     CHECK(failure_of([] { prove_by_secret(secret()); }).code() == errc::invalid_argument);
 
     entra_settings s;
-    s.authority_host = "https://login.example/"; // this is one
+    s.authority_host = "https://login.example/"; // a valid one
     CHECK(make_entra_credential(recorded_environment().offline(), s, "t", "app",
                                 prove_by_secret(secret(secrets::client_secret))));
 }
 
-TEST_CASE("lost connections and timeouts are tried again") {
+TEST_CASE("lost connections and timeouts are retried") {
     scripted_authority a;
     a.net->fail(asio::error::connection_reset, true);
     a.net->fail(errc::timed_out, true);
@@ -237,7 +237,7 @@ TEST_CASE("lost connections and timeouts are tried again") {
     CHECK(a.env.pauses().size() == 2);
 }
 
-TEST_CASE("a cancelled request for a token is not tried again") {
+TEST_CASE("a cancelled request for a token is not retried") {
     scripted_authority a;
     a.net->fail(asio::error::operation_aborted, true);
     boost::system::error_code ec;
@@ -250,7 +250,7 @@ TEST_CASE("a cancelled request for a token is not tried again") {
     CHECK(a.net->sent.size() == 1);
 }
 
-TEST_CASE("a pause that is longer than the time that is left is not begun") {
+TEST_CASE("no pause begins that exceeds the remaining time") {
     scripted_authority a;
     protocol::response r;
     r.status = 429;
@@ -260,7 +260,7 @@ TEST_CASE("a pause that is longer than the time that is left is not begun") {
     CHECK(a.env.pauses().empty());
 }
 
-TEST_CASE("a refusal tells what the authority said, where it belongs") {
+TEST_CASE("an error holds the authority's reply in the diagnostics") {
     scripted_authority a;
     protocol::response r;
     r.status = 401;
@@ -282,7 +282,7 @@ TEST_CASE("a refusal tells what the authority said, where it belongs") {
     CHECK(a.net->sent.size() == 1);
 }
 
-TEST_CASE("an authority that repeats what it was sent does not bring the secret into the error") {
+TEST_CASE("an authority that echoes the request does not put the secret into the error") {
     scripted_authority a;
     protocol::response r;
     r.status = 400;
@@ -353,7 +353,7 @@ http_reply with_header(http_reply reply, const std::string& name, const std::str
 
 } // namespace
 
-TEST_CASE("tokens over TLS, for each kind of application") {
+TEST_CASE("tokens over TLS for each kind of application") {
     applications a;
     a.server.answer(http_reply(200, token_body()));
     CHECK(is_the_token(a.token(a.by_secret())));
@@ -398,7 +398,7 @@ TEST_CASE("tokens over TLS, for each kind of application") {
     CHECK(claims.at("iat").as_int64() > now - 60);
 }
 
-TEST_CASE("an application that is not known is not tried again") {
+TEST_CASE("an unknown application is not retried") {
     for (const unsigned status : {400u, 401u, 403u, 404u}) {
         applications a;
         a.server.answer(http_reply(status,
@@ -416,7 +416,7 @@ TEST_CASE("an application that is not known is not tried again") {
     }
 }
 
-TEST_CASE("an authority that asks for patience gets it") {
+TEST_CASE("an authority's Retry-After is respected") {
     applications a;
     a.server.answer(with_header(http_reply(429, "{}"), "Retry-After", "7"));
     a.server.answer(http_reply(200, token_body()));
@@ -427,18 +427,18 @@ TEST_CASE("an authority that asks for patience gets it") {
     CHECK(a.server.requests().size() == 2);
 }
 
-TEST_CASE("an authority that stumbles once") {
+TEST_CASE("an authority that fails once is retried") {
     applications a;
     for (const auto& c : {a.by_secret(), a.by_certificate(), a.by_token_file()}) {
         a.server.answer(http_reply(500, "oops"));
         a.server.answer(http_reply(200, token_body()));
         CHECK(is_the_token(a.token(c)));
-        a.server.answer(http_reply(500)); // the next one's first
+        a.server.answer(http_reply(500)); // the first reply is for the next credential
         CHECK_NOTHROW(a.token(c));        // the last reply repeats forever
     }
 }
 
-TEST_CASE("an authority that is out of order") {
+TEST_CASE("an authority that always fails") {
     applications a;
     a.server.answer(http_reply(503, "<html>out of order</html>"));
     const error e = a.failure();
@@ -464,10 +464,10 @@ TEST_CASE("an authority that always throttles") {
     for (const auto pause : a.env.pauses()) CHECK((pause >= 1s && pause <= 1100ms));
 }
 
-TEST_CASE("an authority that is not there") {
+TEST_CASE("an authority that cannot be reached") {
     applications a;
     asio::io_context other;
-    asio::ip::tcp::acceptor deaf(other, asio::ip::tcp::v4()); // it has a port, and does not listen
+    asio::ip::tcp::acceptor deaf(other, asio::ip::tcp::v4()); // it has a port, but does not listen
     deaf.bind(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     const std::string host = "127.0.0.1:" + std::to_string(deaf.local_endpoint().port());
     a.settings.authority_host = "https://" + host;
@@ -478,7 +478,7 @@ TEST_CASE("an authority that is not there") {
     CHECK(a.env.pauses().size() == 9);
 }
 
-TEST_CASE("an authority that cannot prove who it is gets nothing") {
+TEST_CASE("an authority with an untrusted certificate receives nothing") {
     applications a;
     a.settings.authority_host = "https://127.0.0.1:" + a.server.host().substr(a.server.host().find(':') + 1);
     const error e = a.failure();
@@ -488,7 +488,7 @@ TEST_CASE("an authority that cannot prove who it is gets nothing") {
     CHECK(a.env.pauses().empty());
 }
 
-TEST_CASE("answers that hold no token") {
+TEST_CASE("responses without a token") {
     for (const std::string& body :
          {std::string(), std::string("<html></html>"), std::string("[1]"), std::string("{}"),
           std::string(R"({"access_token":7,"expires_in":3599})"), token_body(""),
@@ -502,14 +502,14 @@ TEST_CASE("answers that hold no token") {
     }
 }
 
-TEST_CASE("a redirection is not followed") {
+TEST_CASE("a redirect is not followed") {
     applications a;
     a.server.answer(with_header(http_reply(302), "Location", a.server.url() + "/elsewhere"));
     CHECK(a.failure().code() == errc::authentication_failed);
     CHECK(a.server.requests().size() == 3);
 }
 
-TEST_CASE("tenants and authorities, at a real one") {
+TEST_CASE("tenants and authorities against a real server") {
     applications a;
     a.server.answer(http_reply(200, token_body()));
     const auto refused = [&](const token_request& r) {

@@ -55,7 +55,7 @@ public:
 
 } // namespace
 
-TEST_CASE("the authority that the environment names") {
+TEST_CASE("the environment names the authority") {
     CHECK(settings("AZURE_AUTHORITY_HOST", "").authority_host == "https://login.microsoftonline.com");
     const auto host = [](const std::string& text) {
         return settings("AZURE_AUTHORITY_HOST", text).authority_host;
@@ -73,7 +73,7 @@ TEST_CASE("the authority that the environment names") {
     }
 }
 
-TEST_CASE("the tenants that the environment allows") {
+TEST_CASE("the environment lists the allowed tenants") {
     using texts = std::vector<std::string>;
     const auto tenants = [](const std::string& text) {
         return settings("AZURE_ADDITIONALLY_ALLOWED_TENANTS", text).allowed_tenants;
@@ -96,10 +96,10 @@ TEST_CASE("switches in the environment") {
     }
 }
 
-TEST_CASE("an application of the environment, by its secret") {
+TEST_CASE("the environment defines an application with a secret") {
     environment e;
     e.env.variables["AZURE_CLIENT_SECRET"] = secrets::client_secret;
-    e.env.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = "/nowhere/app.pem"; // the secret goes first
+    e.env.variables["AZURE_CLIENT_CERTIFICATE_PATH"] = "/nowhere/app.pem"; // the secret takes precedence
     const auto form = e.form();
     const bool same = form.at("client_secret") == secrets::client_secret;
     CHECK(same);
@@ -118,7 +118,7 @@ TEST_CASE("an application of the environment, by its secret") {
     CHECK(e.net->sent.at(2).starts_with("POST /tenant-1/"));
 }
 
-TEST_CASE("an application of the environment, by its certificate") {
+TEST_CASE("the environment defines an application with a certificate") {
     const issued_certificate own = issue("app", usual_rsa_key());
     const temporary_file file(own.pem() + own.key_pem(secrets::passphrase));
     environment e;
@@ -136,7 +136,7 @@ TEST_CASE("an application of the environment, by its certificate") {
     CHECK_FALSE(secrets::shown_in(all_of(wrong)));
 }
 
-TEST_CASE("an environment without an application is unavailable, and says what is missing") {
+TEST_CASE("an environment without an application is unavailable and the error says what is missing") {
     const auto complaint = [](const std::map<std::string, std::string>& variables) {
         environment e;
         e.env.variables = variables;

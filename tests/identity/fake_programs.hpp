@@ -1,3 +1,4 @@
+// Shell scripts that stand in for the programs that credentials run.
 #pragma once
 
 #include "support/temporary_directory.hpp"

@@ -17,7 +17,7 @@
 
 namespace {
 
-// The text that is searched for; null: none.
+// The text to search for; null: none.
 std::atomic<const char*> wanted{nullptr};
 std::atomic<int> found{0};
 
@@ -81,7 +81,7 @@ constexpr char key[] = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt
 constexpr char signature[] = "hush5hush5hush5hush5hush5hush5hush5hush5";
 constexpr char sas[] = "sv=2019-02-02&sp=raud&sig=hush5hush5hush5hush5hush5hush5hush5hush5";
 constexpr char password[] = "hush-password-hush-password";
-constexpr char nowhere[] = "http://127.0.0.1:1/acct"; // where nobody listens
+constexpr char nowhere[] = "http://127.0.0.1:1/acct"; // no server listens there
 
 store_options one_attempt() {
     return store_options().max_attempts(1).allow_plain_http(true);
@@ -120,7 +120,7 @@ private:
 
 } // namespace
 
-TEST_CASE("the search finds what is not wiped") {
+TEST_CASE("the search finds a secret that is not wiped") {
     const auto copy = [] { const std::string s(key); };
     CHECK(blocks_with(key, copy) == 1);
     CHECK(blocks_with(key, [] { const secret s(key); }) == 0);
@@ -137,7 +137,7 @@ TEST_CASE("connection strings") {
     };
     CHECK(blocks_with(key, open(with_key)) == 0);
     CHECK(blocks_with(signature, open(with_sas)) == 0);
-    // Invalid ones, too, refused early and late.
+    // Invalid ones, too, rejected early and late.
     constexpr const char* wrong[] = {
         "AccountKey=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt",
         "AccountName=a;AccountKey=c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQt=",
@@ -176,7 +176,7 @@ TEST_CASE("credentials") {
           == 0);
 }
 
-TEST_CASE("signatures that are made") {
+TEST_CASE("generated signatures") {
     const sas_terms terms("raud", std::chrono::system_clock::time_point(24h));
     CHECK(blocks_with(key, [&] { static_cast<void>(account_sas("acct", key, terms)); }) == 0);
     CHECK(blocks_with(key, [&] { static_cast<void>(table_sas("acct", key, "people", terms)); }) == 0);
@@ -185,11 +185,11 @@ TEST_CASE("signatures that are made") {
         const std::string query = account_sas("acct", key, terms);
         query.substr(query.find("sig=") + 4).copy(made.data(), made.size() - 1);
     }
-    // The caller frees the one that is returned.
+    // The caller frees the returned one.
     CHECK(blocks_with(made.data(), [&] { static_cast<void>(account_sas("acct", key, terms)); }) == 1);
 }
 
-TEST_CASE("variables") {
+TEST_CASE("environment variables") {
     const variable tenant("AZURE_TENANT_ID", "tenant");
     const variable client("AZURE_CLIENT_ID", "client");
     {

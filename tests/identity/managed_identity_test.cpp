@@ -1,4 +1,4 @@
-// Managed identities: over a scripted network, and a real one.
+// Managed identities: over a scripted network, and over a real one.
 
 #include "identity/sources/identity_source.hpp"
 #include "identity/sources/managed_identity.hpp"
@@ -53,7 +53,7 @@ std::string token_body(const std::string& more = R"("expires_in":"3599")") {
     return R"({"token_type":"Bearer","access_token":")" + secrets::access_token + "\"," + more + '}';
 }
 
-/// A machine with variables, files and a network of the test.
+/// A machine with the test's own variables, files and network.
 class machine {
 public:
     identity::credential_environment env() {
@@ -92,7 +92,7 @@ public:
 
     access_token token(const managed_identity_id& id = {}) { return token(credential(id)); }
 
-    /// Returns the error of a failed request for a token, which reveals no secret.
+    /// Returns the error of a failed request for a token; checks that it reveals no secret.
     error failure(const std::shared_ptr<token_credential>& from) {
         const error e = failure_of([&] { token(from); });
         CHECK_FALSE(secrets::shown_in(e.what()));
@@ -170,7 +170,7 @@ const std::string resource_text = "%2Fsubscriptions%2Fs%2Fx%20y";
 
 } // namespace
 
-TEST_CASE("an identity has an id, or is the machine's own") {
+TEST_CASE("an identity has an id or is system-assigned") {
     CHECK(managed_identity_id().type() == managed_identity_id::kind::system);
     CHECK(managed_identity_id().id().empty());
     CHECK(by_client.type() == managed_identity_id::kind::client);
@@ -182,13 +182,13 @@ TEST_CASE("an identity has an id, or is the machine's own") {
         CHECK(failure_of([&] { make(""); }).code() == errc::invalid_argument);
 }
 
-TEST_CASE("what each source is asked, for each kind of identity") {
+TEST_CASE("the request to each source for each kind of identity") {
     class question {
     public:
         setting where;
         std::string request_line, host, headers; // the first without its query
         std::string query;
-        std::string client, object, resource; // parameters; empty: refused
+        std::string client, object, resource; // parameters; empty: rejected
     };
 
     const std::string header = secrets::identity_header + "\r\n\r\n";
@@ -228,7 +228,7 @@ TEST_CASE("what each source is asked, for each kind of identity") {
     }
 }
 
-TEST_CASE("Cloud Shell takes a form, and knows one identity") {
+TEST_CASE("Cloud Shell takes a form and has one identity") {
     machine m;
     in_cloud_shell(m);
     m.net->answer(200, token_body());
@@ -243,7 +243,7 @@ TEST_CASE("Cloud Shell takes a form, and knows one identity") {
     }
 }
 
-TEST_CASE("the server of Service Fabric is known by its thumbprint, and by nothing else") {
+TEST_CASE("the server of Service Fabric is identified only by its thumbprint") {
     machine m;
     in_service_fabric(m);
     m.net->answer(200, token_body());
@@ -268,7 +268,7 @@ TEST_CASE("the server of Service Fabric is known by its thumbprint, and by nothi
     CHECK(contains(failure_of([&] { m.credential(); }).what(), "IDENTITY_ENDPOINT must be an https URL"));
 }
 
-TEST_CASE("Azure ML has a usual identity") {
+TEST_CASE("Azure ML has a default identity") {
     machine m;
     in_azure_ml(m);
     m.variables["DEFAULT_IDENTITY_CLIENT_ID"] = "usual";
@@ -280,7 +280,7 @@ TEST_CASE("Azure ML has a usual identity") {
     CHECK(contains(m.net->sent[1], "&clientid=" + client_text + " HTTP"));
 }
 
-TEST_CASE("the first source that the variables tell of") {
+TEST_CASE("the variables select the first source that they describe") {
     machine m;
     const auto name = [&] { return std::string(identity::find_identity_source(m.env(), {}).name); };
     CHECK(name() == "the metadata service");
@@ -301,7 +301,7 @@ TEST_CASE("the first source that the variables tell of") {
     m.variables.erase("MSI_SECRET");
     CHECK(name() == "Cloud Shell");
     std::ofstream(m.files.path() + "/himds") << "an agent";
-    CHECK(name() == "Cloud Shell"); // a variable says more than a file
+    CHECK(name() == "Cloud Shell"); // a variable takes precedence over a file
     m.variables.erase("MSI_ENDPOINT");
     CHECK(name() == "Azure Arc");
 }
@@ -325,7 +325,7 @@ TEST_CASE("variables are read when the credential is made") {
     CHECK(contains(m.net->sent[0], "GET /msi/token?"));
 }
 
-TEST_CASE("a source is somewhere near, or is asked over TLS") {
+TEST_CASE("a source is local or is reached over TLS") {
     class place {
     public:
         setting where;
@@ -381,7 +381,7 @@ TEST_CASE("a source is somewhere near, or is asked over TLS") {
     }
 }
 
-TEST_CASE("a secret that no header can hold is refused by its variable's name") {
+TEST_CASE("a secret that no header can hold is rejected with its variable's name") {
     machine m;
     const std::string odd = secrets::msi_secret + "\r\nEvil: 1";
     const auto refused_for = [&](const char* variable) {
@@ -398,7 +398,7 @@ TEST_CASE("a secret that no header can hold is refused by its variable's name") 
     CHECK(refused_for("MSI_SECRET"));
 }
 
-TEST_CASE("the endpoint of a variable is asked as it stands there") {
+TEST_CASE("the endpoint of a variable is used unchanged") {
     machine m;
     in_app_service(m);
     m.variables["IDENTITY_ENDPOINT"] = "http://localhost:41741/MSI/token/";
@@ -415,7 +415,7 @@ TEST_CASE("the endpoint of a variable is asked as it stands there") {
 
 // -- Tokens
 
-TEST_CASE("when a token expires, and when half of its time is over") {
+TEST_CASE("a token's expiry and the half of its lifetime") {
     machine m;
     const auto told = [&](const std::string& more) {
         m.net->answer(200, token_body(more));
@@ -457,7 +457,7 @@ TEST_CASE("a response without a token") {
         }
 }
 
-TEST_CASE("refusals say who refused, and keep what else was said for the diagnostics") {
+TEST_CASE("errors name the source and keep its message in the diagnostics") {
     machine m;
     in_app_service(m);
     protocol::response r;
@@ -487,7 +487,7 @@ TEST_CASE("refusals say who refused, and keep what else was said for the diagnos
     CHECK(m.net->finished());
 }
 
-TEST_CASE("the other sources are asked again as an authority is") {
+TEST_CASE("the other sources are retried like an authority") {
     for (const setting where : {in_service_fabric, in_app_service, in_arc, in_azure_ml, in_cloud_shell}) {
         machine m;
         where(m);
@@ -507,7 +507,7 @@ TEST_CASE("the other sources are asked again as an authority is") {
 
 // -- Virtual machines
 
-TEST_CASE("the metadata service is asked five times more") {
+TEST_CASE("the metadata service is retried five times") {
     for (const unsigned status : {404u, 429u, 500u, 501u, 503u, 504u, 599u, 0u}) {
         CAPTURE(status);
         machine m;
@@ -532,7 +532,7 @@ TEST_CASE("the metadata service is asked five times more") {
     }
 }
 
-TEST_CASE("and then no more") {
+TEST_CASE("the metadata service is not retried further") {
     machine m;
     for (const auto& [status, code] : {std::pair(404u, errc::authentication_failed),
                                        {410u, errc::authentication_failed},
@@ -548,7 +548,7 @@ TEST_CASE("and then no more") {
     }
 }
 
-TEST_CASE("what cannot change is not asked again") {
+TEST_CASE("permanent errors are not retried") {
     machine m;
     for (const unsigned status : {400u, 401u, 403u, 408u, 409u}) {
         m.net->answer(status, R"({"error":"invalid_request","error_description":"bad request"})");
@@ -559,7 +559,7 @@ TEST_CASE("what cannot change is not asked again") {
     CHECK(m.pauses.empty());
 }
 
-TEST_CASE("a metadata service that is being upgraded is waited for") {
+TEST_CASE("the store waits for a metadata service that is being upgraded") {
     machine m;
     for (int i = 0; i < 5; ++i) m.net->answer(410);
     m.net->answer(200, token_body());
@@ -574,7 +574,7 @@ TEST_CASE("a metadata service that is being upgraded is waited for") {
     CHECK(least >= 70s);
 }
 
-TEST_CASE("70 seconds pass, whatever the jitter, within the usual deadline") {
+TEST_CASE("70 seconds pass within the usual deadline at any jitter") {
     protocol::response gone;
     gone.status = 410;
     for (std::uint32_t seed = 0; seed < 2000; ++seed) {
@@ -598,12 +598,12 @@ TEST_CASE("an identity that the machine does not have") {
     CHECK(e.server_message() == "Identity not found");
     CHECK(std::string(e.what()) == "the machine does not have this identity");
 
-    in_app_service(m); // where it is a refusal
+    in_app_service(m); // there it is an error of authentication
     m.net->answer(400, R"({"message":"Identity not found"})");
     CHECK(m.failure().code() == errc::authentication_failed);
 }
 
-TEST_CASE("a virtual machine's service that another says it cannot reach") {
+TEST_CASE("a metadata service that a proxy cannot reach") {
     machine m;
     const std::string docker =
         "connecting to 169.254.169.254:80: dial tcp: connectex: A socket operation was "
@@ -612,18 +612,18 @@ TEST_CASE("a virtual machine's service that another says it cannot reach") {
     const auto made = m.credential();
     CHECK(m.failure(made).code() == errc::credential_unavailable);
     for (int i = 0; i < 6; ++i) m.net->fail(asio::error::connection_refused, false);
-    CHECK(m.failure(made).code() == errc::credential_unavailable); // that was not its own answer
+    CHECK(m.failure(made).code() == errc::credential_unavailable); // the response was not the service's own
     m.net->sent.clear();
     m.net->answer(403, docker);
     CHECK(m.failure(m.credential({}, true)).code() == errc::credential_unavailable);
     CHECK(m.net->sent.size() == 1);
-    m.net->answer(400); // to the probe: it is there
+    m.net->answer(400); // to the probe: the service exists
     m.net->answer(403, "no");
     CHECK(m.failure(m.credential({}, true)).code() == errc::authentication_failed);
 }
 
 TEST_CASE(
-    "in a chain, what another cloud or a proxy answers at that address is no metadata service of Azure") {
+    "in a chain the response of another cloud or a proxy is not taken for that of the metadata service") {
     for (const unsigned status : {401u, 403u, 404u, 405u}) {
         CAPTURE(status);
         machine m;
@@ -635,7 +635,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a metadata service that never responded does not exist; one that did is down") {
+TEST_CASE("a metadata service that never responded does not exist and one that did is down") {
     machine m;
     const auto made = m.credential();
     const auto be_away = [&](boost::system::error_code ec) {
@@ -663,7 +663,7 @@ TEST_CASE("a metadata service that never responded does not exist; one that did 
     CHECK(contains(no_agent.what(), "the agent of Azure Arc does not respond: "));
 }
 
-TEST_CASE("in a chain, the metadata service is first asked whether it is there") {
+TEST_CASE("in a chain a probe checks for the metadata service first") {
     for (const unsigned status : {200u, 400u, 410u, 429u, 503u}) {
         CAPTURE(status);
         machine m;
@@ -673,14 +673,14 @@ TEST_CASE("in a chain, the metadata service is first asked whether it is there")
         CHECK(is_token(m.token(made)));
         CHECK(m.sent(0, "GET /metadata/identity/oauth2/token", "169.254.169.254", "\r\n"));
         CHECK(contains(m.net->sent[1], "token?api-version=2018-02-01&"));
-        m.net->answer(200, token_body()); // it is not forgotten
+        m.net->answer(200, token_body()); // no second probe
         m.token(made);
         CHECK(m.net->sent.size() == 3);
         CHECK(m.pauses.empty());
     }
 }
 
-TEST_CASE("a probe is made once, and again when it failed") {
+TEST_CASE("a probe is sent once and again after a failure") {
     machine m;
     const auto made = m.credential({}, true);
     for (int i = 0; i < 2; ++i) {
@@ -689,16 +689,16 @@ TEST_CASE("a probe is made once, and again when it failed") {
         CHECK(e.code() == errc::credential_unavailable);
         CHECK(contains(e.what(), "no metadata service responds"));
     }
-    m.net->fail(errc::bad_response, false); // whatever that is
+    m.net->fail(errc::bad_response, false); // any malformed response
     CHECK(m.failure(made).code() == errc::credential_unavailable);
     CHECK(m.pauses.empty());
     m.net->answer(400);
     for (int i = 0; i < 6; ++i) m.net->fail(asio::error::connection_reset, false);
-    CHECK(m.failure(made).code() == asio::error::connection_reset); // it was there
+    CHECK(m.failure(made).code() == asio::error::connection_reset); // the service exists
     CHECK(m.net->finished());
 }
 
-TEST_CASE("where the variables name a source, no probe is sent") {
+TEST_CASE("no probe is sent where the variables name a source") {
     for (const setting where : {in_service_fabric, in_app_service, in_arc, in_azure_ml, in_cloud_shell}) {
         machine m;
         where(m);
@@ -708,7 +708,7 @@ TEST_CASE("where the variables name a source, no probe is sent") {
     }
 }
 
-TEST_CASE("a cancelled call is a cancelled call") {
+TEST_CASE("a cancelled call reports cancellation") {
     for (const bool probe : {false, true}) {
         machine m;
         m.net->fail(asio::error::operation_aborted, false);
@@ -781,7 +781,7 @@ TEST_CASE("the agent of Azure Arc sees that the program may read its key") {
     }
 }
 
-TEST_CASE("no other file than a key is read for a process that poses as the agent") {
+TEST_CASE("a process that poses as the agent gets no file other than a key") {
     arc_machine m;
     m.write(m.files.path() + "/outside.key", secrets::arc_key);
     m.write(m.path("a.key"), secrets::arc_key);
@@ -822,7 +822,7 @@ TEST_CASE("no link leads out of the directory of keys") {
     CHECK(contains(m.refusal(m.path("a.key")), "cannot read the key file"));
 }
 
-TEST_CASE("a key is a small regular file, of what a header can hold") {
+TEST_CASE("a key is a small regular file whose content a header can hold") {
     arc_machine m;
     CHECK(contains(m.refusal(m.path("missing.key")), "cannot read the key file"));
     std::filesystem::create_directory(m.path("directory.key"));
@@ -847,7 +847,7 @@ TEST_CASE("a key is a small regular file, of what a header can hold") {
     CHECK(contains(m.refusal(m.path("a.key")), "cannot read the key file"));
 }
 
-TEST_CASE("a key that only another user may read says how to be that user") {
+TEST_CASE("the error names the user that may read the key") {
     if (::geteuid() == 0) return; // root may read any file
     arc_machine m;
     m.write(m.path("a.key"), secrets::arc_key);
@@ -855,7 +855,7 @@ TEST_CASE("a key that only another user may read says how to be that user") {
     CHECK(contains(m.refusal(m.path("a.key")), "himds"));
 }
 
-TEST_CASE("Azure Arc: no challenge, or a second one") {
+TEST_CASE("Azure Arc: no challenge or a second one") {
     arc_machine m;
     for (const std::string text : {"", "Basic", "Basic realm", "Bearer realm=/x", "Digest realm=/x"}) {
         CAPTURE(text);
@@ -874,7 +874,7 @@ TEST_CASE("Azure Arc: no challenge, or a second one") {
     CHECK(m.net->sent.size() == 2);
     CHECK(m.net->finished());
 
-    in_app_service(m); // only Azure Arc gets files
+    in_app_service(m); // only Azure Arc receives files
     m.challenge("Basic realm=" + m.path("a.key"));
     CHECK(m.failure().status() == 401);
     CHECK(m.net->finished());
@@ -959,8 +959,8 @@ TEST_CASE("over a real network: App Service") {
     CHECK(known);
 }
 
-TEST_CASE("over a real network: Service Fabric, which is known by the thumbprint of its certificate") {
-    const certificate own = self_signed("node.example"); // of no authority, and of another name
+TEST_CASE("over a real network: Service Fabric is identified by the thumbprint of its certificate") {
+    const certificate own = self_signed("node.example"); // signed by no authority, and for another name
     std::string shown;
     http_server server(
         [&shown](const http_request& r) {
@@ -992,7 +992,7 @@ TEST_CASE("over a real network: Service Fabric, which is known by the thumbprint
     CHECK(server.requests() == 1);
 }
 
-TEST_CASE("over a real network: Azure Arc, and Cloud Shell") {
+TEST_CASE("over a real network: Azure Arc and Cloud Shell") {
     arc_machine m;
     m.real = true;
     m.write(m.path("a.key"), secrets::arc_key);
@@ -1029,7 +1029,7 @@ TEST_CASE("over a real network: no response to the probe in time") {
     CHECK(m.pauses.empty());
 }
 
-TEST_CASE("over a real network: several calls at once, on several threads") {
+TEST_CASE("over a real network: concurrent calls on several threads") {
     http_server server([](const http_request& r) {
         return r.headers.count("metadata") == 0 ? http_reply(400) : http_reply(200, token_body());
     });

@@ -59,7 +59,7 @@ private:
 
 } // namespace
 
-TEST_CASE("a program gets its arguments, variables and directory as they are, and nothing to read") {
+TEST_CASE("a program receives its arguments and variables and directory unchanged and no input") {
     test::fake_programs programs;
     const std::string program = programs.add("p", R"(
 for a in "$@"; do printf '<%s>\n' "$a"; done > "$left/arguments"
@@ -81,14 +81,15 @@ exit 3)");
     CHECK(test::contains(environment, "\nHOME=here it is\n"));
     CHECK(environment.find("\nHOME=") == environment.rfind("\nHOME="));
     CHECK(test::contains(environment, "\nAZKV_NEW=a=b\n"));
-    CHECK(test::contains(environment, "\nPATH=")); // which this process has
+    CHECK(test::contains(environment, "\nPATH=")); // this process has it
     CHECK(programs.text("directory") == std::filesystem::canonical(programs.directory()).string() + '\n');
     CHECK(programs.text("input") == "/dev/null\n");
 }
 
-TEST_CASE("a program has no descriptor of this process, no signal blocked or ignored, and its own group") {
+TEST_CASE(
+    "a program has no inherited descriptor and no blocked or ignored signal and its own process group") {
     asio::io_context context;
-    asio::ip::tcp::acceptor socket(context, {asio::ip::tcp::v4(), 0}); // inheritable, as Asio makes it
+    asio::ip::tcp::acceptor socket(context, {asio::ip::tcp::v4(), 0}); // inheritable, as Asio opens it
     const int copy = fcntl(socket.native_handle(), F_DUPFD, 57);
     REQUIRE(copy >= 57);
     const command list("/bin/ls", {"/proc/self/fd"}); // the last one is the directory
@@ -105,7 +106,7 @@ TEST_CASE("a program has no descriptor of this process, no signal blocked or ign
     REQUIRE(signals.size() == 34);
     const auto named = [](const std::string& mask) { return std::stoull(mask, nullptr, 16) & 0x7FFFFFFF; };
     CHECK(named(signals.substr(0, 16)) == 0);
-    CHECK(named(signals.substr(17)) == 0); // the C library has two more, for itself
+    CHECK(named(signals.substr(17)) == 0); // the C library reserves two more
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
     const command group = shell("cut -d' ' -f5 /proc/$$/stat; echo $$");
@@ -115,8 +116,8 @@ TEST_CASE("a program has no descriptor of this process, no signal blocked or ign
     CHECK(numbers.substr(0, half) != std::to_string(getpgrp()) + '\n');
 }
 
-TEST_CASE("standard descriptors that are closed here do no harm") {
-    const pid_t copy = fork(); // in which nothing is printed
+TEST_CASE("closed standard descriptors do no harm") {
+    const pid_t copy = fork(); // the child prints nothing
     if (copy == 0) {
         asio::io_context context;
         for (int i = 0; i < 3; ++i) close(i);
@@ -162,7 +163,7 @@ TEST_CASE("a program that cannot be started leaves no descriptors open") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("descriptors and children are gone when a call is done") {
+TEST_CASE("a finished call leaves no descriptors and no children") {
     asio::io_context context;
     test::run(context, run_process(shell("echo")));
     const std::size_t before = test::open_descriptors();
@@ -171,7 +172,7 @@ TEST_CASE("descriptors and children are gone when a call is done") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("at its limit a program is killed with all that it started") {
+TEST_CASE("at its time limit a program is killed with all its children") {
     test::fake_programs programs;
     const test::started_pipe started(programs);
     command c(programs.add("p", test::hanging_script), {});
@@ -183,7 +184,7 @@ TEST_CASE("at its limit a program is killed with all that it started") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("a program that has ended is not waited for, although its children hold its output open") {
+TEST_CASE("a call ends with its program even if children hold the output open") {
     test::fake_programs programs;
     const test::started_pipe started(programs);
     command c(programs.add("p", "sleep 600 &\necho $! > \"$left/started\"\necho done\nexit 7"), {});
@@ -195,10 +196,10 @@ TEST_CASE("a program that has ended is not waited for, although its children hol
     CHECK(r.exit_code == 7);
     CHECK(output_of(r) == "done\n");
     CHECK_FALSE(test::has_children());
-    CHECK(::kill(started.number(), SIGKILL) == 0); // it was left alone
+    CHECK(::kill(started.number(), SIGKILL) == 0); // it was not killed
 }
 
-TEST_CASE("a program that writes without end is killed") {
+TEST_CASE("a program with endless output is killed") {
     for (const char* script : {"cat /dev/zero", "cat /dev/zero >&2"}) {
         CAPTURE(script);
         CHECK(result_of(shell(script)).how == ending::too_much_output);
@@ -218,7 +219,7 @@ TEST_CASE("a program that writes without end is killed") {
     CHECK(result_of(c).how == ending::too_much_output);
 }
 
-TEST_CASE("as much as is allowed comes through both ways at once") {
+TEST_CASE("input and output up to the limit pass at the same time") {
     const process_result r =
         result_of(shell("head -c 65536 /dev/zero >&2 & head -c 262144 /dev/zero; wait; exit 4"));
     CHECK(r.how == ending::exited);
@@ -227,7 +228,7 @@ TEST_CASE("as much as is allowed comes through both ways at once") {
     CHECK(r.errors.reveal().size() == 65536);
 }
 
-TEST_CASE("a call that is cancelled kills the program with all that it started") {
+TEST_CASE("cancelling a call kills the program with all its children") {
     test::fake_programs programs;
     const test::started_pipe started(programs);
     asio::io_context context;
@@ -255,7 +256,7 @@ TEST_CASE("a call that is cancelled kills the program with all that it started")
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("a call that is cancelled at once starts nothing that stays") {
+TEST_CASE("a call that is cancelled at once leaves no process") {
     test::fake_programs programs;
     asio::io_context context;
     asio::cancellation_signal stop;
@@ -270,7 +271,7 @@ TEST_CASE("a call that is cancelled at once starts nothing that stays") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("a program does not outlive the context it is run on") {
+TEST_CASE("a program does not outlive the context it runs on") {
     test::fake_programs programs;
     const test::started_pipe started(programs);
     pid_t grandchild = 0;
@@ -284,7 +285,7 @@ TEST_CASE("a program does not outlive the context it is run on") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("many programs at once, on several threads, with strands and without") {
+TEST_CASE("concurrent programs on several threads with and without strands") {
     asio::io_context context;
     std::vector<std::future<process_result>> results;
     for (int i = 0; i < 20; ++i) {
@@ -306,7 +307,7 @@ TEST_CASE("many programs at once, on several threads, with strands and without")
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("many are cancelled while they end, on several threads") {
+TEST_CASE("cancellation while programs end on several threads") {
     asio::io_context context;
     const asio::any_io_executor executor = context.get_executor();
     constexpr int count = 20;
@@ -329,7 +330,7 @@ TEST_CASE("many are cancelled while they end, on several threads") {
     CHECK_FALSE(test::has_children());
 }
 
-TEST_CASE("other children are not waited for, and SIGCHLD stays as it is") {
+TEST_CASE("other children are not waited for and SIGCHLD is unchanged") {
     struct sigaction before {
     }, after{};
 
@@ -350,7 +351,7 @@ TEST_CASE("other children are not waited for, and SIGCHLD stays as it is") {
     CHECK(after.sa_flags == before.sa_flags);
 }
 
-TEST_CASE("where children go unnoticed, a program's output is still there") {
+TEST_CASE("a program's output arrives even where children are reaped automatically") {
     const action_of_signal ignored(SIGCHLD, SIG_IGN);
     const process_result r = result_of(shell("echo out; exit 5"));
     CHECK(r.how == ending::exited);
@@ -361,7 +362,7 @@ TEST_CASE("where children go unnoticed, a program's output is still there") {
     CHECK(result_of(c).how == ending::timed_out);
 }
 
-TEST_CASE("a program is looked for in absolute directories only") {
+TEST_CASE("programs are searched for only in absolute directories") {
     test::fake_programs programs;
     programs.add("first/tool", "");
     programs.add("second/tool", "");

@@ -17,7 +17,7 @@ using namespace azkv;
 using namespace std::chrono_literals;
 using identity::shared_access_signature;
 
-TEST_CASE("a signature is kept byte for byte, except a leading question mark") {
+TEST_CASE("a signature is kept byte for byte except a leading question mark") {
     CHECK(shared_access_signature("sv=2019-02-02&sig=a%2Bb%2f/c%3D").query()
           == "sv=2019-02-02&sig=a%2Bb%2f/c%3D");
     CHECK(shared_access_signature("?sig=x&sv=1").query() == "sig=x&sv=1");
@@ -27,7 +27,7 @@ TEST_CASE("a signature is kept byte for byte, except a leading question mark") {
     CHECK(head.empty());
 }
 
-TEST_CASE("what is no signature is refused without being repeated") {
+TEST_CASE("an invalid signature is rejected and not repeated") {
     for (const char* token : {"", "?", "sv=1&se=2", "sig=a b", "sig=a\r\nEvil: 1", "sig=%zz", "sig=a#b"}) {
         CAPTURE(token);
         const error e = test::failure_of([&] { shared_access_signature{token}; });
@@ -75,7 +75,7 @@ TEST_CASE("signatures are made as Microsoft's own clients make them") {
         const std::string scheme(v.at("scheme").as_string());
         if (!scheme.ends_with("SAS") || v.contains("expect")) continue;
         fields f = fields_of(std::string(v.at("query").as_string()));
-        // These name both protocols; azkv omits the field instead, which has another signature.
+        // These name both protocols; azkv omits the field instead, which yields another signature.
         if (f.contains("spr")) continue;
         CAPTURE(v.at("id").as_string().c_str());
         const std::string account(v.at("account").as_string());
@@ -93,7 +93,7 @@ TEST_CASE("signatures are made as Microsoft's own clients make them") {
     CHECK(checked == 10);
 }
 
-TEST_CASE("letters may come in any order, and protocols are said or not") {
+TEST_CASE("letters may come in any order and protocols are optional") {
     const auto made = [](sas_terms t) { return fields_of(account_sas("acct", "c2VjcmV0", t, "oc")); };
     CHECK(made(sas_terms("ulr", in_2030))["sp"] == "rlu");
     CHECK(made(sas_terms("ulr", in_2030))["srt"] == "co");
@@ -103,7 +103,7 @@ TEST_CASE("letters may come in any order, and protocols are said or not") {
     CHECK(made(sas_terms("r", in_2030 + 1999ms))["se"] == "2030-01-01T00:00:01Z");
 }
 
-TEST_CASE("what no signature can say is refused") {
+TEST_CASE("what no signature can express is rejected") {
     const auto refused = [](auto f) { return test::failure_of(f).code() == errc::invalid_argument; };
     const sas_terms some("r", in_2030);
     CHECK(refused([] { sas_terms("", in_2030); }));

@@ -26,7 +26,7 @@ concept shown = requires(const T& t) { static_cast<std::string>(t); };
 
 } // namespace
 
-TEST_CASE("a secret is shown by no means but one") {
+TEST_CASE("only reveal() shows a secret") {
     static_assert(!streamable<secret>);
     static_assert(!streamable<access_token>);
     static_assert(!std::is_convertible_v<secret, std::string>);
@@ -39,7 +39,7 @@ TEST_CASE("a secret is shown by no means but one") {
     CHECK_FALSE(s.empty());
 }
 
-TEST_CASE("a secret that is empty") {
+TEST_CASE("an empty secret") {
     CHECK(secret().empty());
     CHECK(secret("").empty());
     CHECK(secret().reveal() == "");
@@ -48,7 +48,7 @@ TEST_CASE("a secret that is empty") {
     CHECK(same);
 }
 
-TEST_CASE("secrets are compared, copied and moved") {
+TEST_CASE("secrets are compared and copied and moved") {
     const secret a(secrets::token), b(secrets::token), c(secrets::token + "x"), d("x");
     const bool equal = a == b;
     CHECK(equal);
@@ -63,7 +63,7 @@ TEST_CASE("secrets are compared, copied and moved") {
     CHECK(kept);
 }
 
-TEST_CASE("a string that is wiped holds nothing, nor does one that a secret was made of") {
+TEST_CASE("a wiped string is empty and so is one that became a secret") {
     for (const std::size_t size : {std::size_t{5}, std::size_t{500}}) {
         std::string text(size, 'x');
         text.resize(size - 3);
@@ -72,12 +72,12 @@ TEST_CASE("a string that is wiped holds nothing, nor does one that a secret was 
         text.resize(text.capacity());
         CHECK(text.find('x') == text.npos);
     }
-    std::string brief = "xxxxx"; // within the string itself
+    std::string brief = "xxxxx"; // within the string object itself
     const secret s(std::move(brief));
     CHECK(std::memchr(brief.data(), 'x', 5) == nullptr); // NOLINT: what is left of it is the question
 }
 
-TEST_CASE("tokens and requests for them are checked") {
+TEST_CASE("tokens and token requests are checked") {
     const auto any = std::chrono::system_clock::now();
     CHECK_THROWS(access_token(secret(), any));
     CHECK_THROWS(access_token(secret("a b"), any));

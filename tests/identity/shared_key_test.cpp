@@ -50,7 +50,7 @@ TEST_CASE("every Shared Key vector is signed as Microsoft's own clients sign it"
             string_to_sign(lite ? shared_key_scheme::lite : shared_key_scheme::full, input);
         const std::string expected(v.at("string_to_sign").as_string());
         const std::string signature(v.at("signature").as_string());
-        if (v.contains("expect")) { // what another client gets wrong
+        if (v.contains("expect")) { // another client gets it wrong
             CHECK(text != expected);
             CHECK(hmac_sha256(key).sign(expected) == signature);
         } else {
@@ -63,7 +63,7 @@ TEST_CASE("every Shared Key vector is signed as Microsoft's own clients sign it"
     CHECK(checked == 29);
 }
 
-TEST_CASE("comp is signed, and nothing else of a query or after it") {
+TEST_CASE("comp is signed but nothing else of a query") {
     const auto resource = [](std::string_view target) {
         shared_key_input input;
         input.request.target = target;
@@ -76,7 +76,8 @@ TEST_CASE("comp is signed, and nothing else of a query or after it") {
     CHECK(resource("/T?xcomp=acl") == "/acct/T");
     CHECK(resource("/T?") == "/acct/T");
     CHECK(resource("/T#?comp=acl") == "/acct/T");
-    CHECK(resource("/T?#comp=acl") == "/acct/T"); // made an older Boost.URL read beyond the text
+    CHECK(resource("/T?#comp=acl")
+          == "/acct/T"); // caused older versions of Boost.URL to read beyond the text
 }
 
 TEST_CASE("the headers of a request") {
@@ -100,7 +101,7 @@ TEST_CASE("the headers of a request") {
     CHECK_FALSE(test::contains(later, "mAt91YM0Z70"));
 }
 
-TEST_CASE("an invalid key is refused and not repeated") {
+TEST_CASE("an invalid key is rejected and not repeated") {
     for (const char* key : {"", "abc", "not base64!!", "====", "c2VjcmV0c2VjcmV0*A=="}) {
         CAPTURE(key);
         const error e = test::failure_of([&] { shared_key("acct", key); });

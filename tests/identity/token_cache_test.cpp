@@ -64,7 +64,7 @@ public:
     std::shared_ptr<async::manual_reset_event> gate; // null: returns at once
     std::exception_ptr failure;                      // null: does not fail
     std::shared_ptr<wall_time> now = std::make_shared<wall_time>(noon);
-    // The steady clock. Advances with the other one, except when that is set.
+    // The steady clock. Advances with the other one, unless that is set.
     std::shared_ptr<std::chrono::steady_clock::time_point> ticks =
         std::make_shared<std::chrono::steady_clock::time_point>(std::chrono::hours(1));
     std::chrono::seconds lifetime = 1h;
@@ -73,7 +73,7 @@ public:
     std::string last_tenant;
 };
 
-/// A call, and what becomes of it.
+/// A call and its outcome.
 class call : public spawned<secret> {
 public:
     bool aborted() const { return code() == asio::error::operation_aborted; }
@@ -110,7 +110,7 @@ public:
         return c;
     }
 
-    /// Runs all that is ready.
+    /// Runs all ready handlers.
     void settle() {
         context.restart();
         context.poll();
@@ -130,7 +130,7 @@ public:
 
 } // namespace
 
-TEST_CASE("when a token is due, and when it is of no use any more") {
+TEST_CASE("when a token is due and when it has expired") {
     access_token hour(secret(numbered(1)), noon + 1h);
     CHECK(state_of(hour, noon, noon) == token_state::good);
     CHECK(state_of(hour, noon, noon + 55min - 1s) == token_state::good);
@@ -195,7 +195,7 @@ TEST_CASE("a hundred calls cause one request") {
     CHECK(f.source->asked == 1);
 }
 
-TEST_CASE("a call that is cancelled does not cancel the request of the others") {
+TEST_CASE("a cancelled call does not cancel the request of the others") {
     fixture f;
     call& first = f.begin();
     call& second = f.begin();
@@ -204,7 +204,7 @@ TEST_CASE("a call that is cancelled does not cancel the request of the others") 
     SUBCASE("not even the one that began it") {
         first.signal.emit(asio::cancellation_type::terminal);
     }
-    SUBCASE("nor one that joined it") {
+    SUBCASE("not one that joined it") {
         second.signal.emit(asio::cancellation_type::terminal);
     }
     f.settle();
@@ -217,12 +217,12 @@ TEST_CASE("a call that is cancelled does not cancel the request of the others") 
     CHECK(f.source->asked == 1);
 }
 
-TEST_CASE("a request that no call waits for is cancelled, and forgotten") {
+TEST_CASE("a request that no call waits for is cancelled and forgotten") {
     fixture f;
     for (int i = 0; i < 3; ++i) f.begin();
     f.settle();
     for (call& c : f.calls) c.signal.emit(asio::cancellation_type::terminal);
-    f.finish(); // ends: nothing is left in flight
+    f.finish(); // returns: nothing is in flight
     for (const call& c : f.calls) CHECK(c.aborted());
     CHECK(f.source->cancelled == 1);
 
@@ -232,7 +232,7 @@ TEST_CASE("a request that no call waits for is cancelled, and forgotten") {
     CHECK(is_token(f.calls.back().token, 2));
 }
 
-TEST_CASE("partial cancellation leaves a call alone") {
+TEST_CASE("partial cancellation does not affect a call") {
     fixture f;
     call& c = f.begin();
     f.settle();
@@ -245,7 +245,7 @@ TEST_CASE("partial cancellation leaves a call alone") {
     CHECK(is_token(c.token, 1));
 }
 
-TEST_CASE("a call waits no longer than it may") {
+TEST_CASE("a call waits no longer than its limit") {
     fixture f;
     call& patient = f.begin();
     call& hasty = f.begin_as(f.caller(1ms));
@@ -258,7 +258,7 @@ TEST_CASE("a call waits no longer than it may") {
     CHECK(f.source->asked == 1);
 }
 
-TEST_CASE("a token that is due is replaced by one call, while the others use it") {
+TEST_CASE("one call replaces a due token while the others use it") {
     fixture f;
     f.source->gate = nullptr;
     f.begin();
@@ -280,7 +280,7 @@ TEST_CASE("a token that is due is replaced by one call, while the others use it"
     CHECK(f.source->asked == 2);
 }
 
-TEST_CASE("an early request that fails leaves the token that still holds") {
+TEST_CASE("an early request that fails leaves the valid token") {
     fixture f;
     f.source->gate = nullptr;
     f.begin();
@@ -302,13 +302,13 @@ TEST_CASE("an early request that fails leaves the token that still holds") {
     CHECK(f.source->asked == 3);
     CHECK(is_token(later.token, 1));
 
-    f.pass(4min); // the token is of no use any more
+    f.pass(4min); // the token has expired
     call& last = f.begin();
     f.finish();
     CHECK(last.code() == errc::server_error);
 }
 
-TEST_CASE("an early request that is cancelled is not begun again at once") {
+TEST_CASE("an early request that is cancelled does not start again at once") {
     fixture f;
     f.source->gate = nullptr;
     f.begin();
@@ -324,7 +324,7 @@ TEST_CASE("an early request that is cancelled is not begun again at once") {
     CHECK(is_token(f.tokens->try_get_cached(storage()), 1));
 }
 
-TEST_CASE("failures are given to all that wait, and are not kept") {
+TEST_CASE("all waiting calls receive a failure which is not cached") {
     fixture f;
     f.source->failure = std::make_exception_ptr(error(errc::authentication_failed, "no"));
     for (int i = 0; i < 5; ++i) f.begin();
@@ -340,7 +340,7 @@ TEST_CASE("failures are given to all that wait, and are not kept") {
     CHECK(is_token(again.token, 2));
 }
 
-TEST_CASE("what a source of the program's own throws becomes an error of the library") {
+TEST_CASE("exceptions of the program's own source become errors of the library") {
     fixture f;
     f.source->gate = nullptr;
     f.source->failure = std::make_exception_ptr(std::runtime_error("vault " + secrets::token));
@@ -360,7 +360,7 @@ TEST_CASE("what a source of the program's own throws becomes an error of the lib
     CHECK(refused.code() == condition::transient);
 }
 
-TEST_CASE("a token that the service refused is replaced once, for all that were refused") {
+TEST_CASE("a rejected token is replaced once for all calls") {
     fixture f;
     f.source->gate = nullptr;
     f.begin();
@@ -371,20 +371,20 @@ TEST_CASE("a token that the service refused is replaced once, for all that were 
     f.settle();
     f.open();
     f.finish();
-    f.begin(storage(), refused); // comes late
+    f.begin(storage(), refused); // arrives late
     f.finish();
     CHECK(f.source->asked == 2);
     for (const call& c : f.calls)
         if (&c != &f.calls.front()) CHECK(is_token(c.token, 2));
 }
 
-TEST_CASE("a token with claims is not taken for one without, nor the other way round") {
+TEST_CASE("tokens with and without claims are distinct") {
     fixture f;
     f.source->gate = nullptr;
     f.begin();
     f.finish();
     const secret refused = f.calls.back().token;
-    f.pass(56min); // it is due
+    f.pass(56min); // the token is due
     f.close();
     call& early = f.begin();
     f.settle();
@@ -406,7 +406,7 @@ TEST_CASE("a token with claims is not taken for one without, nor the other way r
     CHECK(!late.token.empty());
 }
 
-TEST_CASE("a token that was refused for no known reason is dropped, but not again and again") {
+TEST_CASE("a token rejected for an unknown reason is dropped but not repeatedly") {
     fixture f;
     f.source->gate = nullptr;
     const auto refuse = [&] {
@@ -422,7 +422,7 @@ TEST_CASE("a token that was refused for no known reason is dropped, but not agai
     CHECK(f.source->asked == 3);
 }
 
-TEST_CASE("a clock that is set back or forward changes nothing about how soon a token is asked for again") {
+TEST_CASE("a clock that is set back or forward does not change how soon a token is requested again") {
     for (const auto set : {std::chrono::minutes(-1440), std::chrono::minutes(-60), std::chrono::minutes(-1),
                            std::chrono::minutes(1)}) {
         CAPTURE(set.count());
@@ -447,7 +447,7 @@ TEST_CASE("a clock that is set back or forward changes nothing about how soon a 
     }
 }
 
-TEST_CASE("a clock that is set back does not put off the next early request") {
+TEST_CASE("a clock that is set back does not delay the next early request") {
     fixture f;
     f.source->gate = nullptr;
     f.begin();
@@ -487,7 +487,7 @@ TEST_CASE("an early request leaves a call time to use the old token") {
     CHECK(f.source->cancelled == 1);
 }
 
-TEST_CASE("a request on an executor that is not run any more is started anew on another") {
+TEST_CASE("a request on an executor that no longer runs is restarted on another") {
     fixture f;
     asio::io_context other;
     auto theirs = std::make_shared<async::manual_reset_event>(other.get_executor());
@@ -509,8 +509,7 @@ TEST_CASE("a request on an executor that is not run any more is started anew on 
     CHECK(f.source->asked == 2);
 }
 
-TEST_CASE(
-    "a request is destroyed with its execution context, and calls that wait elsewhere start a new one") {
+TEST_CASE("a request is destroyed with its execution context and calls that wait elsewhere start a new one") {
     fixture f;
     auto other = std::make_unique<asio::io_context>();
     f.source->gate = std::make_shared<async::manual_reset_event>(other->get_executor());
@@ -530,18 +529,18 @@ TEST_CASE(
     CHECK(f.source->asked == 2);
 }
 
-TEST_CASE("a context with calls that wait may go") {
+TEST_CASE("a context with waiting calls may be destroyed") {
     auto f = std::make_unique<fixture>();
     for (int i = 0; i < 5; ++i) f->begin();
     f->settle();
     CHECK(f->source->asked == 1);
-    f.reset(); // under AddressSanitizer
+    f.reset(); // run under AddressSanitizer
 }
 
-TEST_CASE("many threads, tokens that expire all the time") {
+TEST_CASE("many threads with tokens that expire all the time") {
     asio::thread_pool threads(4);
     const auto source = std::make_shared<gated_source>();
-    source->lifetime = 0s; // of no use when it arrives
+    source->lifetime = 0s; // expired on arrival
     const auto tokens = std::make_shared<token_cache>(source);
     std::atomic<int> got{0};
     const auto far = std::chrono::steady_clock::now() + 1h;
@@ -556,7 +555,7 @@ TEST_CASE("many threads, tokens that expire all the time") {
     threads.join();
     CHECK(got == 16 * 200);
 
-    // The same with tokens that last: one is enough for all.
+    // The same with tokens that last: one is enough for all calls.
     asio::thread_pool more(4);
     const auto lasting = std::make_shared<gated_source>();
     const auto kept = std::make_shared<token_cache>(lasting, [] { return noon; });

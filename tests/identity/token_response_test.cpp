@@ -29,7 +29,7 @@ access_token token(const std::string& times, wall_time asked = moment) {
                       asked);
 }
 
-/// Returns the message for a malformed response, which repeats nothing of it.
+/// Returns the message for a malformed response; checks that it repeats nothing of it.
 std::string complaint(std::string body) {
     const error e = failure_of([&] { read_token(answer(200, std::move(body)), moment); });
     CHECK(e.code() == errc::bad_response);
@@ -45,7 +45,7 @@ error failure(unsigned status, const std::string& body) {
 
 } // namespace
 
-TEST_CASE("when a token expires, in every form that a service writes it") {
+TEST_CASE("a token's expiry in every form that a service writes") {
     for (const std::string text : {"1767323045",
                                    "2026-01-02T03:04:05Z",
                                    "2026-01-02t03:04:05z",
@@ -81,7 +81,7 @@ TEST_CASE("when a token expires, in every form that a service writes it") {
     CHECK(parse_expiry("1/2/2026 3:04:05 PM +00:00") == moment + 12h);
 }
 
-TEST_CASE("what is no time") {
+TEST_CASE("what is not a time") {
     for (const std::string text : {"",
                                    " ",
                                    "x",
@@ -150,7 +150,7 @@ TEST_CASE("what is no time") {
     CHECK_FALSE(parse_expiry("2026-01-02T03:04:05." + std::string(100'000, '1') + 'Z'));
 }
 
-TEST_CASE("a token, and when it expires") {
+TEST_CASE("a token and its expiry") {
     const auto text_is_whole = [](const access_token& t) {
         return t.token().reveal() == secrets::access_token;
     };
@@ -173,7 +173,7 @@ TEST_CASE("a token, and when it expires") {
     CHECK(token(R"("expires_in":7258118400)").expires_on() > moment + 24h); // no overflow
 }
 
-TEST_CASE("when to ask for the next") {
+TEST_CASE("when the next token is due") {
     CHECK(token(R"("expires_in":3599,"refresh_in":1800)").refresh_on() == moment + 30min);
     CHECK(token(R"("expires_in":3599,"refresh_in":"1800")").refresh_on() == moment + 30min);
     CHECK(token(R"("expires_in":3599,"refresh_in":7200)").refresh_on() == moment + 3599s);
@@ -183,7 +183,7 @@ TEST_CASE("when to ask for the next") {
     }
 }
 
-TEST_CASE("what is no answer with a token, and tells nothing of it") {
+TEST_CASE("an error about a malformed response repeats nothing of it") {
     const std::string t = R"("access_token":")" + secrets::access_token + '"';
     for (const std::string& body :
          {std::string(), std::string("null"), "[{" + t + "}]", secrets::access_token,
@@ -204,14 +204,14 @@ TEST_CASE("what is no answer with a token, and tells nothing of it") {
                        "a character"));
 }
 
-TEST_CASE("the body of an answer is wiped") {
+TEST_CASE("the body of a response is wiped") {
     protocol::response r = answer(200, R"({"expires_in":1,"access_token":")" + secrets::access_token + "\"}");
     read_token(std::move(r), moment);
     const bool gone = !secrets::shown_in(r.body);
     CHECK(gone);
 }
 
-TEST_CASE("what an authority says instead") {
+TEST_CASE("the error of an authority") {
     const auto said = [](const std::string& body) { return read_token_error(answer(401, body)); };
     const token_error usual = said(
         R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret",
@@ -255,7 +255,7 @@ TEST_CASE("an error in an unknown form is only a status") {
               .description.empty());
 }
 
-TEST_CASE("a failure tells what was asked and the status; the rest is for the diagnostics") {
+TEST_CASE("an error has the request and the status in its message and the rest in the diagnostics") {
     // The authority may repeat a secret anywhere.
     const std::string s = secrets::access_token;
     std::string word = s;

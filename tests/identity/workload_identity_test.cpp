@@ -31,7 +31,7 @@ error failure(const client_proof& prove) {
 
 } // namespace
 
-TEST_CASE("the token file is sent as it is, byte for byte") {
+TEST_CASE("the token file is sent byte for byte") {
     const temporary_file file(secrets::federated_token);
     std::string form = "a=b";
     prove_by_token_file(file.path())(form, proof_purpose());
@@ -43,7 +43,7 @@ TEST_CASE("the token file is sent as it is, byte for byte") {
     CHECK(same);
 }
 
-TEST_CASE("the token file is read anew for each token, without white space around it") {
+TEST_CASE("the token file is read again for each token and trimmed") {
     const temporary_file file(secrets::federated_token);
     const client_proof prove = prove_by_token_file(file.path());
     const bool first = assertion(prove) == secrets::federated_token;
@@ -55,7 +55,7 @@ TEST_CASE("the token file is read anew for each token, without white space aroun
 
 TEST_CASE("a token file without a token") {
     const temporary_file file("");
-    const client_proof prove = prove_by_token_file(file.path()); // only read when it is needed
+    const client_proof prove = prove_by_token_file(file.path()); // read only when it is needed
     const std::string name = "the token file " + file.path();
     CHECK(failure(prove).what() == name + " is empty");
     std::ofstream(file.path()) << " \t\r\n";
@@ -72,7 +72,7 @@ TEST_CASE("a token file without a token") {
     CHECK(failure_of([] { prove_by_token_file(""); }).code() == errc::invalid_argument);
 }
 
-TEST_CASE("workload identity, as the variables say") {
+TEST_CASE("the variables configure workload identity") {
     const temporary_file file(secrets::federated_token);
     asio::io_context context;
     const auto net = std::make_shared<scripted_transport>();
@@ -88,7 +88,7 @@ TEST_CASE("workload identity, as the variables say") {
     CHECK(net->sent.at(0).starts_with("POST /tenant-1/oauth2/v2.0/token HTTP/1.1\r\n"));
     CHECK(contains(net->sent.at(0), "&client_id=app-1&"));
 
-    std::filesystem::remove(file.path()); // set up, and should work: not unavailable
+    std::filesystem::remove(file.path()); // configured, so it should work: not unavailable
     const error e = failure_of([&] { token_of(context, c, token_request("x")); });
     CHECK(e.code() == errc::authentication_failed);
     CHECK(net->sent.size() == 1);
@@ -100,10 +100,10 @@ TEST_CASE("workload identity, as the variables say") {
     CHECK(contains(wrong.what(), "workload identity"));
 }
 
-TEST_CASE("workload identity is unavailable where a variable is missing, which it names") {
+TEST_CASE("workload identity without a variable is unavailable and the error names it") {
     asio::io_context context;
     const std::vector<std::string> names{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"};
-    for (unsigned set = 0; set < 7; ++set) { // except all three
+    for (unsigned set = 0; set < 7; ++set) { // all combinations except the complete one
         recorded_environment env;
         for (unsigned i = 0; i < 3; ++i) env.variables[names[i]] = set & (1u << i) ? "x" : "";
         const auto c = make_workload_identity_credential(env.offline(), entra_settings());

@@ -1,4 +1,4 @@
-// Every way to prove a right, over TLS: to Azurite, which is started with tokens of Entra ID, and to azkv's
+// All kinds of credentials, over TLS: against Azurite, started with tokens of Entra ID, and against azkv's
 // emulator. One body serves both.
 
 #include "integration/service.hpp"
@@ -40,7 +40,7 @@ std::int64_t seconds_of(wall_clock::time_point t) {
     return std::chrono::duration_cast<std::chrono::seconds>(t.time_since_epoch()).count();
 }
 
-/// A token as Entra ID makes them, with a signature that nobody made.
+/// A token in the form of Entra ID's, with an invalid signature.
 secret make_token(const std::string& audience, wall_clock::duration lifetime = 1h) {
     const auto now = wall_clock::now();
     json::object claims;
@@ -53,7 +53,7 @@ secret make_token(const std::string& audience, wall_clock::duration lifetime = 1
                   + support::encode_base64url(secrets::token));
 }
 
-// What the emulator takes.
+// The claims that the emulator accepts.
 bool is_good(std::string_view token) {
     const auto first = token.find('.');
     const auto claims =
@@ -96,7 +96,7 @@ public:
                                            sas_terms(permissions, wall_clock::now() + lifetime)));
     }
 
-    /// How many requests came since the last question; nullopt if there is no telling.
+    /// Returns how many requests arrived since the last call; nullopt if the service does not count them.
     std::optional<std::uint64_t> new_requests() {
         if (!own) return std::nullopt;
         const auto all = own->counters().requests;
@@ -121,7 +121,7 @@ void use_all_operations(const credential& c) {
     const std::string table = new_collection();
     blocking_store db = service().open(c);
     CHECK_FALSE(db.get("k", table));
-    db.put("k", numbered(1), table); // makes the table
+    db.put("k", numbered(1), table); // creates the table
     std::vector<std::pair<std::string, value>> pairs;
     for (int i = 0; i < 250; ++i) pairs.emplace_back("n" + std::to_string(i), numbered(i));
     db.put_all(pairs, table);
@@ -151,7 +151,7 @@ errc failure(const credential& c, const std::string& collection = default_collec
     CHECK(e.code() == condition::unauthorized);
     CHECK(e.code() != condition::transient);
     CHECK_FALSE(secrets::shown_in(e.what()));
-    CHECK(service().new_requests().value_or(1) == 1); // what cannot succeed is not repeated
+    CHECK(service().new_requests().value_or(1) == 1); // permanent errors are not retried
     return static_cast<errc>(e.code().value());
 }
 
@@ -162,7 +162,7 @@ errc refused_token() {
 
 } // namespace
 
-TEST_CASE("all operations, with each kind of credential") {
+TEST_CASE("all operations with each kind of credential") {
     SUBCASE("key") {
         use_all_operations(service().key());
     }
@@ -184,14 +184,14 @@ TEST_CASE("a signature for one table") {
     CHECK(db.get("l", table) == numbered(2));
     CHECK(db.get_all(table).size() == 2);
     CHECK(db.erase("k", table));
-    if (!on_azurite()) db.put_all({{"m", numbered(3)}}, table); // which refuses it in batches
+    if (!on_azurite()) db.put_all({{"m", numbered(3)}}, table); // Azurite rejects it in batches
     CHECK(failure_of([&] { db.put("k", numbered(1), new_collection()); }).code() == errc::forbidden);
 }
 
-TEST_CASE("a signature that is of no use") {
+TEST_CASE("an invalid signature") {
     auto& s = service();
     CHECK(failure(s.account_signature("rwdlacu", -1h)) == errc::forbidden); // expired
-    CHECK(failure(s.account_signature("w")) == errc::forbidden);            // of another permission
+    CHECK(failure(s.account_signature("w")) == errc::forbidden);            // without the permission
     const std::string another_key = "b3RoZXJrZXk=";
     CHECK(failure(credential::sas(
               account_sas(s.settings.account, another_key, sas_terms("r", wall_clock::now() + 1h))))
@@ -205,17 +205,17 @@ TEST_CASE("a signature that is of no use") {
           == errc::forbidden);
 }
 
-TEST_CASE("a key that is of no use") {
+TEST_CASE("an invalid key") {
     const credential other = credential::shared_key(service().settings.account, "b3RoZXJrZXk=");
     if (service().own) {
         CHECK(failure(other) == errc::forbidden);
-    } else { // Azurite looks for a token then, and says that there is none: 400
+    } else { // Azurite then expects a token, and reports that there is none: 400
         blocking_store db = service().open(other);
         CHECK(failure_of([&] { return db.get("k"); }).code() == errc::rejected);
     }
 }
 
-TEST_CASE("a token that is of no use") {
+TEST_CASE("an invalid token") {
     CHECK(failure(token_credential_of(make_token(storage_audience, -1h))) == refused_token());
     CHECK(failure(token_credential_of(make_token("https://vault.azure.net"))) == refused_token());
     CHECK(failure(token_credential_of(secret(secrets::access_token))) == refused_token());
@@ -228,7 +228,7 @@ TEST_CASE("a token without the permission") {
     service().own->faults();
 }
 
-TEST_CASE("the certificate of the service is checked also where tokens are used") {
+TEST_CASE("the certificate of the service is also checked with tokens") {
     blocking_store untrusting(service().settings.endpoint, token_credential_of(make_token(storage_audience)),
                               store_options().max_attempts(1));
     const error e = failure_of([&] { return untrusting.get("k"); });
@@ -238,7 +238,7 @@ TEST_CASE("the certificate of the service is checked also where tokens are used"
 
 namespace {
 
-/// Gives tokens, after a while.
+/// Returns tokens, after a while.
 class slow_source final : public token_credential {
 public:
     asio::awaitable<access_token> token(token_request) override {
@@ -254,9 +254,9 @@ public:
 
 } // namespace
 
-TEST_CASE("a thousand operations on four threads when the token expires: one request for a new one") {
+TEST_CASE("a thousand operations on four threads renew an expired token with one request") {
     const auto source = std::make_shared<slow_source>();
-    source->lifetime = 0s; // it has expired when the thousand come
+    source->lifetime = 0s; // it has expired when the thousand begin
     asio::thread_pool threads(4);
     store db(threads.get_executor(), service().settings.endpoint, credential::token(source),
              service().options());

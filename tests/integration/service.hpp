@@ -1,3 +1,4 @@
+// The table service that the integration tests run against.
 #pragma once
 
 #include <azkv.hpp>
@@ -12,26 +13,26 @@
 
 namespace azkv::test {
 
-/// The service that the tests were started with.
+/// Returns the connection string of the service that the tests were started with.
 inline std::string connection_string() {
     const char* const text = std::getenv("AZKV_CONNECTION_STRING");
     REQUIRE_MESSAGE(text != nullptr, "start the test through cmake/with-azurite or cmake/with-emulator");
     return text;
 }
 
-/// Which service that is like. (That of Cosmos DB has its account in no path.)
+/// Returns the mode of that service. (Cosmos DB's URLs have no account in their path.)
 inline service_mode mode() {
     return connection_string().find("AccountName=localhost;") == std::string::npos ? service_mode::storage
                                                                                    : service_mode::cosmos;
 }
 
-/// Whether it is Azurite, which differs from the service in what the tests say.
+/// Returns whether it is Azurite, which differs from the service where the tests say so.
 inline bool on_azurite() {
     const char* const name = std::getenv("AZKV_SERVICE");
     return name && std::string_view(name) == "azurite";
 }
 
-/// A collection that no other test and no earlier run has used.
+/// Returns a collection that no other test and no earlier run has used.
 inline std::string new_collection() {
     static std::atomic<int> count{0};
     const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -18,7 +18,7 @@ using namespace azkv::test;
 
 namespace {
 
-// What the service makes of a value: Azurite forgets the sign of a property that is -0.0.
+// The value as the service returns it: Azurite drops the sign of a property that is -0.0.
 value as_kept(value v) {
     if (!on_azurite()) return v;
     for (auto& member : v)
@@ -50,7 +50,7 @@ TEST_CASE("generated values come back from the service") {
         REQUIRE(identical(all.at(key), as_kept(v)));
     }
 
-    // One at a time as well, whole and in part: other requests.
+    // One at a time as well, whole and in part, which takes other requests.
     for (std::size_t i = 0; i < pairs.size(); i += 50) {
         const auto& [key, v] = pairs[i];
         CAPTURE(key);
@@ -64,7 +64,7 @@ TEST_CASE("generated values come back from the service") {
     }
 }
 
-TEST_CASE("a member as large as a value may be") {
+TEST_CASE("a member of the maximum size") {
     blocking_store db = blocking_store::from_connection_string(connection_string());
     const std::string c = new_collection();
     value v;

@@ -45,7 +45,8 @@ unsigned short local_port(int descriptor) {
     return ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&a), &n) == 0 ? ntohs(a.sin_port) : 0;
 }
 
-/// What a program has that is started now: standard input, output and error, and the directory that it reads.
+/// The descriptors of a program that starts now: standard input, output and error, and the directory it
+/// reads.
 std::string inherited() {
     std::FILE* const ls = ::popen("exec ls /proc/self/fd", "re");
     REQUIRE(ls);
@@ -58,9 +59,9 @@ std::string inherited() {
 
 } // namespace
 
-TEST_CASE("programs that the process starts inherit no connection, look-up or context") {
+TEST_CASE("child processes inherit no connection and no look-up and no context") {
     for (const int d : descriptors())
-        if (d > 2) keep_from_children(d); // those of whoever runs the tests
+        if (d > 2) keep_from_children(d); // those of the process that runs the tests
     REQUIRE(inherited() == "0\n1\n2\n3\n");
 
     certificate_authority ca;
@@ -90,10 +91,10 @@ TEST_CASE("programs that the process starts inherit no connection, look-up or co
     for (const int d : descriptors()) {
         const auto p = local_port(d);
         if (p == plain.port() || p == secure.port() || p == proxy.port()) {
-            keep_from_children(d); // a server's
+            keep_from_children(d); // the server's
             ++connections;
         }
     }
-    CHECK(connections >= 3 + 4); // which listen, and which are kept alive
+    CHECK(connections >= 3 + 4); // the listening ones, and the kept-alive ones
     CHECK(inherited() == "0\n1\n2\n3\n");
 }

@@ -36,7 +36,7 @@ http_reply ok(const http_request&) {
     return http_reply(200, "{}");
 }
 
-/// An address on which nothing answers: whoever connects is kept waiting, since the queue is full.
+/// An address on which nothing answers: a client that connects keeps waiting, since the queue is full.
 class silent_address {
 public:
     silent_address(const std::string& address, unsigned short port)
@@ -79,7 +79,7 @@ public:
         to_.port = std::to_string(port);
     }
 
-    /// One exchange over a connection of its own.
+    /// One exchange over a new connection.
     boost::system::error_code exchange() {
         begin();
         context.restart();
@@ -104,7 +104,7 @@ public:
     }
 
 private:
-    // The connection lasts as long as its use, as with a pooled connection.
+    // The connection lives as long as its use, like a pooled connection.
     asio::awaitable<void> carry_out(std::shared_ptr<net::connection> c) { co_await c->run(*x, x->deadline); }
 
     protocol::authority to_;
@@ -130,7 +130,7 @@ net::connector::settings within(std::chrono::milliseconds connect_timeout) {
 
 } // namespace
 
-TEST_CASE("a silent first address costs the first connection a quarter of a second, and the next nothing") {
+TEST_CASE("a silent first address costs the first connection a quarter of a second and the next nothing") {
     for (const char* silent : {"127.0.0.2", "::1"}) {
         CAPTURE(silent);
         http_server server(ok);
@@ -161,7 +161,7 @@ TEST_CASE("addresses that refuse cost no time") {
     CHECK(std::string_view(refused.x->phase) == "connecting to");
 }
 
-TEST_CASE("when no address answered in time, the next connection begins with another one") {
+TEST_CASE("when no address answers in time the next connection begins with another one") {
     http_server server(ok);
     const silent_address dead("127.0.0.2", server.port());
     const host_name two("two.test", {"127.0.0.2", "127.0.0.1"});
@@ -180,7 +180,7 @@ TEST_CASE("when no address answered in time, the next connection begins with ano
     }
 }
 
-TEST_CASE("whatever ends an exchange that connects ends all its attempts") {
+TEST_CASE("anything that ends a connecting exchange ends all its attempts") {
     http_server server(ok);
     const silent_address dead("127.0.0.2", server.port()), as_well("127.0.0.3", server.port());
     const host_name none("none.test", {"127.0.0.2", "127.0.0.3"});
@@ -216,7 +216,7 @@ TEST_CASE("whatever ends an exchange that connects ends all its attempts") {
     CHECK(descriptors() == before);
 }
 
-TEST_CASE("a proxy is found among several addresses, too") {
+TEST_CASE("a proxy with several addresses is reached") {
     raw_server proxy_server("HTTP/1.1 403 Forbidden\r\n\r\n");
     const silent_address dead("127.0.0.2", proxy_server.port());
     const host_name two("two.test", {"127.0.0.2", "127.0.0.1"});
@@ -235,7 +235,7 @@ TEST_CASE("a proxy is found among several addresses, too") {
     CHECK(x.error == errc::proxy_failed);
 }
 
-TEST_CASE("localhost and the names below it are this machine, and are never looked up") {
+TEST_CASE("localhost and its subdomains are this machine and are never looked up") {
     http_server server(ok);
     for (const char* name : {"localhost", "LOCALHOST", "localhost.", "acct.localhost", "a.b.localhost."}) {
         CAPTURE(name);
@@ -246,7 +246,7 @@ TEST_CASE("localhost and the names below it are this machine, and are never look
     }
 }
 
-TEST_CASE("address order: families in turn, and for some minutes the one first that answered") {
+TEST_CASE("address order: families alternate and the one that answered comes first for some minutes") {
     const auto sorted = [](const net::address_order& o, const std::string& host,
                            std::vector<std::string> texts, steady_clock::time_point now) {
         net::address_order::addresses a;
@@ -267,7 +267,7 @@ TEST_CASE("address order: families in turn, and for some minutes the one first t
     const auto usual = sorted(o, "h", all, now);
     CHECK(text_of(usual) == "::1 10.0.0.1 ::2 10.0.0.2 ::3");
 
-    o.record_response("h", usual, usual[0], now); // which is nothing to remember
+    o.record_response("h", usual, usual[0], now); // which needs no record
     CHECK(sorted(o, "h", all, now) == usual);
     o.record_response("h", usual, usual[3], now);
     CHECK(text_of(sorted(o, "h", all, now + 9min)) == "10.0.0.2 ::1 10.0.0.1 ::2 ::3");

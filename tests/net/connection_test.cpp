@@ -1,4 +1,4 @@
-// One connection by itself.
+// A single connection.
 
 #include "net/connection.hpp"
 #include "support/raw_server.hpp"
@@ -48,7 +48,7 @@ private:
 
 } // namespace
 
-TEST_CASE("connection: bytes are counted, with heads and interim answers, whatever comes of them") {
+TEST_CASE("connection: bytes are counted with heads and interim responses for any outcome") {
     const std::string hint = "HTTP/1.1 103 Early Hints\r\n\r\n";
     const std::string good = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
     const std::string cut = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab";
@@ -95,7 +95,7 @@ TEST_CASE("connection: bytes are counted, with heads and interim answers, whatev
     CHECK(std::string(x.phase) == "waiting for a response from");
 }
 
-TEST_CASE("connection: an answer that is not understood says why, and ends the connection") {
+TEST_CASE("connection: the error for a malformed response says why and the connection closes") {
     raw_server server({raw_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nevil\r\n",
                                   raw_answer::end::keep)});
     client_side client(server);

@@ -1,5 +1,5 @@
-// Parent and child of a fork, with the stores that both of them have then. The checks of children are told by
-// how these exit.
+// Parent and child of a fork, with the stores that both of them then have. Children report their checks by
+// their exit codes.
 #include "async/serial_executor.hpp"
 #include "identity/sources/client_certificate.hpp"
 #include "support/certificates.hpp"
@@ -58,17 +58,17 @@ namespace {
 
 const credential key = test_credential();
 
-/// A service in which each key has itself as its value.
+/// A service whose value for each key is the key itself.
 class mirror {
 public:
-    /// `most`: requests in a second; what is more is throttled.
+    /// `most`: requests per second; the service throttles the rest.
     explicit mirror(const certificate* identity = nullptr, int most = std::numeric_limits<int>::max())
         : most_(most), server_(identity ? std::make_unique<http_server>(handler(), *identity)
                                         : std::make_unique<http_server>(handler())) {}
 
     http_server& server() { return *server_; }
 
-    /// All the ids that requests had.
+    /// Returns all request ids so far.
     std::vector<std::string> ids() {
         const std::lock_guard lock(mutex_);
         return ids_;
@@ -112,7 +112,8 @@ private:
     std::unique_ptr<http_server> server_;
 };
 
-/// A mirror in a process of its own. It speaks TLS as well, and of what forks only azkv may use OpenSSL.
+/// A mirror in a separate process. It speaks TLS as well, and of the forking processes only azkv may use
+/// OpenSSL.
 class distant_mirror {
 public:
     explicit distant_mirror(const certificate* identity, int most = std::numeric_limits<int>::max()) {
@@ -149,11 +150,11 @@ private:
     unsigned short port_ = 0;
 };
 
-/// Whether all other threads of the process wait for something.
+/// Returns whether all other threads of the process wait for something.
 bool others_sleep() {
     for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
         if (task.path().filename() == std::to_string(::gettid())) continue;
-        std::ifstream file(task.path() / "stat"); // of a thread that has just ended there is none
+        std::ifstream file(task.path() / "stat"); // missing for a thread that has just ended
         std::string text;
         std::getline(file, text);
         const auto name_end = text.rfind(") ");
@@ -163,11 +164,11 @@ bool others_sleep() {
 }
 
 std::atomic<bool> forking{false};
-std::atomic<int> at_work{0}; // threads, with those that only look whether they may be
+std::atomic<int> at_work{0}; // threads, including those that only check whether they may run
 
 constexpr int forks = AZKV_ADDRESS_SANITIZER ? 20 : 100;
 
-/// Keeps what calls `work` from working.
+/// Prevents functions passed to `work` from running.
 class standstill {
 public:
     standstill() { forking = true; }
@@ -184,13 +185,13 @@ pid_t fork_at_rest() {
     return ::fork();
 }
 
-// Under AddressSanitizer nobody works meanwhile: g++ 12 does not make its allocator ready for a fork, and in
-// a child it stays locked if another thread was in it.
+// Under AddressSanitizer no thread works meanwhile: g++ 12 does not prepare its allocator for a fork, and in
+// a child it stays locked if another thread was inside it.
 pid_t fork_under_load() {
     return AZKV_ADDRESS_SANITIZER ? fork_at_rest() : ::fork();
 }
 
-/// Work of a thread while others call `child_says`. It asks for no memory but in `f`.
+/// Work of a thread while others call `child_says`. It allocates only in `f`.
 template <class F>
 void work(const F& f) {
     while (forking) std::this_thread::sleep_for(1ms);
@@ -199,7 +200,7 @@ void work(const F& f) {
     --at_work;
 }
 
-/// Two threads that call a function all the time, which tells whether it found what is right.
+/// Two threads that call a function all the time, which returns whether its result is right.
 class load {
 public:
     explicit load(const std::function<bool(const std::string& who)>& f) {
@@ -218,7 +219,7 @@ public:
 
     ~load() { end(); }
 
-    /// Whether every call found what is right.
+    /// Returns whether every call had the right result.
     bool was_right() {
         end();
         return calls_ > 0 && wrong_ == 0;
@@ -236,12 +237,12 @@ private:
     std::vector<std::thread> threads_;
 };
 
-/// Whether `f` returns true in a child.
+/// Returns whether `f` returns true in a child.
 bool child_says(const std::function<bool()>& f) {
     return azkv::test::child_says(fork_under_load(), f);
 }
 
-/// Whether it does in each of many, up to the first that fails: one that hangs takes half a minute.
+/// Returns whether it does in many children, up to the first that fails: one that hangs takes half a minute.
 bool children_say(const std::function<bool()>& f) {
     for (int i = 0; i < forks; ++i)
         if (!child_says(f)) return false;
@@ -283,7 +284,7 @@ store_options trusting(const temporary_file& authority) {
 
 } // namespace
 
-TEST_CASE("a blocking store goes on in both processes, while other threads of the parent use it") {
+TEST_CASE("a blocking store works in both processes while other threads of the parent use it") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     for (const bool tls : {false, true}) {
@@ -304,7 +305,7 @@ TEST_CASE("a blocking store goes on in both processes, while other threads of th
     }
 }
 
-TEST_CASE("a child that is made while calls of the parent wait for their turn keeps a pace of its own") {
+TEST_CASE("a child forked while calls of the parent wait for their turn has a pace of its own") {
     const distant_mirror service(nullptr, 400);
     std::atomic<int> paces{0};
     const auto count = [&](const event& e) { paces += e.kind == event_kind::pace; };
@@ -319,7 +320,7 @@ TEST_CASE("a child that is made while calls of the parent wait for their turn ke
     CHECK(gets_own(db, "parent"));
 }
 
-TEST_CASE("a child that is made while others of the parent agree on TLS") {
+TEST_CASE("a child may be forked during TLS handshakes of the parent") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     const distant_mirror service(&identity);
@@ -327,10 +328,11 @@ TEST_CASE("a child that is made while others of the parent agree on TLS") {
     blocking_store db(endpoint, key, trusting(authority));
     load others([&](const std::string& who) {
         bool right = false;
-        std::thread([&] { // to which OpenSSL gives random numbers of its own, out of those of the process
-            blocking_store own(endpoint, key, trusting(authority));
-            right = gets_own(own, who, 1);
-        })
+        std::thread(
+            [&] { // OpenSSL gives each thread its own random numbers, derived from those of the process
+                blocking_store own(endpoint, key, trusting(authority));
+                right = gets_own(own, who, 1);
+            })
             .join();
         return right;
     });
@@ -342,7 +344,7 @@ TEST_CASE("a child that is made while others of the parent agree on TLS") {
     CHECK(others.was_right());
 }
 
-TEST_CASE("nothing that a child does, nor its end, shows on the parent's connection") {
+TEST_CASE("neither the child's actions nor its exit affect the parent's connection") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     mirror service(&identity);
@@ -370,7 +372,7 @@ TEST_CASE("nothing that a child does, nor its end, shows on the parent's connect
     CHECK(service.server().requests() == 15);
 }
 
-TEST_CASE("a store goes on in both processes when its context is told of the fork") {
+TEST_CASE("a store works in both processes when its context is notified of the fork") {
     mirror service;
     asio::io_context context;
     const store db(context.get_executor(), service.server().endpoint(), key);
@@ -386,7 +388,7 @@ TEST_CASE("a store goes on in both processes when its context is told of the for
     }
 }
 
-TEST_CASE("in a child whose context was not told, a store refuses, and the parent goes on") {
+TEST_CASE("a store whose context was not notified refuses in the child and works in the parent") {
     mirror service;
     asio::io_context context;
     store db(context.get_executor(), service.server().endpoint(), key);
@@ -417,14 +419,14 @@ TEST_CASE("in a child whose context was not told, a store refuses, and the paren
                && refused(void_of(db.close(1s))) && service.server().requests() == before;
     }));
     CHECK(get_own(context, db, "parent"));
-    CHECK(child_says([&] { // one of its own
+    CHECK(child_says([&] { // a new store
         asio::io_context own;
         const store fresh(own.get_executor(), service.server().endpoint(), key);
         return get_own(own, fresh, "child");
     }));
 }
 
-TEST_CASE("a query is of the process that began it") {
+TEST_CASE("a query belongs to the process that began it") {
     mirror service;
     blocking_store db(service.server().endpoint(), key);
     auto rows = db.query("");
@@ -438,7 +440,7 @@ TEST_CASE("a query is of the process that began it") {
     CHECK(row->key() == "a");
 }
 
-TEST_CASE("a page that is read ahead is of the process that began the query, until its context is told") {
+TEST_CASE("a page read ahead belongs to the process that began the query until its context is notified") {
     mirror service;
     asio::io_context context;
     store db(context.get_executor(), service.server().endpoint(), key, store_options().read_ahead(true));
@@ -455,7 +457,7 @@ TEST_CASE("a page that is read ahead is of the process that began the query, unt
     CHECK(next() == "a");
 }
 
-TEST_CASE("a child holds no connection of the parent, also not one that is just being made") {
+TEST_CASE("a child holds no connection of the parent even one that is being opened") {
     mirror service;
     const int port = service.server().port();
     blocking_store db(service.server().endpoint(), key, store_options().idle_timeout(0ms));
@@ -488,7 +490,7 @@ TEST_CASE("a child needs none of the files and functions that TLS was set up wit
     CHECK(gets_own(db, "parent"));
 }
 
-TEST_CASE("a child logs in by itself") {
+TEST_CASE("a child requests a token of its own") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     mirror service(&identity);
@@ -511,11 +513,11 @@ TEST_CASE("a child logs in by itself") {
     for (int i = 0; i < 3; ++i) CHECK(child_says([&] { return gets_own(db, "child"); }));
     CHECK(given == 3);
     CHECK(gets_own(db, "parent"));
-    CHECK(child_says([&] { return gets_own(db, "child"); })); // does not take the parent's token
+    CHECK(child_says([&] { return gets_own(db, "child"); })); // does not use the parent's token
     CHECK(given == 5);
 }
 
-TEST_CASE("a fork from inside a call ends the call in the child") {
+TEST_CASE("a fork inside a call ends the call in the child") {
     mirror service;
     std::function<void()> fork_once;
     blocking_store db(service.server().endpoint(), key,
@@ -530,7 +532,7 @@ TEST_CASE("a fork from inside a call ends the call in the child") {
         right = gets_own(db, "parent", 1);
     } catch (const error& e) {
         ec = e.code();
-    } catch (const std::exception&) { // the child must not go on with the other tests
+    } catch (const std::exception&) { // the child must not continue with the other tests
     }
     REQUIRE(forked);
     CHECK(azkv::test::child_says(*forked, [&] { return ec == errc::forked && gets_own(db, "child", 3); }));
@@ -538,8 +540,8 @@ TEST_CASE("a fork from inside a call ends the call in the child") {
     CHECK(gets_own(db, "parent"));
 }
 
-TEST_CASE("a fork from inside a call that is tried again ends it at once in the child") {
-    const auto pause = 500ms; // a tenth of what is asked for
+TEST_CASE("a fork inside a call that is retried ends it at once in the child") {
+    const auto pause = 500ms; // a tenth of what the service asks for
     http_server server([n = 0](const http_request&) mutable {
         if (n++ > 0) return http_reply(204);
         http_reply busy(503, error_body("ServerBusy"));
@@ -566,7 +568,8 @@ TEST_CASE("a fork from inside a call that is tried again ends it at once in the 
     CHECK(took >= pause);
 }
 
-TEST_CASE("a store whose context is not told refuses, whatever other threads of the parent did with it") {
+TEST_CASE(
+    "a store whose context is not notified refuses in the child for any use by other threads of the parent") {
     mirror service;
     asio::io_context context(2);
     const auto work_left = asio::make_work_guard(context);
@@ -590,7 +593,7 @@ TEST_CASE("a store whose context is not told refuses, whatever other threads of 
     CHECK_FALSE(wrong);
 }
 
-TEST_CASE("a step of a serial executor may fork, and begin another in itself") {
+TEST_CASE("a handler of a serial executor may fork and begin another call in itself") {
     asio::io_context context;
     const asio::any_io_executor serial = async::serial_executor::on(context.get_executor());
     int steps = 0;
@@ -605,7 +608,7 @@ TEST_CASE("a step of a serial executor may fork, and begin another in itself") {
     CHECK(steps == 1);
 }
 
-TEST_CASE("a certificate file is read in a child, whatever threads of the parent did with it") {
+TEST_CASE("a child reads a certificate file while threads of the parent use it") {
     const std::shared_ptr<EVP_PKEY> rsa = usual_rsa_key();
     const issued_certificate one = issue("one", rsa);
     const temporary_file file(one.pem() + one.key_pem());
@@ -637,8 +640,8 @@ extern "C" void fork_in_handler(int) {
 
 } // namespace
 
-TEST_CASE("a signal's handler may fork anywhere in a pause") {
-    if (AZKV_ADDRESS_SANITIZER) return; // whose allocator no handler may use
+TEST_CASE("a signal handler may fork anywhere in a pause") {
+    if (AZKV_ADDRESS_SANITIZER) return; // no signal handler may use its allocator
     std::signal(SIGUSR1, &fork_in_handler);
     std::atomic<bool> begun{false}, enough{false};
     std::thread paused([&] {
@@ -650,8 +653,7 @@ TEST_CASE("a signal's handler may fork anywhere in a pause") {
             begun = true;
         }
     });
-    wait_until(
-        [&] { return begun.load(); }); // a thread's first pause asks for memory, where no handler may fork
+    wait_until([&] { return begun.load(); }); // a thread's first pause allocates, where no handler may fork
     for (int i = 0; i < 300; ++i) {
         ::pthread_kill(paused.native_handle(), SIGUSR1);
         wait_until([&] { return forks_of_handler > i; });
@@ -662,7 +664,7 @@ TEST_CASE("a signal's handler may fork anywhere in a pause") {
     CHECK(failed_forks == 0);
 }
 
-TEST_CASE("a child of a fork that pauses do not keep away, as in a signal's handler, can make sockets") {
+TEST_CASE("a child forked in a signal handler can open sockets despite a pause of forks") {
     const auto note = [] {
         const support::fork_pause pause;
         for (int i = 500; i < 900; ++i) support::keep_from_children(i, pause);
@@ -674,7 +676,7 @@ TEST_CASE("a child of a fork that pauses do not keep away, as in a signal's hand
     CHECK(children_say(note));
 }
 
-TEST_CASE("what a child opens under the numbers of dead sockets is its own, also in its children") {
+TEST_CASE("sockets that a child opens under the numbers of dead ones are its own even in its children") {
     mirror service;
     blocking_store db(service.server().endpoint(), key);
     CHECK(gets_own(db, "parent"));
@@ -690,7 +692,7 @@ TEST_CASE("what a child opens under the numbers of dead sockets is its own, also
     CHECK(gets_own(db, "parent"));
 }
 
-TEST_CASE("a host is looked up in the child as well, also by a daemon") {
+TEST_CASE("a child looks up host names even as a daemon") {
     mirror service;
     const host_name name("service.test", {"127.0.0.1"});
     blocking_store db("http://service.test:" + std::to_string(service.server().port()) + "/acct", key,
@@ -700,7 +702,7 @@ TEST_CASE("a host is looked up in the child as well, also by a daemon") {
     CHECK(gets_own(db, "parent", 1));
 }
 
-TEST_CASE("ids of requests and boundaries of batches do not repeat") {
+TEST_CASE("request ids and batch boundaries do not repeat") {
     mirror service;
     blocking_store db(service.server().endpoint(), key);
     asio::io_context context;
@@ -722,7 +724,7 @@ TEST_CASE("ids of requests and boundaries of batches do not repeat") {
     CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == ids.size());
 }
 
-TEST_CASE("an emulator is the parent's, also where its scope ends in the child") {
+TEST_CASE("an emulator belongs to the parent even where its scope ends in the child") {
     auto service = std::make_unique<emulator>();
     auto db = blocking_store::from_connection_string(service->connection_string());
     db.put("k", {});
@@ -740,7 +742,7 @@ TEST_CASE("an emulator is the parent's, also where its scope ends in the child")
     CHECK(db.get("k").has_value());
 }
 
-TEST_CASE("an emulator that stops is gone, though a child has its sockets, too") {
+TEST_CASE("an emulator that stops is gone although a child holds its sockets") {
     emulator service;
     auto db = blocking_store::from_connection_string(service.connection_string(),
                                                      store_options().max_attempts(1).timeout(20s));
@@ -751,7 +753,7 @@ TEST_CASE("an emulator that stops is gone, though a child has its sockets, too")
     service.stop();
     const auto begun = std::chrono::steady_clock::now();
     CHECK(failure_of([&] { return db.get("k"); }).code() == condition::transient);
-    CHECK(std::chrono::steady_clock::now() - begun < 10s); // refused, not waited for
+    CHECK(std::chrono::steady_clock::now() - begun < 10s); // refused at once
     service.start();
     CHECK(db.get("k").has_value());
     ::kill(child, SIGKILL);

@@ -93,13 +93,13 @@ TEST_CASE("a thousand operations are a thousand requests over one connection") {
         }
     };
     run(context, work(db));
-    CHECK(context.stopped()); // nothing is left to do, although the connection stays open
+    CHECK(context.stopped()); // no work is left, although the connection stays open
     CHECK(server.requests() == 1000);
     CHECK(writes == 500);
     CHECK(server.connections() == 1);
 }
 
-TEST_CASE("operations at once share a bounded number of connections") {
+TEST_CASE("concurrent operations share a bounded number of connections") {
     http_server server([](const http_request&) { return ok(); });
     asio::io_context context;
     store db(context.get_executor(), server.endpoint(), key, store_options().max_connections(4));
@@ -112,10 +112,10 @@ TEST_CASE("operations at once share a bounded number of connections") {
     CHECK(server.connections() == 4);
 }
 
-TEST_CASE("a connection that the peer closed meanwhile costs nobody an error") {
+TEST_CASE("a connection that the peer has closed causes no error") {
     http_server server([&](const http_request&) {
         http_reply r = ok();
-        r.close = true; // without saying so
+        r.close = true; // without announcing it
         return r;
     });
     asio::io_context context;
@@ -125,11 +125,11 @@ TEST_CASE("a connection that the peer closed meanwhile costs nobody an error") {
     CHECK(server.connections() == 20);
 }
 
-TEST_CASE("an erase over a connection that died is resolved") {
+TEST_CASE("an erase over a lost connection is resolved") {
     std::atomic<int> deletes{0};
     http_server server([&](const http_request& r) {
         if (r.method != "DELETE") return ok();
-        if (++deletes == 1) return dropped(); // applied, but nobody was told
+        if (++deletes == 1) return dropped(); // applied, but without a response
         return http_reply(404, error_body("ResourceNotFound"));
     });
     asio::io_context context;
@@ -140,7 +140,7 @@ TEST_CASE("an erase over a connection that died is resolved") {
     CHECK_FALSE(run(context, db.erase("k")));
 }
 
-TEST_CASE("a repeat happens once, and not for a new connection") {
+TEST_CASE("a quiet repeat happens once and not for a new connection") {
     http_server server([&](const http_request&) { return dropped(); });
     asio::io_context context;
     store db(context.get_executor(), server.endpoint(), key, store_options().max_attempts(1));
@@ -149,10 +149,10 @@ TEST_CASE("a repeat happens once, and not for a new connection") {
     CHECK(server.requests() == 1);
 }
 
-TEST_CASE("a connection rests no longer than the peer announced") {
+TEST_CASE("a connection stays idle no longer than the peer announced") {
     http_server server([&](const http_request&) {
         http_reply r = ok();
-        r.headers.emplace_back("Keep-Alive", "timeout=1"); // less the second of care: at once
+        r.headers.emplace_back("Keep-Alive", "timeout=1"); // less the safety margin of a second: at once
         return r;
     });
     asio::io_context context;
@@ -161,7 +161,7 @@ TEST_CASE("a connection rests no longer than the peer announced") {
     CHECK(server.connections() == 3);
 }
 
-TEST_CASE("Connection: close is heeded") {
+TEST_CASE("Connection: close is respected") {
     http_server server([&](const http_request&) {
         http_reply r = ok();
         r.headers.emplace_back("Connection", "close");
@@ -203,10 +203,10 @@ TEST_CASE("bodies of every framing") {
         REQUIRE(v);
         CHECK(v->at("i") == 1);
     }
-    CHECK(server.connections() == 2); // only the one without a length ended its connection
+    CHECK(server.connections() == 2); // only the response without a length closed its connection
 }
 
-TEST_CASE("bodies that are cut short, and answers that are none") {
+TEST_CASE("truncated bodies and malformed responses") {
     http_server server([&](const http_request& r) {
         if (contains(r.target, "short")) return raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", true);
         if (contains(r.target, "chunk"))
@@ -238,7 +238,7 @@ TEST_CASE("bodies that are cut short, and answers that are none") {
     }
 }
 
-TEST_CASE("large bodies, both ways") {
+TEST_CASE("large bodies in both directions") {
     std::string last;
     http_server server([&](const http_request& r) {
         if (r.method == "POST") {
@@ -275,7 +275,7 @@ TEST_CASE("max_response_size bounds what is read") {
     CHECK(failure_of([&] { run(context, db.get("k")); }).code() == errc::bad_response);
 }
 
-TEST_CASE("deadlines: attempt, call and connect") {
+TEST_CASE("deadlines: attempt and call and connect") {
     http_server server([&](const http_request&) { return slow(); });
     asio::io_context context;
     store attempts(context.get_executor(), server.endpoint(), key,
@@ -291,7 +291,7 @@ TEST_CASE("deadlines: attempt, call and connect") {
     CHECK(failure_of([&] { run(context, whole.get("k")); }).code() == condition::timed_out);
     CHECK(server.requests() == 4);
 
-    // A listener that never accepts: its queue is filled, so that a connection is not made.
+    // A listener that never accepts: its queue is full, so that connecting hangs.
     asio::ip::tcp::acceptor full(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     full.listen(0);
     std::vector<asio::ip::tcp::socket> queue;
@@ -316,7 +316,7 @@ TEST_CASE("deadlines: attempt, call and connect") {
     CHECK(contains(late.what(), "connecting to"));
 }
 
-TEST_CASE("waiting for a connection counts in the deadline") {
+TEST_CASE("waiting for a connection counts towards the deadline") {
     http_server server([&](const http_request&) { return slow(); });
     asio::io_context context;
     store db(context.get_executor(), server.endpoint(), key,
@@ -330,7 +330,7 @@ TEST_CASE("waiting for a connection counts in the deadline") {
     CHECK(timed_out == 3);
 }
 
-TEST_CASE("nobody listens") {
+TEST_CASE("no server listens") {
     asio::io_context context;
     asio::ip::tcp::acceptor gone(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     const std::string url = "http://127.0.0.1:" + std::to_string(gone.local_endpoint().port()) + "/a";
@@ -353,7 +353,7 @@ TEST_CASE("host names are looked up") {
     CHECK(contains(e.what(), "looking up no-such-host.invalid"));
 }
 
-TEST_CASE("cancellation ends a call at once, wherever it stands") {
+TEST_CASE("cancellation ends a call at once at any point") {
     http_server server(
         [](const http_request& r) { return contains(r.target, "busy") ? http_reply(503) : slow(); });
     asio::io_context context;
@@ -369,7 +369,7 @@ TEST_CASE("cancellation ends a call at once, wherever it stands") {
             context, db.get(k),
             asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr f, auto) { failure = f; }));
         context.restart();
-        context.run_for(150ms); // until the answer, or the pause, is being waited for
+        context.run_for(150ms); // until the response, or the pause, is awaited
         CHECK_FALSE(failure);
         const auto before = steady_clock::now();
         signal.emit(asio::cancellation_type::terminal);
@@ -382,11 +382,11 @@ TEST_CASE("cancellation ends a call at once, wherever it stands") {
             CHECK(e.code() == asio::error::operation_aborted);
         }
     };
-    cancelled("slow"); // while the answer is awaited
-    cancelled("busy"); // in the pause before a retry
+    cancelled("slow"); // during the wait for the response
+    cancelled("busy"); // during the pause before a retry
     CHECK(server.requests() == 2);
 
-    // In line for the only connection.
+    // In the queue for the only connection.
     asio::cancellation_signal first, second;
     int ended = 0;
     const auto count = [&](std::exception_ptr f, auto) { ended += f != nullptr; };
@@ -402,7 +402,7 @@ TEST_CASE("cancellation ends a call at once, wherever it stands") {
     CHECK(ended == 2);
 }
 
-TEST_CASE("other kinds of cancellation leave a call alone") {
+TEST_CASE("other kinds of cancellation do not affect a call") {
     http_server server([](const http_request&) {
         http_reply r = ok();
         r.delay = 20ms;
@@ -421,7 +421,7 @@ TEST_CASE("other kinds of cancellation leave a call alone") {
     CHECK(found);
 }
 
-TEST_CASE("a store and its context may go while calls are under way") {
+TEST_CASE("a store and its context may be destroyed during calls") {
     http_server server([](const http_request&) { return slow(); });
     for (int i = 0; i < 20; ++i) {
         asio::io_context context;
@@ -437,7 +437,7 @@ TEST_CASE("a store and its context may go while calls are under way") {
     CHECK(server.open_connections() == 0);
 }
 
-TEST_CASE("a store may go before its last operation") {
+TEST_CASE("a store may be destroyed before its last operation") {
     http_server server([](const http_request&) { return ok(); });
     asio::io_context context;
     asio::awaitable<std::optional<value>> op = store(context.get_executor(), server.endpoint(), key).get("k");
@@ -446,7 +446,7 @@ TEST_CASE("a store may go before its last operation") {
     CHECK(server.open_connections() == 0);
 }
 
-TEST_CASE("one store, many threads, and a caller on another context") {
+TEST_CASE("one store with many threads and a caller on another context") {
     http_server server([](const http_request&) { return ok(); });
     std::atomic<int> done{0};
     {
@@ -454,7 +454,7 @@ TEST_CASE("one store, many threads, and a caller on another context") {
         store db(threads.get_executor(), server.endpoint(), key, store_options().max_connections(8));
         for (int i = 0; i < 40; ++i)
             asio::co_spawn(threads, get_often(db, 10), [&](std::exception_ptr e) { done += !e; });
-        asio::io_context other; // resumes here, although the store lives on the pool
+        asio::io_context other; // resumes here, although the store runs on the pool
         const auto id = std::this_thread::get_id();
         bool same_thread = false;
         const auto call = [&](store s) -> asio::awaitable<void> {
@@ -472,7 +472,7 @@ TEST_CASE("one store, many threads, and a caller on another context") {
     CHECK(server.connections() <= 8);
 }
 
-TEST_CASE("cancelling from many threads at once") {
+TEST_CASE("cancellation from many threads at once") {
     http_server server([](const http_request&) { return ok(); });
     asio::thread_pool threads(4);
     store db(threads.get_executor(), server.endpoint(), key, store_options().max_connections(3));
@@ -500,7 +500,7 @@ TEST_CASE("cancelling from many threads at once") {
     CHECK(ended == 300);
 }
 
-TEST_CASE("a kept connection is of the store's executor, not of the caller's who opened it") {
+TEST_CASE("a pooled connection runs on the store's executor and not on the caller's") {
     http_server server([](const http_request&) { return ok(); });
     asio::thread_pool threads(1);
     {
@@ -514,7 +514,7 @@ TEST_CASE("a kept connection is of the store's executor, not of the caller's who
     threads.join();
 }
 
-TEST_CASE("any completion token, through co_spawn") {
+TEST_CASE("any completion token works through co_spawn") {
     http_server server([](const http_request&) { return ok(); });
     asio::thread_pool threads(1);
     store db(threads.get_executor(), server.endpoint(), key);
@@ -523,7 +523,7 @@ TEST_CASE("any completion token, through co_spawn") {
     threads.join();
 }
 
-TEST_CASE("bytes that nobody asked for are not taken for an answer") {
+TEST_CASE("unsolicited bytes are not taken for a response") {
     http_server server([](const http_request& r) {
         const std::string n = r.target.substr(r.target.find("RowKey='") + 8, 1);
         const std::string body = R"({"PartitionKey":"default","RowKey":")" + n + R"(","i":)" + n + "}";
@@ -545,8 +545,8 @@ TEST_CASE("bytes that nobody asked for are not taken for an answer") {
     CHECK(server.connections() == 3);
 }
 
-TEST_CASE("an answer that comes before the request was taken whole is heard, but for success") {
-    // The server reads the head only, answers, and closes.
+TEST_CASE("a response before the whole request was sent counts unless it is a success") {
+    // The server reads only the head, responds, and closes.
     std::string answer;
     bool success = false;
     SUBCASE("refusal") {
@@ -562,14 +562,15 @@ TEST_CASE("an answer that comes before the request was taken whole is heard, but
     }
     asio::io_context context;
     asio::ip::tcp::acceptor acceptor(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    acceptor.set_option(asio::socket_base::receive_buffer_size(4096)); // so that not all of it is sent
+    acceptor.set_option(
+        asio::socket_base::receive_buffer_size(4096)); // so that the request is sent only in part
     const auto serve = [&]() -> asio::awaitable<void> {
         asio::ip::tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
         std::string head(512, '\0');
         co_await socket.async_read_some(asio::buffer(head), asio::use_awaitable);
         co_await asio::async_write(socket, asio::buffer(answer), asio::use_awaitable);
         socket.shutdown(asio::socket_base::shutdown_send);
-        asio::steady_timer drained(context, 20ms); // lest the reset overtakes the answer
+        asio::steady_timer drained(context, 20ms); // so that the reset does not overtake the response
         co_await drained.async_wait(asio::use_awaitable);
     };
     store db(context.get_executor(),
@@ -592,7 +593,7 @@ TEST_CASE("an answer that comes before the request was taken whole is heard, but
     }
 }
 
-TEST_CASE("a caller that does not let Asio throw is cancelled all the same") {
+TEST_CASE("a caller that disables Asio's exceptions is cancelled all the same") {
     http_server server([](const http_request&) { return slow(); });
     asio::io_context context;
     store db(context.get_executor(), server.endpoint(), key);

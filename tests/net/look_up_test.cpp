@@ -1,4 +1,4 @@
-// Look-ups of host names: those that hang, what waits for them, and what they find.
+// Look-ups of host names: hanging ones, the calls that wait for them, and their results.
 
 #include "net/http_transport.hpp"
 #include "net/look_up.hpp"
@@ -33,7 +33,7 @@ namespace {
 
 const credential key = test_credential();
 
-/// A look-up by itself.
+/// A single look-up.
 class one_look_up {
 public:
     explicit one_look_up(std::string host)
@@ -82,7 +82,7 @@ store_options impatient() {
 
 } // namespace
 
-TEST_CASE("a look-up that hangs holds up neither another host nor the context") {
+TEST_CASE("a hanging look-up blocks neither another host nor the context") {
     const host_name hanging = host_name::hanging("hanging.test");
     const host_name healthy("healthy.test", {"127.0.0.1"});
     http_server server(ok_entity);
@@ -101,7 +101,7 @@ TEST_CASE("a look-up that hangs holds up neither another host nor the context") 
         bool answered = false;
         asio::co_spawn(context, other.get("k"),
                        [&](std::exception_ptr f, auto v) { answered = !f && v && v->at("i") == 1; });
-        context.run(); // and nothing is left to do
+        context.run(); // no work is left
         CHECK(timed_out == 5);
         CHECK(answered);
         CHECK(hanging.begun() == 1); // one thread for all
@@ -110,7 +110,7 @@ TEST_CASE("a look-up that hangs holds up neither another host nor the context") 
     CHECK(hanging.begun() == 1);
 }
 
-TEST_CASE("a look-up that hangs is left behind by cancellation, and by closing") {
+TEST_CASE("cancellation and closing abandon a hanging look-up") {
     const host_name hanging = host_name::hanging("hanging.test");
     asio::io_context context;
     SUBCASE("cancellation") {
@@ -163,7 +163,7 @@ TEST_CASE("a look-up that hangs is left behind by cancellation, and by closing")
     }
 }
 
-TEST_CASE("look-ups of one host share one, and what they find comes to those that still wait") {
+TEST_CASE("look-ups of one host are shared and their result reaches all that still wait") {
     host_name host = host_name::hanging("shared.test", {"127.0.0.1", "::1"});
     one_look_up first("shared.test"), second("shared.test"), given_up("shared.test"),
         destroyed("shared.test");
@@ -182,10 +182,10 @@ TEST_CASE("look-ups of one host share one, and what they find comes to those tha
     CHECK(host.begun() == 1);
     one_look_up later("shared.test");
     CHECK_FALSE(later.error());
-    CHECK(host.begun() == 2); // nothing is kept
+    CHECK(host.begun() == 2); // results are not cached
 }
 
-TEST_CASE("a look-up that nobody waits for any more ends without harm") {
+TEST_CASE("a look-up that no call waits for ends without harm") {
     host_name host = host_name::hanging("forgotten.test", {"127.0.0.1"});
     {
         one_look_up given_up("forgotten.test"), destroyed("forgotten.test");
@@ -230,11 +230,11 @@ TEST_CASE("why a look-up failed") {
     CHECK(one_look_up("nothing.test").error() == asio::error::host_not_found);
 }
 
-#if !AZKV_THREAD_SANITIZER // which knows nothing of forks
-TEST_CASE("where there can be no more threads, a look-up may be tried again") {
+#if !AZKV_THREAD_SANITIZER // which does not support forks
+TEST_CASE("where no thread can start a look-up may be retried") {
     const host_name host("threadless.test", {"127.0.0.1"});
     CHECK(child_says(::fork(), [] {
-        constexpr unsigned nobody = 65534; // unlike root he has limits
+        constexpr unsigned nobody = 65534; // an unprivileged user, unlike root, is subject to limits
         if (::geteuid() == 0 && ::setuid(nobody) != 0) return false;
         const rlimit none{1, 1};
         if (::setrlimit(RLIMIT_NPROC, &none) != 0) return false;

@@ -22,7 +22,7 @@ using test::run;
 
 namespace {
 
-/// A connection that goes nowhere.
+/// A connection without a network.
 class idle_connection final : public connection {
 public:
     explicit idle_connection(const protocol::authority& to) : to_(to) {}
@@ -83,7 +83,7 @@ public:
 
 } // namespace
 
-TEST_CASE("connections are made when needed and used again, the last one first") {
+TEST_CASE("connections are opened on demand and reused most recent first") {
     fixture f(3);
     CHECK(f.made == 0);
     {
@@ -100,11 +100,11 @@ TEST_CASE("connections are made when needed and used again, the last one first")
         CHECK(c.operator->() == second);
         CHECK(f.made == 2);
     }
-    CHECK(f.connections->idle() == 1); // not told to be kept
+    CHECK(f.connections->idle() == 1); // reuse() was not called
     CHECK(f.connections->in_use() == 0);
 }
 
-TEST_CASE("connections go to where they lead") {
+TEST_CASE("a connection is reused only for its own destination") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     f.keep(f.acquire(f.there));
@@ -116,12 +116,12 @@ TEST_CASE("connections go to where they lead") {
     CHECK(f.connections->idle() == 2);
     protocol::authority third;
     third.host = "third";
-    const pooled_connection l = f.acquire(third); // makes room
+    const pooled_connection l = f.acquire(third); // replaces an idle one
     CHECK(f.connections->idle() == 1);
     CHECK(f.connections->in_use() == 1);
 }
 
-TEST_CASE("what has expired is not used, and dropped") {
+TEST_CASE("expired connections are dropped and not reused") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     f.last->expire();
@@ -134,12 +134,12 @@ TEST_CASE("what has expired is not used, and dropped") {
     {
         pooled_connection dead = f.acquire(f.here);
         f.last->expire();
-        f.keep(std::move(dead)); // too old already when it comes back
+        f.keep(std::move(dead)); // expired before it is returned
     }
     CHECK(f.connections->idle() == 0);
 }
 
-TEST_CASE("a connection that failed is replaced without giving up its slot") {
+TEST_CASE("a failed connection is replaced without releasing its slot") {
     fixture f(1);
     f.keep(f.acquire(f.here));
     pooled_connection l = f.acquire(f.here);
@@ -161,7 +161,7 @@ TEST_CASE("a connection that failed is replaced without giving up its slot") {
     CHECK(next->operator->() == f.last.get());
 }
 
-TEST_CASE("what leaves the pool is closed before its slot passes on") {
+TEST_CASE("a connection that leaves the pool is closed before its slot is passed on") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     const auto first = f.last;
@@ -176,7 +176,7 @@ TEST_CASE("what leaves the pool is closed before its slot passes on") {
     pooled_connection b = f.acquire(f.here);
     protocol::authority elsewhere;
     elsewhere.host = "elsewhere";
-    pooled_connection c = f.acquire(elsewhere); // makes room
+    pooled_connection c = f.acquire(elsewhere); // replaces an idle one
     CHECK_FALSE(third->open);
     const auto fourth = f.last;
     pooled_connection d;
@@ -184,16 +184,16 @@ TEST_CASE("what leaves the pool is closed before its slot passes on") {
                    [&](std::exception_ptr, pooled_connection got) { d = std::move(got); });
     f.context.restart();
     f.context.poll();
-    f.keep(std::move(c)); // to somebody who goes elsewhere
+    f.keep(std::move(c)); // to a caller with another destination
     CHECK_FALSE(fourth->open);
     f.context.poll();
     CHECK(d);
     const auto fifth = f.last;
-    d = pooled_connection(); // not told to be kept
+    d = pooled_connection(); // reuse() was not called
     CHECK_FALSE(fifth->open);
 }
 
-TEST_CASE("ten thousand cancelled callers cost the queue no search") {
+TEST_CASE("ten thousand cancelled callers need no search of the queue") {
     fixture f(1);
     pooled_connection held = f.acquire(f.here);
     constexpr int many = 10'000;
@@ -211,7 +211,7 @@ TEST_CASE("ten thousand cancelled callers cost the queue no search") {
     f.context.restart();
     f.context.poll();
     CHECK(f.connections->waiting() == many);
-    for (int i = many - 1; i >= 0; --i) // the last first, and all but each hundredth
+    for (int i = many - 1; i >= 0; --i) // the last first, except each hundredth
         if (i % 100 != 0) signals[static_cast<std::size_t>(i)].emit(asio::cancellation_type::terminal);
     f.context.poll();
     CHECK(cancelled == many - many / 100);
@@ -224,7 +224,7 @@ TEST_CASE("ten thousand cancelled callers cost the queue no search") {
     CHECK(f.made == 1);
 }
 
-TEST_CASE("a pool that was closed lets nobody in, and forgets what it held") {
+TEST_CASE("a closed pool accepts no caller and drops its connections") {
     fixture f(2);
     f.keep(f.acquire(f.here));
     const auto rests = f.last;
@@ -256,10 +256,10 @@ TEST_CASE("a pool that was closed lets nobody in, and forgets what it held") {
     other = pooled_connection();
     CHECK(f.connections->in_use() == 0);
     CHECK(f.connections->idle() == 0);
-    f.connections->close(); // once more does nothing
+    f.connections->close(); // a second call has no effect
 }
 
-TEST_CASE("closing a pool closes what rests in it") {
+TEST_CASE("closing a pool closes its idle connections") {
     fixture f(1);
     f.keep(f.acquire(f.here));
     CHECK(f.last->open);
@@ -269,7 +269,7 @@ TEST_CASE("closing a pool closes what rests in it") {
     CHECK(f.connections->idle() == 0);
 }
 
-TEST_CASE("who comes too late waits in line") {
+TEST_CASE("callers beyond the limit wait in a queue") {
     fixture f(1);
     pooled_connection held = f.acquire(f.here);
     std::vector<int> order;
@@ -292,7 +292,7 @@ TEST_CASE("who comes too late waits in line") {
         pooled_connection done = std::move(got.back());
     }
     CHECK(order == std::vector<int>{0, 1, 2});
-    CHECK(f.made == 1); // handed on
+    CHECK(f.made == 1); // passed on
     CHECK(f.connections->idle() == 1);
     CHECK(f.connections->in_use() == 0);
 }
@@ -325,7 +325,7 @@ TEST_CASE("waiting ends at the deadline") {
 TEST_CASE("a caller with too little time left gets no connection") {
     fixture f(1);
     {
-        pooled_connection slow = f.acquire(f.here); // what exchanges take: 100 ms
+        pooled_connection slow = f.acquire(f.here); // the typical duration of an exchange: 100 ms
         std::this_thread::sleep_for(100ms);
         slow.mark_reusable();
     }
@@ -342,7 +342,7 @@ TEST_CASE("a caller with too little time left gets no connection") {
     while (!leaves) f.context.run_one();
     CHECK_FALSE(*leaves);
     CHECK(leaves->error() == errc::timed_out);
-    CHECK(steady_clock::now() - begun < 290ms); // at its deadline less what it would take
+    CHECK(steady_clock::now() - begun < 290ms); // at its deadline minus the time an exchange takes
     const auto told = f.connections->take_overload_report(steady_clock::now());
     REQUIRE(told);
     CHECK(told->lost == 1);
@@ -389,7 +389,7 @@ TEST_CASE("the queue is bounded") {
     CHECK(got[0]);
 }
 
-TEST_CASE("the reserve is what 90 of 100 exchanges take, and a quarter more") {
+TEST_CASE("the reserve is the 90th percentile of exchange times and a quarter more") {
     support::reserve r;
     const steady_clock::time_point since;
     CHECK(r.of(since, since + 1h) == 0ms);
@@ -408,11 +408,11 @@ TEST_CASE("the reserve is what 90 of 100 exchanges take, and a quarter more") {
     CHECK(longer > 19'000 * 0.08);
     CHECK(longer < 19'000 * 0.13);
     CHECK(r.of(since, since + 10ms) == 5ms);         // never more than half of a call's own time
-    for (int i = 0; i < 80; ++i) r.ended(1ms, true); // given up: it would have taken longer
+    for (int i = 0; i < 80; ++i) r.ended(1ms, true); // abandoned: it would have taken longer
     CHECK(r.of(since, since + 1h) > 1s);
 }
 
-TEST_CASE("waiting can be cancelled, and the line goes on") {
+TEST_CASE("waiting can be cancelled and the queue advances") {
     fixture f(1);
     pooled_connection held = f.acquire(f.here);
     asio::cancellation_signal signal;
@@ -439,7 +439,7 @@ TEST_CASE("waiting can be cancelled, and the line goes on") {
     CHECK(f.connections->in_use() == 1);
 }
 
-TEST_CASE("a context that goes while somebody waits leaves nothing behind") {
+TEST_CASE("a context destroyed with waiting callers leaves nothing behind") {
     std::shared_ptr<pool> connections;
     pooled_connection held;
     {
@@ -447,7 +447,7 @@ TEST_CASE("a context that goes while somebody waits leaves nothing behind") {
         connections = f.connections;
         held = f.acquire(f.here);
         asio::co_spawn(f.context, f.connections->acquire(f.here, steady_clock::now() + 1h),
-                       [](std::exception_ptr, pooled_connection) { FAIL("nobody is there any more"); });
+                       [](std::exception_ptr, pooled_connection) { FAIL("the caller has been destroyed"); });
         f.context.restart();
         f.context.poll();
         CHECK(connections->in_use() == 1);
@@ -456,7 +456,7 @@ TEST_CASE("a context that goes while somebody waits leaves nothing behind") {
     CHECK(connections->in_use() == 0);
 }
 
-TEST_CASE("many threads, few connections") {
+TEST_CASE("many threads and few connections") {
     asio::thread_pool threads(4);
     protocol::authority here;
     here.host = "here";

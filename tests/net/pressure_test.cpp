@@ -1,4 +1,4 @@
-// More operations than connections, against a real server on loopback; and closing, wherever they stand.
+// More operations than connections, against a real server on loopback; and closing at any point.
 
 #include "net/http_transport.hpp"
 #include "net/keep_alive.hpp"
@@ -47,7 +47,7 @@ http_reply ok(const http_request&) {
     return http_reply(200, "{}");
 }
 
-/// One operation: what to do, and what became of it.
+/// One operation, with its parameters and its outcome.
 class operation {
 public:
     explicit operation(protocol::authority to, std::string target = "/") : to_(std::move(to)) {
@@ -89,7 +89,7 @@ void spawn(asio::io_context& context, const std::shared_ptr<net::http_transport>
     asio::co_spawn(context, carry_out(t, op), [](std::exception_ptr e) { CHECK_FALSE(e); });
 }
 
-/// What must hold when nothing is under way.
+/// Checks what must hold when no operation is in flight.
 void check_at_rest(const net::http_transport& t, std::size_t max) {
     CHECK(t.connections().in_use() == 0);
     CHECK(t.connections().waiting() == 0);
@@ -116,7 +116,7 @@ milliseconds processor_time() {
                         + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000);
 }
 
-/// Listens, and says nothing to those who connect.
+/// Listens, and never accepts.
 class silent_listener {
 public:
     explicit silent_listener(int backlog = 128)
@@ -124,7 +124,7 @@ public:
         acceptor_.listen(backlog);
     }
 
-    /// Lets nobody else connect.
+    /// Fills the queue, so that further connections hang.
     void fill() {
         for (int i = 0; i < 3; ++i) {
             queue_.emplace_back(context_);
@@ -178,13 +178,13 @@ TEST_CASE("ten thousand operations over 64 connections") {
     CHECK(all.back()->x.connection_reused);
 }
 
-TEST_CASE("the line is first come, first served, also past connections that turn out dead") {
+TEST_CASE("the queue is first come first served even across dead connections") {
     std::vector<int> order; // the server's thread writes it
     http_server server([&](const http_request& r) {
         const int n = std::stoi(r.target.substr(1));
         order.push_back(n);
         http_reply reply(200, "{}");
-        reply.close = n % 2 == 0; // without saying so
+        reply.close = n % 2 == 0; // without announcing it
         return reply;
     });
     asio::io_context context;
@@ -202,7 +202,7 @@ TEST_CASE("the line is first come, first served, also past connections that turn
     check_at_rest(*t, 1);
 }
 
-TEST_CASE("a request whose connection died under it is repeated in its place") {
+TEST_CASE("a request that lost its connection is repeated in its place") {
     constexpr int many = 200;
     std::vector<int> sent; // the server's thread writes it
     http_server server([&](const http_request& r) {
@@ -232,11 +232,11 @@ TEST_CASE("a request whose connection died under it is repeated in its place") {
     check_at_rest(*t, 1);
 }
 
-TEST_CASE("connections that the server closes all the time cost nobody an error") {
+TEST_CASE("a server that closes every connection causes no error") {
     constexpr std::size_t max = 8;
     http_server server([](const http_request&) {
         http_reply r(200, "{}");
-        r.close = true; // without saying so
+        r.close = true; // without announcing it
         return r;
     });
     asio::io_context context;
@@ -253,9 +253,9 @@ TEST_CASE("connections that the server closes all the time cost nobody an error"
     check_at_rest(*t, max);
 }
 
-TEST_CASE("a connection that is used once is closed before the next is opened") {
+TEST_CASE("a single-use connection is closed before the next is opened") {
     constexpr std::size_t max = 8;
-    http_server server(ok); // leaves it to the client to close
+    http_server server(ok); // leaves closing to the client
     asio::thread_pool threads(4);
     net::connector::settings s;
     s.idle_timeout = 0ms;
@@ -273,7 +273,7 @@ TEST_CASE("a connection that is used once is closed before the next is opened") 
     check_at_rest(*t, max);
 }
 
-TEST_CASE("64 connections to a server that was restarted") {
+TEST_CASE("64 connections to a restarted server") {
     constexpr std::size_t max = 64;
     asio::io_context context;
     const auto t = make(context.get_executor(), max);
@@ -302,7 +302,7 @@ TEST_CASE("64 connections to a server that was restarted") {
     check_at_rest(*t, max);
 }
 
-TEST_CASE("a deadline that passes in line is the end of it, and moves up the others") {
+TEST_CASE("a deadline that expires in the queue ends its call and moves up the others") {
     std::vector<int> order; // the server's thread writes it
     http_server server([&](const http_request& r) {
         order.push_back(std::stoi(r.target.substr(1)));
@@ -355,7 +355,7 @@ TEST_CASE("an attempt's time begins when it has its connection") {
     check_at_rest(*t, 1);
 }
 
-TEST_CASE("four threads, and operations that are cancelled, time out, and fail among those that do not") {
+TEST_CASE("four threads with operations that succeed or time out or fail or are cancelled") {
     constexpr std::size_t max = 64;
     constexpr int many = 10'000;
     http_server server([](const http_request& r) {
@@ -424,7 +424,7 @@ TEST_CASE("four threads, and operations that are cancelled, time out, and fail a
     check_at_rest(*t, max);
 }
 
-TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
+TEST_CASE("closing a transport ends an exchange at once at any point") {
     class point {
     public:
         const char* phase;
@@ -482,7 +482,7 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
                 t->close();
                 wait_for(all, context);
             }
-            CHECK(steady_clock::now() - before < 10s); // of an hour
+            CHECK(steady_clock::now() - before < 10s); // instead of an hour
             for (const auto& op : all) CHECK(op->outcome() == errc::closed);
             CHECK(x.phase == phase);
             check_at_rest(*t, 0);
@@ -495,7 +495,7 @@ TEST_CASE("closing a transport ends an exchange at once, wherever it stands") {
         }
 }
 
-TEST_CASE("closing a transport closes the connections that rest") {
+TEST_CASE("closing a transport closes its idle connections") {
     http_server server(ok);
     asio::io_context context;
     const auto t = make(context.get_executor(), 4);
@@ -512,7 +512,7 @@ TEST_CASE("closing a transport closes the connections that rest") {
     CHECK(server.connections() == 4);
 }
 
-TEST_CASE("closing a transport while ten thousand wait") {
+TEST_CASE("closing a transport while ten thousand calls wait") {
     constexpr std::size_t max = 64;
     silent_listener peer;
     asio::io_context context;
@@ -554,7 +554,7 @@ TEST_CASE("closing a transport that four threads use") {
     CHECK(server.most_open() <= 8);
 }
 
-TEST_CASE("the system watches over the peer's host") {
+TEST_CASE("the operating system probes the peer's host") {
     silent_listener peer;
     asio::io_context context;
     tcp::socket s(context);

@@ -1,5 +1,5 @@
-// The real transport through a real proxy on loopback. Names under `.test` and `.example` are none that
-// anybody could look up.
+// The real transport through a real proxy on loopback. Names under `.test` and `.example` do not exist in any
+// name server.
 
 #include "support/certificates.hpp"
 #include "support/connect_proxy.hpp"
@@ -37,7 +37,7 @@ std::string in_base64(const std::string& text) {
     return encoded;
 }
 
-/// A service, and what it takes to get to it.
+/// A service, and what is needed to reach it.
 class fixture {
 public:
     fixture()
@@ -65,7 +65,7 @@ public:
     asio::io_context context;
 };
 
-/// Variables of the environment, which are as before at the end.
+/// Environment variables, which the destructor restores.
 class environment {
 public:
     void set(const char* name, const char* text) {
@@ -92,7 +92,7 @@ private:
 
 } // namespace
 
-TEST_CASE("HTTPS through a proxy, which is told the name and makes one tunnel") {
+TEST_CASE("HTTPS through a proxy which receives the host name and opens one tunnel") {
     fixture f;
     connect_proxy proxy;
     store db(f.context.get_executor(), f.url("service.test"), key, f.through(proxy));
@@ -113,7 +113,7 @@ TEST_CASE("a blocking store through a proxy whose name is looked up") {
     CHECK(proxy.tunnels() == 1);
 }
 
-TEST_CASE("the address of IPv6 in a URL, to the proxy and in the certificate") {
+TEST_CASE("an IPv6 address in a URL reaches the proxy and the certificate check") {
     fixture f;
     connect_proxy proxy;
     store db(f.context.get_executor(), f.url("[2001:db8::1]"), key, f.through(proxy));
@@ -163,11 +163,11 @@ TEST_CASE("a proxy that refuses") {
     CHECK(e.code() == errc::proxy_failed);
     CHECK(contains(e.what(), "HTTP 403"));
     CHECK_FALSE(contains(e.what(), "never"));
-    CHECK(e.status() == 0); // it was not the service
+    CHECK(e.status() == 0); // it was not the service's
     CHECK(forbids.connections() == 1);
 }
 
-TEST_CASE("a proxy that cannot reach the service now is asked again") {
+TEST_CASE("a proxy that temporarily cannot reach the service is retried") {
     fixture f;
     for (const char* status : {"502", "503", "504"}) {
         raw_server failing("HTTP/1.1 " + std::string(status) + " Bad\r\nContent-Length: 0\r\n\r\n");
@@ -179,7 +179,7 @@ TEST_CASE("a proxy that cannot reach the service now is asked again") {
     }
 }
 
-TEST_CASE("a proxy that is not one") {
+TEST_CASE("a server that is not a proxy") {
     fixture f;
     const auto failure = [&](const std::string& answer) {
         raw_server odd(answer);
@@ -201,7 +201,7 @@ TEST_CASE("a proxy that is not one") {
     CHECK(f.server.connections() == 0);
 }
 
-TEST_CASE("what a proxy says on the way to its answer") {
+TEST_CASE("a proxy's interim responses are skipped") {
     fixture f;
     proxy_rules rules;
     rules.prefix = "HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n";
@@ -214,7 +214,7 @@ TEST_CASE("what a proxy says on the way to its answer") {
     CHECK(f.failure("service.test", f.through(talkative)).code() == errc::proxy_failed);
 }
 
-TEST_CASE("a proxy that is not there") {
+TEST_CASE("a proxy that is down") {
     fixture f;
     asio::ip::tcp::acceptor gone(f.context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     const std::string url = "http://127.0.0.1:" + std::to_string(gone.local_endpoint().port());
@@ -226,7 +226,7 @@ TEST_CASE("a proxy that is not there") {
     CHECK(contains(nowhere.what(), "looking up the proxy for service.test"));
 }
 
-TEST_CASE("a proxy that does not answer, in time or at all") {
+TEST_CASE("a proxy that does not respond in time or at all") {
     fixture f;
     proxy_rules rules;
     rules.silent = true;
@@ -253,7 +253,7 @@ TEST_CASE("a proxy that does not answer, in time or at all") {
     CHECK(failure);
 }
 
-TEST_CASE("what goes past the proxy") {
+TEST_CASE("hosts that bypass the proxy") {
     fixture f;
     connect_proxy proxy;
     store here(f.context.get_executor(), f.url("localhost"), key, f.through(proxy));
@@ -269,11 +269,11 @@ TEST_CASE("what goes past the proxy") {
     CHECK(contains(f.failure("service.test", f.through(p)).what(), "looking up service.test"));
     CHECK(proxy.requests().empty());
     store db(f.context.get_executor(), f.url("service.test"), key, f.through(before));
-    CHECK(run(f.context, db.get("k"))); // a copy is not changed with it
+    CHECK(run(f.context, db.get("k"))); // changing the original does not change the copy
     CHECK(proxy.tunnels() == 1);
 }
 
-TEST_CASE("the proxy of the environment") {
+TEST_CASE("the environment names a proxy") {
     fixture f;
     connect_proxy first, second;
     environment e;
@@ -308,7 +308,7 @@ TEST_CASE("the proxy of the environment") {
     CHECK(failure_of([] { azkv::proxy::from_environment(); }).code() == errc::invalid_argument);
 }
 
-TEST_CASE("no proxy has nothing to go past") {
+TEST_CASE("without a proxy no host bypasses it") {
     azkv::proxy none;
     none.bypass("*");
     fixture f;

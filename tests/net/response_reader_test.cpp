@@ -23,7 +23,7 @@ response_reader::limits small() {
     return l;
 }
 
-/// Gives `bytes` in pieces of `size`, and the end.
+/// Feeds `bytes` in pieces of `size`, then the end.
 progress feed(response_reader& reader, std::string_view bytes, std::size_t size) {
     progress p = progress::need_more;
     while (p == progress::need_more && !bytes.empty()) {
@@ -35,7 +35,7 @@ progress feed(response_reader& reader, std::string_view bytes, std::size_t size)
     return p == progress::need_more ? reader.end_of_stream() : p;
 }
 
-/// What becomes of `bytes`, however they are split: the status and the body, or the error.
+/// Returns the outcome of `bytes` for every split: the status and the body, or the error.
 std::string result(std::string_view bytes) {
     std::string first;
     for (const std::size_t size :
@@ -63,7 +63,7 @@ std::string chunked(const std::string& text) {
 
 } // namespace
 
-TEST_CASE("response_reader: how bytes are split changes nothing") {
+TEST_CASE("response_reader: the split of the bytes does not matter") {
     CHECK(result("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") == "200 abc");
     CHECK(result("HTTP/1.1 200 OK\r\n\r\nabc") == "200 abc");
     CHECK(result("HTTP/1.1 204 \r\n\r\n") == "204 ");
@@ -95,7 +95,7 @@ TEST_CASE("response_reader: how bytes are split changes nothing") {
     }
 }
 
-TEST_CASE("response_reader: limits are exact, however bytes are split") {
+TEST_CASE("response_reader: limits are exact for every split") {
     const auto head = [](std::size_t n) {
         const std::string begin = "HTTP/1.1 204 \r\nX: ", end = "\r\n\r\n";
         return begin + std::string(n - begin.size() - end.size(), 'x') + end;
@@ -120,7 +120,7 @@ TEST_CASE("response_reader: limits are exact, however bytes are split") {
     CHECK(result(interim + interim + interim + last) == bad + "too many interim responses");
 }
 
-TEST_CASE("response_reader: answers one after the other, and what may follow") {
+TEST_CASE("response_reader: consecutive responses and what may follow") {
     response_reader reader(small());
     protocol::response r;
     const auto next = [&](std::string_view bytes) {
@@ -146,7 +146,7 @@ TEST_CASE("response_reader: answers one after the other, and what may follow") {
     CHECK(reader.unread() == 4);
 }
 
-TEST_CASE("response_reader: what a proxy says to CONNECT has no body") {
+TEST_CASE("response_reader: a proxy's response to CONNECT has no body") {
     response_reader reader(small());
     protocol::response r;
     reader.start(r, {}, false);

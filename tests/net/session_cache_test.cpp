@@ -23,7 +23,7 @@ void put(session_cache& cache, const std::string& host, int version, unsigned ch
     cache.put(host, make(version, id, timeout).get());
 }
 
-// The id of what is there, or -1.
+// The id of the cached session, or -1.
 int take(session_cache& cache, const std::string& host) {
     const session_cache::session s = cache.take(host);
     if (!s) return -1;
@@ -33,7 +33,7 @@ int take(session_cache& cache, const std::string& host) {
 
 } // namespace
 
-TEST_CASE("sessions of TLS 1.3 are taken out, the newest first; those of 1.2 stay") {
+TEST_CASE("TLS 1.3 sessions are taken out newest first and TLS 1.2 sessions stay") {
     session_cache cache;
     CHECK(take(cache, "h") == -1);
     put(cache, "h", TLS1_3_VERSION, 1);
@@ -48,7 +48,7 @@ TEST_CASE("sessions of TLS 1.3 are taken out, the newest first; those of 1.2 sta
     CHECK(take(cache, "other") == -1);
 }
 
-TEST_CASE("a session in use may be spoiled without harm to those in the cache") {
+TEST_CASE("a session in use may be invalidated without harm to the cached ones") {
     session_cache cache;
     const session_cache::session s = make(TLS1_2_VERSION, 1);
     cache.put("h", s.get());
@@ -60,13 +60,13 @@ TEST_CASE("a session in use may be spoiled without harm to those in the cache") 
     CHECK(first.get() != second.get());
 }
 
-TEST_CASE("what expired is not given") {
+TEST_CASE("expired sessions are not returned") {
     session_cache cache;
     put(cache, "h", TLS1_2_VERSION, 1, 0);
     CHECK(take(cache, "h") == -1);
 }
 
-TEST_CASE("of one host only so many sessions are kept, and only so many hosts") {
+TEST_CASE("the number of hosts and of sessions per host is limited") {
     session_cache cache;
     for (unsigned char i = 1; i <= session_cache::max_sessions + 2; ++i) put(cache, "h", TLS1_3_VERSION, i);
     for (int i = session_cache::max_sessions + 2; i > 2; --i) CHECK(take(cache, "h") == i);
@@ -74,7 +74,7 @@ TEST_CASE("of one host only so many sessions are kept, and only so many hosts") 
 
     for (std::size_t i = 0; i < session_cache::max_hosts; ++i)
         put(cache, "host " + std::to_string(i), TLS1_2_VERSION, 1);
-    CHECK(take(cache, "host 0") == 1); // the last used now
+    CHECK(take(cache, "host 0") == 1); // now the most recently used
     put(cache, "one more", TLS1_2_VERSION, 1);
     CHECK(take(cache, "host 0") == 1);
     CHECK(take(cache, "one more") == 1);

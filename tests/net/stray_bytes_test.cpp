@@ -1,4 +1,4 @@
-// Bytes that nobody asked for are never the answer to the next request.
+// Unsolicited bytes are never the response to the next request.
 #include "support/certificates.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
@@ -33,19 +33,19 @@ std::string row(const std::string& name, int n) {
     return R"({"PartitionKey":"default","RowKey":")" + name + R"(","n":)" + std::to_string(n) + "}";
 }
 
-/// A stray, and the operation that would take it for its answer.
+/// Stray bytes, and the operation that would take them for its response.
 class danger {
 public:
     std::string name;
     std::string stray;
-    bool (*call)(blocking_store&); // whether it got the right answer
+    bool (*call)(blocking_store&); // returns whether it got the right response
 };
 
 const std::string batch =
     "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n"
     "Content-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n--c--\r\n--b--\r\n";
 
-// The service of the second request refuses all writes, and has other values.
+// The service of the second request rejects all writes, and has other values.
 http_reply truth(const http_request& r) {
     if (r.method != "GET") return http_reply(403, error_body("AuthorizationFailure"));
     if (contains(r.target, "()")) return http_reply(200, R"({"value":[)" + row("k", 1) + "]}");
@@ -77,7 +77,7 @@ const std::vector<danger> dangers{
 
 } // namespace
 
-TEST_CASE("an answer that nobody asked for is not the next one's, in TCP and in TLS") {
+TEST_CASE("an unsolicited response is not that of the next request over TCP or TLS") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     for (const int version : {0, TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -107,8 +107,7 @@ TEST_CASE("an answer that nobody asked for is not the next one's, in TCP and in 
     }
 }
 
-TEST_CASE(
-    "an answer that repeats the id of another request is not believed, nor is its connection any more") {
+TEST_CASE("a response with the id of another request is rejected and its connection closed") {
     for (const danger& d : dangers) {
         CAPTURE(d.name);
         bool right = true;
@@ -143,7 +142,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a connection over which TLS has ended is not used again") {
+TEST_CASE("a connection whose TLS session has ended is not reused") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -155,7 +154,7 @@ TEST_CASE("a connection over which TLS has ended is not used again") {
                 return reply;
             },
             server_tls(identity, version));
-        std::set<std::size_t> sizes; // of what was sent: a second sending would be another
+        std::set<std::size_t> sizes; // sizes of the sent requests: a second request would have another
         blocking_store db("https://" + server.authority() + "/acct", key,
                           store_options()
                               .max_attempts(1)
@@ -174,7 +173,7 @@ TEST_CASE("a connection over which TLS has ended is not used again") {
     }
 }
 
-TEST_CASE("sessions of TLS may come between two requests") {
+TEST_CASE("TLS sessions may arrive between two requests") {
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     http_server server([](const http_request&) { return http_reply(200, row("k", 1)); },

@@ -29,7 +29,7 @@ private:
 
 } // namespace
 
-TEST_CASE("timer queue: each entry expires once, at its own deadline") {
+TEST_CASE("timer queue: each entry expires once at its own deadline") {
     boost::asio::io_context context;
     const auto d = std::make_shared<net::timer_queue>(context.get_executor());
     std::string expired;
@@ -61,7 +61,7 @@ TEST_CASE("timer queue: an empty queue keeps no context running") {
         CHECK_FALSE(context.stopped());
         w.reset();
         context.restart();
-        context.run(); // ends
+        context.run(); // returns
     }
     CHECK(expired.empty());
 }

@@ -45,7 +45,7 @@ store_options trusting(const std::string& ca) {
 
 } // namespace
 
-TEST_CASE("HTTPS to a trusted server, over one connection") {
+TEST_CASE("HTTPS to a trusted server over one connection") {
     const certificate c = self_signed("localhost");
     const temporary_file ca(c.chain);
     http_server server(ok_entity, c);
@@ -69,13 +69,13 @@ TEST_CASE("HTTPS to an address in the certificate") {
     CHECK(run(context, db.get("k")));
 }
 
-TEST_CASE("a server that cannot prove who it is gets no request") {
+TEST_CASE("a server with an untrusted certificate receives no request") {
     const certificate_authority ca;
     const certificate_authority stranger;
     const certificate_authority namesake("another authority");
     const temporary_file ca_file(ca.pem());
     asio::io_context context;
-    // The reason why a server with this certificate is refused as `localhost`.
+    // Returns why a server with this certificate is refused as `localhost`.
     const auto refused = [&](const certificate& c, const std::string& host = "localhost") {
         http_server server(ok_entity, c);
         store db(context.get_executor(), address(server, host), key,
@@ -83,7 +83,7 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
         const error e = failure_of([&] { run(context, db.get("k")); });
         CHECK(contains(e.what(), "TLS handshake with " + host));
         CHECK(e.code() != condition::transient);
-        CHECK(server.connections() == 1); // and it is not asked again
+        CHECK(server.connections() == 1); // and the store does not retry
         CHECK(server.requests() == 0);
         return std::string(e.what());
     };
@@ -115,18 +115,18 @@ TEST_CASE("a server that cannot prove who it is gets no request") {
     CHECK(contains(refused(ca.issue(common)), "hostname mismatch"));
 }
 
-TEST_CASE("what the system does not trust is refused by default") {
+TEST_CASE("the default is to trust only what the system trusts") {
     http_server server(ok_entity, self_signed("localhost"));
     asio::io_context context;
     store db(context.get_executor(), address(server, "localhost"), key, store_options().max_attempts(1));
     CHECK(contains(failure_of([&] { run(context, db.get("k")); }).what(), "self-signed"));
 }
 
-TEST_CASE("wildcards stand for one label, and for all of it") {
+TEST_CASE("wildcards match exactly one whole label") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     http_server server(ok_entity, ca.issue({"DNS:*.table.example", "DNS:a*.store.example"}));
-    connect_proxy proxy; // which needs no names to be looked up
+    connect_proxy proxy; // which needs no name to be looked up
     asio::io_context context;
     const auto get = [&](const std::string& host) {
         store db(context.get_executor(), address(server, host), key,
@@ -144,7 +144,7 @@ TEST_CASE("wildcards stand for one label, and for all of it") {
     CHECK(refused("acct.store.example"));
 }
 
-TEST_CASE("whom to trust, from a file, a directory, or both") {
+TEST_CASE("trusted certificates from a file or a directory or both") {
     const certificate_authority ca;
     const certificate_authority other("other authority");
     const temporary_file ca_file(ca.pem());
@@ -177,7 +177,7 @@ TEST_CASE("whom to trust, from a file, a directory, or both") {
     CHECK_FALSE(works(server, tls_options()));
 }
 
-TEST_CASE("versions of TLS") {
+TEST_CASE("TLS versions") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     const certificate c = ca.issue({"DNS:localhost"});
@@ -202,7 +202,7 @@ TEST_CASE("versions of TLS") {
     CHECK(refused(TLS1_1_VERSION, tls_version::v1_2));
 }
 
-TEST_CASE("servers that do not come to terms") {
+TEST_CASE("servers that share no cipher or version") {
     asio::io_context context;
     const auto failure = [&](const raw_server& server, int attempts) {
         store db(context.get_executor(), "https://localhost:" + std::to_string(server.port()) + "/acct", key,
@@ -222,7 +222,7 @@ TEST_CASE("servers that do not come to terms") {
     CHECK(closing.connections() == 3);
 }
 
-TEST_CASE("HTTPS behind plain HTTP") {
+TEST_CASE("HTTPS on a plain HTTP port") {
     asio::io_context context;
     http_server secure(ok_entity, self_signed("localhost"));
     store other(context.get_executor(), "http://localhost:" + std::to_string(secure.port()) + "/acct", key,
@@ -233,7 +233,7 @@ TEST_CASE("HTTPS behind plain HTTP") {
 
 namespace {
 
-/// A server that wants client certificates, and what it takes to satisfy it.
+/// A server that requires client certificates, and what it accepts.
 class mutual {
 public:
     explicit mutual(int version)
@@ -266,7 +266,7 @@ public:
 
 } // namespace
 
-TEST_CASE("a server that wants a client certificate") {
+TEST_CASE("a server that requires a client certificate") {
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         CAPTURE(version);
         mutual m(version);
@@ -290,8 +290,8 @@ TEST_CASE("a server that wants a client certificate") {
     }
 }
 
-TEST_CASE("why a request was not taken whole, if the server wants a client certificate") {
-    mutual m(TLS1_3_VERSION); // in which the client sends on before it is refused
+TEST_CASE("why a request was cut short if the server requires a client certificate") {
+    mutual m(TLS1_3_VERSION); // in which the client continues to send before it is refused
     store db(m.context.get_executor(), address(*m.server, "localhost"), key,
              store_options().tls(m.trusting()).max_attempts(1));
     std::vector<std::pair<std::string, value>> pairs;
@@ -304,13 +304,13 @@ TEST_CASE("why a request was not taken whole, if the server wants a client certi
     CHECK(contains(e.what(), "the peer requires a client certificate"));
 }
 
-TEST_CASE("what cannot be read is found when the store is made, and named") {
+TEST_CASE("an unreadable file is reported by name when the store is constructed") {
     const certificate_authority ca;
     const certificate c = ca.issue({"DNS:client.example"});
     const temporary_file chain(c.chain), plain(c.key), empty(""), other(ca.issue({"DNS:x.example"}).key);
     const temporary_file encrypted(encrypted_key(c, secrets::key_passphrase));
     const auto failure = [](const tls_options& o) {
-        // Even if no TLS is to be spoken.
+        // Even without TLS.
         const error e =
             failure_of([&] { blocking_store("http://127.0.0.1:1/a", key, store_options().tls(o)); });
         CHECK(e.code() == errc::invalid_argument);
@@ -344,7 +344,7 @@ TEST_CASE("what cannot be read is found when the store is made, and named") {
                 encrypted.path()));
 }
 
-TEST_CASE("the hook is called once, and cannot switch off what TLS is for") {
+TEST_CASE("the hook is called once and cannot disable verification") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     http_server server(ok_entity, ca.issue({"DNS:localhost"}));
@@ -394,7 +394,7 @@ TEST_CASE("the hook is called once, and cannot switch off what TLS is for") {
     CHECK(contains(refusal(old), "only older versions of TLS"));
 }
 
-TEST_CASE("the hook may ask for more than the options do") {
+TEST_CASE("the hook may require more than the options do") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     http_server server(ok_entity, server_tls(ca.issue({"DNS:localhost"}), TLS1_2_VERSION));
@@ -409,7 +409,7 @@ TEST_CASE("the hook may ask for more than the options do") {
 
 namespace {
 
-/// Exchanges with servers whose certificates are proved in one way or another.
+/// Exchanges with servers whose certificates are verified in one way or another.
 class caller {
 public:
     explicit caller(const tls_options& o, const azkv::proxy& proxy = {}) {
@@ -420,7 +420,7 @@ public:
         transport_.emplace(context_.get_executor(), net::pool::limits(4), s);
     }
 
-    /// The reason of a failure; empty if there was none.
+    /// Returns the reason of a failure; empty if there was none.
     std::string get(const http_server& server, const std::string& host, const std::string& thumbprint = {}) {
         protocol::authority to;
         to.tls = true;
@@ -444,8 +444,8 @@ private:
 
 } // namespace
 
-TEST_CASE("a thumbprint decides alone") {
-    // Of nobody, for another host, and too old.
+TEST_CASE("a thumbprint alone decides") {
+    // Signed by no authority, for another host, and expired.
     const certificate_authority stranger;
     certificate_text text({"DNS:elsewhere.example"});
     text.from = -2h;
@@ -466,7 +466,7 @@ TEST_CASE("a thumbprint decides alone") {
     CHECK(contains(client.get(server, "localhost"), "certificate"));
     CHECK(server.requests() == 2);
 
-    // An authority that is trusted does not help.
+    // A trusted authority does not help.
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     http_server other(ok_entity, ca.issue({"DNS:localhost"}));
@@ -475,7 +475,7 @@ TEST_CASE("a thumbprint decides alone") {
     CHECK(contains(trusting_client.get(other, "localhost", plain), "thumbprint"));
 }
 
-TEST_CASE("a new connection resumes the session of one before") {
+TEST_CASE("a new connection resumes the session of an earlier one") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -488,7 +488,7 @@ TEST_CASE("a new connection resumes the session of one before") {
         CHECK(server.handshakes() == 6);
         CHECK(server.resumed() == 5);
 
-        // A store of its own has its own sessions; its threads share them.
+        // Another store has its own sessions; the threads of one store share them.
         blocking_store blocking(address(server, "localhost"), key, each_its_own);
         CHECK(blocking.get("k"));
         CHECK(server.resumed() == 5);
@@ -503,7 +503,7 @@ TEST_CASE("a new connection resumes the session of one before") {
     }
 }
 
-TEST_CASE("a session is resumed with a client certificate, too") {
+TEST_CASE("a session is resumed with a client certificate too") {
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         mutual m(version);
         store db(m.context.get_executor(), address(*m.server, "localhost"), key,
@@ -516,7 +516,7 @@ TEST_CASE("a session is resumed with a client certificate, too") {
     }
 }
 
-TEST_CASE("sessions of one host are not shown to another, nor are those proved in another way") {
+TEST_CASE("sessions are offered only to the same host with the same verification") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -535,7 +535,7 @@ TEST_CASE("sessions of one host are not shown to another, nor are those proved i
     }
 }
 
-TEST_CASE("a server that knows its sessions no more is asked for its certificate again") {
+TEST_CASE("a server that has lost its sessions must send its certificate again") {
     const certificate_authority ca;
     const temporary_file ca_file(ca.pem());
     const certificate c = ca.issue({"DNS:a.example"});
@@ -577,7 +577,7 @@ TEST_CASE("many threads resume sessions at once") {
     }
 }
 
-TEST_CASE("a TLS connection that was closed meanwhile is replaced quietly") {
+TEST_CASE("a TLS connection that the peer has closed is replaced quietly") {
     const certificate c = self_signed("localhost");
     const temporary_file ca(c.chain);
     http_server server(

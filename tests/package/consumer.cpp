@@ -1,4 +1,4 @@
-// What a user's program looks like: it needs nothing but the public headers and one target.
+// A user's program: it needs only the public headers and one target.
 #include <azkv.hpp>
 #include <azkv/convert.hpp>
 
@@ -20,7 +20,7 @@ BOOST_DESCRIBE_STRUCT(point, (), (x, y))
 asio::awaitable<void> use(azkv::store db) {
     try {
         co_await db.get_as<point>("key");
-    } catch (const azkv::error& e) { // thrown in the library, caught here, also if that is a shared one
+    } catch (const azkv::error& e) { // thrown in the library, caught here, even if the library is shared
         if (e.code() == azkv::condition::transient) std::cout << "consumer works\n";
     }
 }

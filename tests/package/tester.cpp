@@ -1,4 +1,4 @@
-// What a user's test looks like.
+// A user's test.
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
 

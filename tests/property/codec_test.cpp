@@ -1,5 +1,5 @@
-// What is put comes back, for any value, in both modes: through the codec, and what the service makes of an
-// entity on its way. A failure is printed with the seed that repeats it and a small value that fails as well.
+// Every value survives storing, in both modes: through the codec, and through the service's changes to an
+// entity. A failure is printed with the seed that repeats it and a small value that also fails.
 //
 //   AZKV_PROPERTY_VALUES    how many values (200,000)
 //   AZKV_PROPERTY_SEED      of an earlier run, to repeat it
@@ -30,7 +30,7 @@ namespace json = boost::json;
 
 namespace {
 
-// A name that Cosmos DB drops, refuses or has for itself.
+// A name that Cosmos DB drops, rejects or reserves.
 bool is_name_of_cosmos(std::string_view name) {
     std::string lower(name);
     for (char& c : lower)
@@ -52,7 +52,7 @@ std::uint64_t run_seed() {
     return seed;
 }
 
-/// A member of an entity, as it stands on the wire: texts, so that no digit of a number changes on the way.
+/// A member of an entity, in its wire form: texts, so that no digit of a number changes.
 class wire_member {
 public:
     std::string name;
@@ -84,8 +84,8 @@ std::vector<wire_member> split(std::string_view entity) {
     return members;
 }
 
-// The entity as a service gives it back: with columns of its own, without the annotations that tell nothing
-// new, and in another order.
+// The entity as a service returns it: with columns of its own, without redundant annotations, and in another
+// order.
 std::string echo(std::string_view entity, std::mt19937_64& random) {
     std::vector<wire_member> members = split(entity);
     std::erase_if(members, [](const wire_member& m) { return m.text == R"("Edm.Double")"; });
@@ -109,7 +109,7 @@ std::string echo(std::string_view entity, std::mt19937_64& random) {
     return out.append("}");
 }
 
-// The entity with the columns of a `$select` list alone.
+// The entity with only the columns of a `$select` list.
 std::string only(std::string_view entity, const std::string& list) {
     const std::string columns = ',' + list + ',';
     std::string out = "{";
@@ -123,7 +123,8 @@ std::string only(std::string_view entity, const std::string& list) {
     return out.append("}");
 }
 
-// Whether the service would take the entity: by its rules, counted anew from the wire form. Empty if so.
+// Returns why the service would reject the entity, by its rules, applied to the wire form. Empty if it
+// accepts.
 std::string objection(const std::string& entity, service_mode mode) {
     if (!std::ranges::all_of(entity, [](char c) { return c >= 0x20 && c < 0x7F; }))
         return "not one line of ASCII";
@@ -166,7 +167,7 @@ std::string objection(const std::string& entity, service_mode mode) {
     return {};
 }
 
-// What is wrong with what comes back; empty if nothing is.
+// Returns what differs in the restored value; empty if nothing.
 std::string difference(const value& v, service_mode mode, std::uint64_t seed) {
     try {
         const std::string entity = encode_entity(entity_key("p", "k"), v, mode);
@@ -196,7 +197,7 @@ std::string difference(const value& v, service_mode mode, std::uint64_t seed) {
 
 } // namespace
 
-TEST_CASE("every value comes back, in both modes") {
+TEST_CASE("every value is restored in both modes") {
     const std::uint64_t count = setting("AZKV_PROPERTY_VALUES", 200'000);
     const std::string settings = "AZKV_PROPERTY_SEED=" + std::to_string(run_seed());
     MESSAGE(settings);
@@ -218,11 +219,11 @@ TEST_CASE("every value comes back, in both modes") {
         }
         large += serialize_value(v).size() > 32'768;
     }
-    CHECK(members > count); // the generator is not idle
+    CHECK(members > count); // the generator produces members
     if (count >= 20'000) CHECK(large > count / 1000);
 }
 
-TEST_CASE("every key and every name comes back, and no two become one") {
+TEST_CASE("every key and every name is restored and no two become one") {
     const std::uint64_t count = setting("AZKV_PROPERTY_VALUES", 200'000);
     std::mt19937_64 seeds(run_seed());
     std::map<std::string, std::string> keys, names;

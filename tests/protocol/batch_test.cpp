@@ -83,7 +83,7 @@ TEST_CASE("the body of a batch") {
     CHECK(r.body == expected);
 }
 
-TEST_CASE("success needs an answer for every operation") {
+TEST_CASE("success requires a response for every operation") {
     CHECK(unwrap_batch(answer(success() + success()), 2).status == 202);
     CHECK(test::failure_of([] { unwrap_batch(answer(success()), 2); }).code() == errc::bad_response);
     CHECK(test::failure_of([] { unwrap_batch(answer(""), 1); }).code() == errc::bad_response);
@@ -109,13 +109,14 @@ TEST_CASE("a failed operation becomes the response") {
     // The service leaves the index out for the first operation.
     CHECK(unwrap_batch(answer(failure(400, "X", "No index: none")), 5).failed_operation == 0);
     CHECK(unwrap_batch(answer(failure(429, "TooManyRequests", "0:busy")), 1).status == 429);
-    CHECK_FALSE(unwrap_batch(answer(failure(429, "X", "No index")), 5).failed_operation); // nobody's fault
+    CHECK_FALSE(
+        unwrap_batch(answer(failure(429, "X", "No index")), 5).failed_operation); // blames no operation
     CHECK_FALSE(unwrap_batch(answer(failure(503, "X", "No index")), 5).failed_operation);
     CHECK_FALSE(unwrap_batch(answer(failure(400, "X", "99:m")), 5).failed_operation);
     CHECK(unwrap_batch(answer(failure(400, "X", "18446744073709551616:m")), 5).failed_operation == 0);
 }
 
-TEST_CASE("what a part's headers ask for is kept") {
+TEST_CASE("the headers of a part are kept") {
     const response r = unwrap_batch(answer(part("HTTP/1.1 429 x\r\nx-ms-retry-after-ms: "
                                                 "7000\r\nRetry-After:7\r\nx-ms-error-code: Busy\r\n\r\n{}")),
                                     2);
@@ -123,7 +124,7 @@ TEST_CASE("what a part's headers ask for is kept") {
     CHECK(r.retry_after_ms == "7000");
     CHECK(r.retry_after == "7");
     CHECK(r.error_code == "Busy");
-    response dated = answer(part("HTTP/1.1 503 x\r\n\r\n{}")); // the time is the envelope's
+    response dated = answer(part("HTTP/1.1 503 x\r\n\r\n{}")); // Date is the envelope's
     dated.date = "Fri, 02 Jan 2026 03:04:05 GMT";
     CHECK(unwrap_batch(dated, 2).date == dated.date);
 }
@@ -141,8 +142,8 @@ TEST_CASE("line ends of any kind") {
     CHECK(unwrap_batch(cut, 1).status == 202);
 }
 
-TEST_CASE("what looks like a part within a part is none") {
-    std::string many; // a part for each, with all that follows, would be 20 GB
+TEST_CASE("what looks like a part within a part is not one") {
+    std::string many; // a part for each, with everything after it, would be 20 GB
     for (int i = 0; i < 60'000; ++i) many += "HTTP/1.1 \n\n";
     const response r = unwrap_batch(answer(part("HTTP/1.1 400 Bad Request\r\n\r\n" + many)), 2);
     CHECK(r.status == 400);
@@ -154,7 +155,7 @@ TEST_CASE("what looks like a part within a part is none") {
     CHECK(unwrap_batch(answer(part("HTTP/1.1 503 Busy\r\n") + part("")), 2).body.empty());
 }
 
-TEST_CASE("an envelope that was refused is an ordinary response") {
+TEST_CASE("an envelope that was rejected is an ordinary response") {
     response r;
     r.status = 413;
     r.body = test::error_body("RequestBodyTooLarge");

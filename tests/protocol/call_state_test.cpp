@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The tests' own moment: nothing here looks at a real clock.
+// The tests' own time: nothing here reads a real clock.
 clocks moment() {
     clocks c;
     c.steady = std::chrono::steady_clock::time_point(1000s);
@@ -39,14 +39,14 @@ response answer(unsigned status) {
 
 } // namespace
 
-TEST_CASE("answers are done, transient ones are tried again") {
+TEST_CASE("final responses end a call and transient ones are retried") {
     for (const unsigned status : {200u, 202u, 204u, 400u, 403u, 404u, 409u, 412u, 501u})
         CHECK(fresh().on_response(answer(status), applied::no, moment()) == action::done);
     for (const unsigned status : {408u, 429u, 500u, 502u, 503u, 504u})
         CHECK(fresh().on_response(answer(status), applied::no, moment()) == action::wait);
 }
 
-TEST_CASE("lost connections are tried again, other failures are not") {
+TEST_CASE("lost connections are retried and other failures are not") {
     for (const boost::system::error_code ec :
          {make_error_code(errc::timed_out), boost::system::error_code(asio::error::connection_refused),
           boost::system::error_code(asio::error::connection_reset),
@@ -58,7 +58,7 @@ TEST_CASE("lost connections are tried again, other failures are not") {
         CHECK(fresh().on_error(ec, applied::unknown, moment()) == action::fail);
 }
 
-TEST_CASE("pauses grow, vary, stay below the longest, and end") {
+TEST_CASE("pauses grow and vary and stay below the maximum and end") {
     retry_policy policy;
     policy.max_attempts = 6;
     policy.first = 100ms;
@@ -72,11 +72,11 @@ TEST_CASE("pauses grow, vary, stay below the longest, and end") {
     }
     CHECK(state.attempt() == 6);
     CHECK(state.on_response(answer(500), applied::no, moment())
-          == action::done); // the last answer is the answer
+          == action::done); // the last response is the result
     CHECK(state.on_error(asio::error::eof, applied::unknown, moment()) == action::fail);
 }
 
-TEST_CASE("what the service asks for is done") {
+TEST_CASE("the service's requests for a pause are respected") {
     const auto delay = [](auto set) {
         response r = answer(503);
         set(r);
@@ -84,7 +84,7 @@ TEST_CASE("what the service asks for is done") {
         REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
         return state.delay();
     };
-    // No earlier, and a little later by chance.
+    // Never earlier, and a little later at random.
     const auto is_about = [](std::chrono::milliseconds got, std::chrono::milliseconds asked) {
         return got >= asked && got <= asked + asked / 10;
     };
@@ -99,7 +99,7 @@ TEST_CASE("what the service asks for is done") {
     CHECK(delay([](response& r) { r.retry_after = "-5"; }) <= 100ms);
 }
 
-TEST_CASE("no pause is shorter than the own one, whatever the service asks for") {
+TEST_CASE("no pause is shorter than the policy's own whatever the service asks for") {
     for (const auto set :
          {+[](response& r) { r.retry_after = "0"; }, +[](response& r) { r.retry_after_ms = "0"; },
           +[](response& r) { r.retry_after_ms = "1"; },
@@ -119,12 +119,12 @@ TEST_CASE("no pause is shorter than the own one, whatever the service asks for")
                 REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
                 CHECK(state.delay() >= 100ms); // and it grows
             }
-            CHECK(first.size() > 5); // by chance, too
+            CHECK(first.size() > 5); // at random, too
         }
     }
 }
 
-TEST_CASE("a date is one of the clock that wrote it") {
+TEST_CASE("a date is relative to the clock that wrote it") {
     for (const auto off : {-600s, 0s, 600s, 86'400s * 365}) {
         response r = answer(503);
         r.date = http_date(moment().wall + off);
@@ -134,7 +134,7 @@ TEST_CASE("a date is one of the clock that wrote it") {
         CHECK(state.delay() >= 2s);
         CHECK(state.delay() <= 2200ms);
     }
-    response without = answer(503); // this machine's clock is all there is
+    response without = answer(503); // without a Date, this machine's clock has to serve
     without.date = "yesterday";
     without.retry_after = http_date(moment().wall + 2s);
     call_state state = fresh();
@@ -142,7 +142,7 @@ TEST_CASE("a date is one of the clock that wrote it") {
     CHECK(state.delay() >= 2s);
 }
 
-TEST_CASE("no pause goes beyond the deadline") {
+TEST_CASE("no pause extends beyond the deadline") {
     response r = answer(429);
     r.retry_after = "60";
     call_state state = fresh({}, 30s);
@@ -154,7 +154,7 @@ TEST_CASE("no pause goes beyond the deadline") {
     CHECK(fresh().on_response(r, applied::no, moment()) == action::done);
 }
 
-TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
+TEST_CASE("unknown outcomes are remembered and clean rejections are not") {
     call_state state = fresh();
     CHECK(state.on_error(asio::error::connection_refused, applied::no, moment()) == action::wait);
     CHECK(state.applied() == applied::no);
@@ -162,7 +162,7 @@ TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
     CHECK(state.applied() == applied::no);
     CHECK(state.on_response(answer(503), applied::no, moment()) == action::wait);
     CHECK(state.applied() == applied::unknown);
-    call_state twice = fresh(); // sent twice within one attempt, and refused the second time
+    call_state twice = fresh(); // sent twice within one attempt, and rejected the second time
     CHECK(twice.on_response(answer(429), applied::unknown, moment()) == action::wait);
     CHECK(twice.applied() == applied::unknown);
     call_state lost = fresh();
@@ -170,12 +170,12 @@ TEST_CASE("unknown outcomes are remembered, clean refusals are none") {
     CHECK(lost.applied() == applied::unknown);
 }
 
-TEST_CASE("throttling costs nothing, and one attempt is one all the same") {
+TEST_CASE("throttling spends no attempt but one attempt remains one") {
     response busy = answer(503);
     busy.body = R"({"odata.error":{"code":"ServerBusy","message":{"lang":"en","value":"x"}}})";
     CHECK(is_throttled(busy));
     CHECK(is_throttled(answer(429)));
-    CHECK_FALSE(is_throttled(answer(503))); // perhaps a proxy's
+    CHECK_FALSE(is_throttled(answer(503))); // perhaps from a proxy
     busy.status = 500;
     CHECK_FALSE(is_throttled(busy));
 
@@ -207,7 +207,7 @@ TEST_CASE("throttling costs nothing, and one attempt is one all the same") {
     CHECK(once.reason() == call_state::no_attempt_left);
 }
 
-TEST_CASE("those who were asked to wait do not come back at the same moment") {
+TEST_CASE("callers that were asked to wait do not return at the same moment") {
     std::set<std::chrono::milliseconds> delays;
     for (std::uint32_t seed = 1; seed <= 20; ++seed) {
         call_state state(retry_policy(), moment().steady + 120s, seed * 100'000'007);
@@ -219,7 +219,7 @@ TEST_CASE("those who were asked to wait do not come back at the same moment") {
     CHECK(delays.size() > 10);
 }
 
-TEST_CASE("a table on its way out is waited for by writes, as long as there is time") {
+TEST_CASE("writes wait for a table that is being deleted while time remains") {
     retry_policy policy;
     policy.judge = &retry_policy::write_rule;
     policy.max_attempts = 2;
@@ -235,21 +235,21 @@ TEST_CASE("a table on its way out is waited for by writes, as long as there is t
         CHECK(state.delay() <= 10s);
         CHECK(std::string(state.reason()) == "the table is being deleted");
     }
-    CHECK(state.applied() == applied::no); // each was refused
+    CHECK(state.applied() == applied::no); // each was rejected
     clocks late = moment();
     late.steady += 60s;
     CHECK(state.on_response(r, applied::no, late) == action::done);
     CHECK(std::string(state.reason()) == "no time is left for another attempt");
     CHECK(fresh().on_response(r, applied::no, moment()) == action::done); // a read does not wait
     CHECK(fresh(policy).on_response(answer(409), applied::no, moment()) == action::done); // another conflict
-    // What failed otherwise has its attempts still.
+    // Other failures keep their attempts.
     call_state busy(policy, moment().steady + 60s, 1);
     CHECK(busy.on_response(r, applied::no, moment()) == action::wait);
     CHECK(busy.on_response(answer(500), applied::no, moment()) == action::wait);
     CHECK(busy.on_response(answer(500), applied::no, moment()) == action::done);
 }
 
-TEST_CASE("without budget there is no retry, and it is told why") {
+TEST_CASE("without retry budget there is no retry and the error says why") {
     retry_budget budget(0);
     const auto try_again = [&] {
         call_state state({}, moment().steady + 120s, 1, &budget);
@@ -273,11 +273,10 @@ TEST_CASE("reads go to the secondary every other time") {
         REQUIRE(state.on_response(answer(503), applied::no, moment()) == action::wait);
     }
     CHECK_FALSE(state.at_secondary());
-    CHECK(state.on_response(answer(404), applied::no, moment())
-          == action::done); // it is the primary that says so
+    CHECK(state.on_response(answer(404), applied::no, moment()) == action::done); // the primary says so
 }
 
-TEST_CASE("what the secondary has not got the primary is asked for, at once and for good") {
+TEST_CASE("a read that the secondary cannot answer moves to the primary at once and for good") {
     retry_policy policy;
     policy.secondary = true;
     policy.max_attempts = 2;
@@ -291,7 +290,7 @@ TEST_CASE("what the secondary has not got the primary is asked for, at once and 
         CHECK(state.on_response(answer(500), applied::no, moment())
               == action::done); // the last one: no attempt left
     }
-    call_state unknown = fresh(policy); // a name that there is none of: no such account
+    call_state unknown = fresh(policy); // a host name that does not exist: no such account
     REQUIRE(unknown.on_error(asio::error::eof, applied::no, moment()) == action::wait);
     REQUIRE(unknown.on_error(asio::error::host_not_found, applied::no, moment()) == action::wait);
     CHECK_FALSE(unknown.at_secondary());
@@ -301,7 +300,7 @@ TEST_CASE("what the secondary has not got the primary is asked for, at once and 
     CHECK(good.on_response(answer(200), applied::no, moment()) == action::done);
 }
 
-TEST_CASE("a closed store tries nothing again") {
+TEST_CASE("a closed store does not retry") {
     retry_policy policy;
     policy.secondary = true;
     call_state state = fresh(policy);
@@ -311,7 +310,7 @@ TEST_CASE("a closed store tries nothing again") {
     CHECK(second.on_error(errc::closed, applied::no, moment()) == action::fail);
 }
 
-TEST_CASE("a table on its way out is not asked for in a loop, whatever the service says") {
+TEST_CASE("a table that is being deleted is not requested in a loop whatever the service says") {
     retry_policy policy;
     policy.judge = &retry_policy::write_rule;
     response r = answer(409);
@@ -323,11 +322,11 @@ TEST_CASE("a table on its way out is not asked for in a loop, whatever the servi
     r.retry_after = "20";
     REQUIRE(state.on_response(r, applied::no, moment()) == action::wait);
     CHECK(state.delay() >= 20s);
-    policy.max_attempts = 1; // never means never
+    policy.max_attempts = 1; // one attempt means no retry
     CHECK(fresh(policy).on_response(r, applied::no, moment()) == action::done);
 }
 
-TEST_CASE("what failed on the way may have been carried out") {
+TEST_CASE("a request that failed in transit may have been applied") {
     for (const unsigned status : {500u, 502u, 520u, 524u, 408u, 200u, 201u, 302u, 304u}) {
         CAPTURE(status);
         call_state state = fresh();
@@ -342,7 +341,7 @@ TEST_CASE("what failed on the way may have been carried out") {
     }
 }
 
-TEST_CASE("a listing of several pages is not begun at the secondary") {
+TEST_CASE("a listing of several pages does not begin at the secondary") {
     retry_policy policy;
     policy.secondary = true;
     call_state state = fresh(policy);

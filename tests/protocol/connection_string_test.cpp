@@ -37,7 +37,7 @@ TEST_CASE("the string of a storage account") {
     CHECK(s.sas.empty());
 }
 
-TEST_CASE("defaults, sovereign clouds and names in any case") {
+TEST_CASE("defaults and sovereign clouds and names in any case") {
     const auto s = parse_connection_string(std::string("accountname=acct; ACCOUNTKEY=") + key + " ;");
     CHECK(s.endpoint == "https://acct.table.core.windows.net");
     const auto china =
@@ -46,7 +46,7 @@ TEST_CASE("defaults, sovereign clouds and names in any case") {
     CHECK(china.endpoint == "https://acct.table.core.chinacloudapi.cn");
 }
 
-TEST_CASE("the string of a Cosmos DB account, and of its emulator") {
+TEST_CASE("the string of a Cosmos DB account and of its emulator") {
     const auto s =
         parse_connection_string(std::string("DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=")
                                 + key + ";TableEndpoint=https://acct.table.cosmos.azure.com:443/;");
@@ -82,7 +82,7 @@ TEST_CASE("a shared access signature") {
           == "https://acct.table.core.windows.net");
 }
 
-TEST_CASE("the string of a SQL API account gets an answer that helps") {
+TEST_CASE("the string of a SQL API account is rejected with a helpful message") {
     const std::string why =
         reason(std::string("AccountEndpoint=https://x.documents.azure.com:443/;AccountKey=") + key + ";");
     CHECK(contains(why, "SQL API"));
@@ -91,7 +91,7 @@ TEST_CASE("the string of a SQL API account gets an answer that helps") {
 
 namespace {
 
-// A string, and what the complaint about it must name.
+// A string, and what the error about it must name.
 struct refused {
     const char* text; // `KEY` stands for the key, `ACCT` for a name with a key
     const char* named;
@@ -107,7 +107,7 @@ std::string filled_in(std::string text) {
 
 } // namespace
 
-TEST_CASE("what cannot be meant is refused, and the setting named") {
+TEST_CASE("an invalid string is rejected and the error names the setting") {
     const refused all[] = {
         // settings that contradict each other
         {"UseDevelopmentStorage=true;AccountName=acct", "\"UseDevelopmentStorage\" and \"AccountName\""},
@@ -128,7 +128,7 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"AccountName=acct", "neither \"AccountKey\" nor \"SharedAccessSignature\""},
         {"Name=acct;AccountKey=KEY", "\"AccountName\"; unknown: \"Name\""},
         {"AccountName=acct;The Key=KEY", "unknown: a setting"},
-        // misspelt, also beside all that is needed
+        // misspelt, even next to everything that is needed
         {"AcountName=acct;AccountKey=KEY", "unknown setting \"AcountName\"; did you mean \"AccountName\"?"},
         {"AccountName=acct;AccountKy=KEY", "\"AccountKy\""},
         {"AccountName=acct;Acc ountKey=KEY", "unknown setting; did you mean \"AccountKey\"?"},
@@ -136,12 +136,12 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"ACCT;TableEndpiont=http://127.0.0.1:10002/acct", "did you mean \"TableEndpoint\"?"},
         {"ACCT;EndpointSufix=core.chinacloudapi.cn", "did you mean \"EndpointSuffix\"?"},
         {"ACCT;defaultendpointprotocol=http", "did you mean \"DefaultEndpointsProtocol\"?"},
-        // what a configuration file has in front
+        // a prefix copied from a configuration file
         {"AZURE_STORAGE_CONNECTION_STRING=ACCT", "begins with \"AZURE_STORAGE_CONNECTION_STRING=\""},
         {"AZKV_CONNECTION_STRING=\"ACCT\"", "begins with \"AZKV_CONNECTION_STRING=\""},
         {"export X='UseDevelopmentStorage=true'", "begins with a name and ="},
         {"'ACCT'", "quotation mark"},
-        // another service's endpoint alone
+        // only another service's endpoint
         {"DefaultEndpointsProtocol=http;ACCT;BlobEndpoint=http://127.0.0.1:10000/acct",
          "\"BlobEndpoint\" but no \"TableEndpoint\""},
         {"BlobEndpoint=https://acct.blob.core.windows.net;SharedAccessSignature=sig=1", "BlobEndpoint"},
@@ -154,7 +154,7 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
         {"ACCT;TableEndpoint=http://127.0.0.1:10002/acct/people", "a table in its path"},
         {"TableEndpoint=http://127.0.0.1:10002/a/people;SharedAccessSignature=?tn=People&sig=1",
          "a table in its path"},
-        // what is no protocol, no URL, no host
+        // not a protocol, not a URL, not a host
         {"ACCT;DefaultEndpointsProtocol=ftp", "DefaultEndpointsProtocol"},
         {"ACCT;DefaultEndpointsProtocol=ftp;TableEndpoint=https://h", "DefaultEndpointsProtocol"},
         {"ACCT;TableEndpoint=nonsense", "TableEndpoint"},
@@ -189,7 +189,7 @@ TEST_CASE("what cannot be meant is refused, and the setting named") {
     }
 }
 
-TEST_CASE("what is plainly meant works") {
+TEST_CASE("harmless variations are accepted") {
     constexpr char usual[] = "https://acct.table.core.windows.net";
     const std::pair<const char*, const char*> all[] = {
         {"\xEF\xBB\xBF"
@@ -225,7 +225,7 @@ TEST_CASE("what is plainly meant works") {
     }
 }
 
-TEST_CASE("a store's constructor says the same") {
+TEST_CASE("the store's constructor reports the same errors") {
     const auto refused = [](const char* text) {
         return test::failure_of([&] { blocking_store::from_connection_string(text); });
     };
@@ -246,7 +246,7 @@ TEST_CASE("a store's constructor says the same") {
     }
     CHECK(refused("AccountName=a;AccountKey=YQ==;DefaultEndpointsProtocol=http").code()
           == errc::insecure_transport);
-    // Endpoints that come by themselves.
+    // Endpoints given separately.
     const auto open = [](const char* url, credential c) {
         return test::failure_of([&] { blocking_store(url, c); });
     };
@@ -258,7 +258,7 @@ TEST_CASE("a store's constructor says the same") {
           == errc::invalid_argument);
 }
 
-TEST_CASE("what is wrong is named, and nothing is repeated that may be secret") {
+TEST_CASE("the error names what is wrong and repeats nothing that may be secret") {
     CHECK(contains(reason(""), "empty"));
     CHECK(contains(reason(";;"), "empty"));
     CHECK(contains(reason(key), "Name=Value"));

@@ -36,7 +36,7 @@ TEST_CASE("endpoints of all styles") {
     CHECK(parse_endpoint("http://host").at.port == "80");
 }
 
-TEST_CASE("the secondary stands beside the primary") {
+TEST_CASE("the secondary is derived from the primary") {
     const auto of = [](const char* url) { return secondary_of(parse_endpoint(url)); };
     const endpoint host = of("https://Acct.table.core.windows.net");
     CHECK(host.at.host == "acct-secondary.table.core.windows.net");
@@ -50,7 +50,7 @@ TEST_CASE("the secondary stands beside the primary") {
         CHECK(test::failure_of([&] { of(url); }).code() == errc::invalid_argument);
 }
 
-TEST_CASE("what is no endpoint is refused without being repeated") {
+TEST_CASE("an invalid endpoint is rejected and not repeated") {
     for (const char* text : {"", "acct", "ftp://host/", "https://", "https://host/?sv=1&sig=secret",
                              "https://u:p@host/", "https://host/a#b", "https://ho st/",
                              "https://host:99999999/", "https://host:65536/", "https://host:99999/a",
@@ -62,17 +62,17 @@ TEST_CASE("what is no endpoint is refused without being repeated") {
     }
 }
 
-TEST_CASE("a name that begins like an address is not taken for it") {
+TEST_CASE("a name that begins like an address is not parsed as one") {
     bool loopback = false;
     try {
         loopback = is_loopback(parse_endpoint("http://127.0.0.1.example.com/a"));
     } catch (const error& e) {
-        CHECK(e.code() == errc::invalid_argument); // what older versions of Boost leave us
+        CHECK(e.code() == errc::invalid_argument); // older versions of Boost report this
     }
     CHECK_FALSE(loopback);
 }
 
-TEST_CASE("the service behind an address of this machine is told by the path") {
+TEST_CASE("the path identifies the service at an address of this machine") {
     for (const char* url :
          {"http://localhost:8902/", "http://localhost.:8902/", "https://127.0.0.1:8902", "http://[::1]:8902"})
         CHECK_MESSAGE(deduce_mode(parse_endpoint(url)) == service_mode::cosmos, std::string(url));

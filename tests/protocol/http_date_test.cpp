@@ -4,7 +4,7 @@
 
 using namespace azkv::protocol;
 
-TEST_CASE("dates of HTTP, both ways") {
+TEST_CASE("HTTP dates are parsed and formatted") {
     const auto at = std::chrono::system_clock::from_time_t(1767323045);
     CHECK(http_date(at) == "Fri, 02 Jan 2026 03:04:05 GMT");
     CHECK(parse_http_date("Fri, 02 Jan 2026 03:04:05 GMT") == at);

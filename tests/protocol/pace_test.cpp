@@ -25,10 +25,10 @@ public:
     virtual ~limit() = default;
     virtual bool accepts(double cost, time_point now) = 0;
 
-    double rate; // entities a second
+    double rate; // entities per second
 };
 
-/// So many in each second of the clock.
+/// This many in each second of the clock.
 class window final : public limit {
 public:
     using limit::limit;
@@ -47,7 +47,7 @@ private:
     double taken_ = 0;
 };
 
-/// A tenth of a second saved at most.
+/// Saves at most a tenth of a second's worth.
 class bucket final : public limit {
 public:
     using limit::limit;
@@ -66,7 +66,7 @@ private:
     double tokens_ = 0;
 };
 
-/// Callers in a closed loop at one partition, through a pace that is made and dropped as in the store.
+/// Callers in a closed loop at one partition, through a pace that is created and dropped as in the store.
 class world {
 public:
     world(limit& l, int callers, duration latency, std::size_t cost = 1)
@@ -191,9 +191,9 @@ namespace {
 
 class measured {
 public:
-    double accepted = 0, refused = 0; // a second
+    double accepted = 0, refused = 0; // per second
     duration slowest_of_99{0};
-    int least = 0, most = 0; // calls of a caller
+    int least = 0, most = 0; // calls per caller
 };
 
 measured measure(limit& l, int callers, duration latency, duration hint = 0ms) {
@@ -215,7 +215,7 @@ measured measure(limit& l, int callers, duration latency, duration hint = 0ms) {
 
 } // namespace
 
-TEST_CASE("what the service takes is used, and hardly a request is refused") {
+TEST_CASE("the capacity of the service is used with hardly a request rejected") {
     class expected {
     public:
         int callers;
@@ -251,7 +251,7 @@ TEST_CASE("what the service takes is used, and hardly a request is refused") {
     }
 }
 
-TEST_CASE("a limit that rises is used soon") {
+TEST_CASE("a limit that rises is soon used") {
     for (const bool windows : {false, true}) {
         window w(500);
         bucket b(500);
@@ -269,7 +269,7 @@ TEST_CASE("a limit that rises is used soon") {
     }
 }
 
-TEST_CASE("transactions are sent whole, and pay afterwards") {
+TEST_CASE("transactions are sent whole and pay afterwards") {
     for (const std::size_t cost : {25u, 100u}) {
         bucket b(2000);
         world w(b, 8, 5ms, cost);
@@ -279,7 +279,7 @@ TEST_CASE("transactions are sent whole, and pay afterwards") {
     }
 }
 
-TEST_CASE("after an outage all go on at once, and the pace goes") {
+TEST_CASE("after an outage all calls resume at once and the pace ends") {
     class outage final : public limit {
     public:
         using limit::limit;
@@ -298,7 +298,7 @@ TEST_CASE("after an outage all go on at once, and the pace goes") {
     CHECK_FALSE(w.p);
 }
 
-TEST_CASE("the rate grows from nine tenths of what was refused to twice of it in three seconds") {
+TEST_CASE("the rate grows from nine tenths of the rejected rate to twice that rate in three seconds") {
     const time_point start(1000s);
     pace p(start);
     pace::call c(1);
@@ -318,7 +318,7 @@ TEST_CASE("the rate grows from nine tenths of what was refused to twice of it in
     CHECK(after(1h) == doctest::Approx(1e7));
 }
 
-TEST_CASE("refusals close for longer only if they say something new") {
+TEST_CASE("only refusals with new information close the pace for longer") {
     const time_point start(1000s);
     pace p(start);
     pace::call early(1), late(1), next(1);
@@ -330,7 +330,7 @@ TEST_CASE("refusals close for longer only if they say something new") {
     p.join(late); // it was sent before the first refusal
     CHECK(p.paused_until() == start + 15ms);
     CHECK(p.waiting() == 2);
-    p.join(next); // behind both
+    p.join(next); // after both
     for (const duration pause : {20ms, 40ms, 80ms, 100ms, 100ms}) {
         const time_point now = p.paused_until();
         CHECK(p.next(now - 1ns) == nullptr);
@@ -343,7 +343,7 @@ TEST_CASE("refusals close for longer only if they say something new") {
     }
     const time_point now = p.paused_until();
     REQUIRE(p.next(now) == &late);
-    p.leave(late, now); // lost, cancelled
+    p.leave(late, now); // lost or cancelled
     REQUIRE(p.next(now) == &early);
     p.accepted(early, now + 1ms);
     REQUIRE(p.next(now + 2ms) == &next);
@@ -357,7 +357,7 @@ TEST_CASE("a call that has too little time left is not sent") {
     pace p(start);
     pace::call c(1), short_of_time(1), patient(1);
     c.sent(start - 20ms);
-    CHECK(p.leaving_time(start, start + 1s) == start + 1s); // nothing is known yet
+    CHECK(p.leaving_time(start, start + 1s) == start + 1s); // nothing is measured yet
     p.refused(c, 0ms, start);
     p.join(c);
     p.join(short_of_time, start + 10ms);
@@ -369,12 +369,12 @@ TEST_CASE("a call that has too little time left is not sent") {
     CHECK(p.next(start + 31ms) == &patient);
     CHECK_FALSE(short_of_time.is_in_line());
     p.leave(patient, start + 500ms, true);
-    CHECK(p.leaving_time(start, start + 1s) < start + 974ms); // given up: longer than was thought
+    CHECK(p.leaving_time(start, start + 1s) < start + 974ms); // abandoned: longer than estimated
 }
 
 namespace {
 
-/// A call that was refused, and one behind it.
+/// A call that was rejected, and one after it.
 class two_in_line {
 public:
     two_in_line() {
@@ -391,7 +391,7 @@ public:
 
 } // namespace
 
-TEST_CASE_FIXTURE(two_in_line, "a try that hangs does not keep the others from trying") {
+TEST_CASE_FIXTURE(two_in_line, "a hanging try does not keep the others from trying") {
     REQUIRE(p.next(start + 10ms) == &hangs);
     CHECK(p.next(start + 500ms) == nullptr);
     CHECK(p.when_next() == start + 1010ms);
@@ -400,7 +400,7 @@ TEST_CASE_FIXTURE(two_in_line, "a try that hangs does not keep the others from t
     p.leave(hangs, start + 40s, true);
 }
 
-TEST_CASE_FIXTURE(two_in_line, "what is refused after an outage closes the pace as before") {
+TEST_CASE_FIXTURE(two_in_line, "a refusal after an outage closes the pace as before") {
     pace::call third(1);
     REQUIRE(p.next(start + 3s) == &hangs);
     REQUIRE(p.next(start + 4s) == &next); // the first hangs
@@ -415,7 +415,7 @@ TEST_CASE_FIXTURE(two_in_line, "what is refused after an outage closes the pace 
     CHECK(p.next(start + 6010ms) == &third);
 }
 
-TEST_CASE("while nothing is accepted the rate does not grow") {
+TEST_CASE("the rate does not grow while nothing is accepted") {
     const time_point start(1000s);
     pace p(start);
     pace::call c(1);
@@ -424,19 +424,19 @@ TEST_CASE("while nothing is accepted the rate does not grow") {
     CHECK(p.rate(start + 9s) == doctest::Approx(1800));
 }
 
-TEST_CASE("a pause that was asked for is kept to when nobody waits, and is no outage") {
+TEST_CASE("a requested pause is kept even without waiting calls and is not an outage") {
     const time_point start(1000s);
     pace p(start);
     pace::call c(1), other(1);
     c.sent(start);
     p.refused(c, 60s, start);
-    p.leave(c, start); // one attempt is all that it has
+    p.leave(c, start); // it has no second attempt
     CHECK(p.paused_until() == start + 6s);
     CHECK_FALSE(p.is_over(start + 5900ms));
     p.join(other);
     CHECK(p.next(start + 5900ms) == nullptr);
     REQUIRE(p.next(start + 6s) == &other);
-    CHECK_FALSE(p.is_over(start + 6500ms)); // it is on its way
+    CHECK_FALSE(p.is_over(start + 6500ms)); // one is in flight
     p.accepted(other, start + 6500ms);
     CHECK_FALSE(p.is_over(start + 6600ms)); // the rate is known now
     CHECK(p.rate(start + 6500ms) == doctest::Approx(1800));

@@ -71,7 +71,7 @@ TEST_CASE("the request for a tunnel") {
     CHECK(contains(request("http://u:a%3Ab@p", https("h")), "\r\nProxy-Authorization: Basic dTphOmI=\r\n"));
 }
 
-TEST_CASE("what goes past a proxy") {
+TEST_CASE("hosts that bypass a proxy") {
     const proxy_settings p("http://proxy.example");
     CHECK(p.applies_to(https("acct.table.core.windows.net")));
     CHECK(p.applies_to(https("10.0.0.1")));
@@ -85,7 +85,7 @@ TEST_CASE("what goes past a proxy") {
     }
 }
 
-TEST_CASE("names that go past a proxy, with all below them") {
+TEST_CASE("names that bypass a proxy with all their subdomains") {
     for (const char* rule :
          {"internal.example", ".internal.example", "*.internal.example", "INTERNAL.example",
           "internal.example.", "other.example, internal.example", "other.example internal.example"}) {
@@ -117,7 +117,7 @@ TEST_CASE("names that go past a proxy, with all below them") {
     CHECK_FALSE(twice.applies_to(https("b.example")));
 }
 
-TEST_CASE("addresses that go past a proxy") {
+TEST_CASE("addresses that bypass a proxy") {
     CHECK(bypassed("10.1.2.3", "10.1.2.3"));
     CHECK_FALSE(bypassed("10.1.2.3", "10.1.2.30"));
     CHECK_FALSE(bypassed("10.1.2.3", "a.10.1.2.3.example"));
@@ -127,7 +127,7 @@ TEST_CASE("addresses that go past a proxy") {
     CHECK_FALSE(bypassed("10.0.0.0/8", "11.0.0.1"));
     CHECK(bypassed("192.168.128.0/17", "192.168.255.1"));
     CHECK_FALSE(bypassed("192.168.128.0/17", "192.168.127.1"));
-    CHECK(bypassed("10.9.9.9/8", "10.1.1.1")); // the bits behind do not count
+    CHECK(bypassed("10.9.9.9/8", "10.1.1.1")); // the bits after the prefix do not count
     CHECK(bypassed("0.0.0.0/0", "8.8.8.8"));
     CHECK_FALSE(bypassed("0.0.0.0/0", "h.example"));
     CHECK_FALSE(bypassed("0.0.0.0/0", "2001:db8::1"));
@@ -141,7 +141,7 @@ TEST_CASE("addresses that go past a proxy") {
     CHECK(bypassed("10.0.0.0/8", "::ffff:10.1.2.3"));
 }
 
-TEST_CASE("what a proxy answers") {
+TEST_CASE("a proxy's responses") {
     const proxy_settings p("http://p");
     const auto judge = [&](unsigned status) {
         std::string detail;

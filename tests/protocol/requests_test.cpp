@@ -41,7 +41,7 @@ TEST_CASE("requests") {
     CHECK(erase.if_match == "*");
 }
 
-TEST_CASE("a query carries its filter, its columns and the continuation on every page") {
+TEST_CASE("every page of a query repeats its filter and its columns with the continuation") {
     continuation from;
     CHECK(from.empty());
     CHECK(query_entities("T", "", "", from).path == "/T()");

@@ -21,14 +21,14 @@ int spend_all(retry_budget& b, retry_budget::time_point now) {
 
 } // namespace
 
-TEST_CASE("a budget has a reserve, which time fills again") {
+TEST_CASE("a budget has a reserve which refills over time") {
     retry_budget b(0);
     CHECK(spend_all(b, start) == 40);
     CHECK(spend_all(b, start + 1s) == 6);
     CHECK(spend_all(b, start + 1100ms) == 0);
     CHECK(spend_all(b, start + 1200ms) == 1);
-    CHECK(spend_all(b, start + 1000s) == 40); // no more than that
-    CHECK(spend_all(b, start) == 0);          // a clock that is read late
+    CHECK(spend_all(b, start + 1000s) == 40); // that is the limit
+    CHECK(spend_all(b, start) == 0);          // an earlier reading of the clock
 }
 
 TEST_CASE("each request earns a share of a retry") {
@@ -40,10 +40,10 @@ TEST_CASE("each request earns a share of a retry") {
     CHECK(spend_all(b, start) == 40);
 }
 
-TEST_CASE("an outage adds a share of the traffic, and no more") {
+TEST_CASE("an outage adds only a share of the traffic") {
     retry_budget b(0.15);
     int retries = 0;
-    for (int i = 0; i < 5'000; ++i) { // 500 calls a second, all of which fail, for 10 seconds
+    for (int i = 0; i < 5'000; ++i) { // 500 calls per second, all of which fail, for 10 seconds
         b.earn();
         const auto now = start + i * 2ms;
         for (int attempt = 1; attempt < 4 && b.spend(now); ++attempt) ++retries;
@@ -52,7 +52,7 @@ TEST_CASE("an outage adds a share of the traffic, and no more") {
     CHECK(retries >= 5'000 * 0.15);
 }
 
-TEST_CASE("a large share is no limit") {
+TEST_CASE("a large share does not limit retries") {
     retry_budget b(100);
     int retries = 0;
     for (int i = 0; i < 1'000; ++i) {
@@ -64,13 +64,12 @@ TEST_CASE("a large share is no limit") {
     CHECK(spend_all(b, start) == 4'000);
 }
 
-TEST_CASE("one caller, call after call, with the usual pauses, does not use it up") {
+TEST_CASE("one sequential caller with the usual pauses does not exhaust the budget") {
     retry_budget b(0.15);
     auto now = start;
     for (int call = 0; call < 5'000; ++call) {
         b.earn();
-        for (const auto pause :
-             {75ms, 150ms, 300ms}) { // what 50 to 100, 100 to 200, 200 to 400 are on average
+        for (const auto pause : {75ms, 150ms, 300ms}) { // the averages of 50 to 100, 100 to 200, 200 to 400
             REQUIRE(b.spend(now));
             now += pause;
         }

@@ -43,7 +43,7 @@ TEST_CASE("errors in each of their forms") {
     CHECK(read_error(answer(404, R"({"odata.error":{"code":"","message":{"value":"m"}}})", "H")).code == "H");
 }
 
-TEST_CASE("bodies that are no errors do no harm") {
+TEST_CASE("bodies that are not errors do no harm") {
     for (const char* body :
          {"{", "<", "<a", "<a><code>", "[]", "{}", R"({"odata.error":[]})", "plain text",
           R"({"odata.error":{"code":5,"message":"m"}})", "<html><body>404</body></html>"}) {
@@ -52,14 +52,14 @@ TEST_CASE("bodies that are no errors do no harm") {
     }
     CHECK(read_error(answer(404, '{' + std::string(1 << 20, ' '))).code == "");
 
-    std::string deep; // deeper than a stack
+    std::string deep; // nested deeper than a stack allows
     for (int i = 0; i < 60'000; ++i) deep += "<a>";
     CHECK(read_error(answer(404, deep)).code == "");
     CHECK(read_error(answer(404, deep + "<Code>X</Code>")).code == "X");
     CHECK(read_error(answer(404, std::string(200'000, '['))).code == "");
     CHECK(read_error(answer(404, "{\"a\":" + std::string(200'000, '['))).code == "");
 
-    // One look at each character: a body that opens tag after tag takes no minutes.
+    // Each character is read once: a body with many open tags does not take minutes.
     const std::string open = std::string(200'000, '<');
     CHECK(read_error(answer(404, open)).code == "");
     CHECK(read_error(answer(404, open + '>')).code == "");
@@ -93,12 +93,12 @@ TEST_CASE("classes of errors") {
     CHECK(code(200) == errc::bad_response);
     CHECK(code(302) == errc::bad_response);
     CHECK(code(200, "EntityTooLarge") == errc::bad_response);
-    // What others than the service say of the data.
+    // Data errors that others than the service report.
     for (const unsigned status : {404u, 409u, 412u}) CHECK(code(status, "X", false) == errc::bad_response);
     CHECK(code(403, "", false) == errc::forbidden);
 }
 
-TEST_CASE("the service's own words stand in a body of its form") {
+TEST_CASE("the service's own message comes from a body of its form") {
     const auto own = [](std::string body) {
         return std::string(answer(404, std::move(body), "FromHeader").own_code());
     };

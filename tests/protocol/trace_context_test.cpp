@@ -23,7 +23,7 @@ TEST_CASE("a trace becomes headers") {
     CHECK(trace_headers(later + "-more", "") == "traceparent: " + later + "-more\r\n");
 }
 
-TEST_CASE("what is no trace is refused, and adds no header") {
+TEST_CASE("an invalid trace is rejected and adds no header") {
     const std::string zero_trace = "00-00000000000000000000000000000000-b7ad6b7169203331-01";
     const std::string zero_span = "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01";
     for (const std::string& text :

@@ -77,7 +77,7 @@ async_generator<int> single_items(int n) {
     }
 }
 
-// Asks for what it could not get once more, when it is resumed.
+// Retries what failed when it is resumed.
 async_generator<std::string> stubborn(world& w, int failures) {
     for (int p = 0; p < 2;) {
         std::vector<std::string> items;
@@ -117,7 +117,7 @@ asio::awaitable<int> count(async_generator<std::string> rows) {
 
 } // namespace
 
-TEST_CASE("every element once, and the end stays the end") {
+TEST_CASE("every element comes once and the end stays the end") {
     asio::io_context context;
     world w;
     CHECK(run(context, count(pages(w, 4))) == 9);
@@ -126,7 +126,7 @@ TEST_CASE("every element once, and the end stays the end") {
     CHECK(run(context, count(pages(w, 0))) == 0);
 }
 
-TEST_CASE("nothing runs before the first element is asked for, and no page before its turn") {
+TEST_CASE("nothing runs before the first request and no page is fetched early") {
     asio::io_context context;
     world w;
     {
@@ -137,19 +137,19 @@ TEST_CASE("nothing runs before the first element is asked for, and no page befor
         CHECK(run(context, rows.next()).has_value());
         CHECK(w.fetches == 1);
         CHECK(w.frames == 1);
-        CHECK(context.stopped()); // no work is held between two elements
+        CHECK(context.stopped()); // no work is pending between two elements
     }
-    CHECK(w.frames == 0); // abandoned
+    CHECK(w.frames == 0); // the abandoned generator is destroyed
 }
 
-TEST_CASE("pages, and single elements between them") {
+TEST_CASE("pages with single elements between them") {
     asio::io_context context;
     world w;
     auto rows = pages(w, 4);
     CHECK(run(context, rows.next()) == std::string(40, 'a') + '0');
     CHECK(run(context, rows.next_page()).size() == 2); // the rest of the first
     CHECK(run(context, rows.next_page()).size() == 3);
-    CHECK(run(context, rows.next_page()).size() == 3); // the empty one was passed over
+    CHECK(run(context, rows.next_page()).size() == 3); // the empty one was skipped
     CHECK(run(context, rows.next_page()).empty());
     CHECK(run(context, rows.next_page()).empty());
     CHECK_FALSE(run(context, rows.next()));
@@ -162,7 +162,7 @@ TEST_CASE("a generator of single elements") {
     CHECK_FALSE(run(context, rows.next()));
 }
 
-TEST_CASE("a failure is thrown, and never taken for the end") {
+TEST_CASE("a failure is thrown and never mistaken for the end") {
     asio::io_context context;
     world w;
     auto rows = pages(w, 9);
@@ -196,7 +196,7 @@ TEST_CASE("after a failure that the body reports it is resumed") {
     }
 }
 
-TEST_CASE("an element that comes together with the cancellation is the next call's") {
+TEST_CASE("an element that arrives with the cancellation is kept for the next call") {
     asio::io_context context;
     auto rows = posted();
     for (int i = 1; i < 3; ++i) {
@@ -205,7 +205,7 @@ TEST_CASE("an element that comes together with the cancellation is the next call
         asio::co_spawn(
             context, rows.next(),
             asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, auto) { failure = e; }));
-        // Between the beginning of the call and the end of what it waits for.
+        // Between the start of the call and the completion it waits for.
         asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
         context.restart();
         context.run();
@@ -234,7 +234,7 @@ TEST_CASE("a call whose context was destroyed counts as cancelled") {
     CHECK(run(context, count(std::move(again))) == 6);
 }
 
-TEST_CASE("cancellation reaches what the body waits for") {
+TEST_CASE("cancellation reaches the operation that the body awaits") {
     asio::io_context context;
     world w;
     w.time = 1h;
@@ -265,7 +265,7 @@ TEST_CASE("a context that is destroyed while a page is awaited") {
     CHECK(w.frames == 0);
 }
 
-TEST_CASE("two calls at once are refused, and do no harm") {
+TEST_CASE("two calls at once are rejected without harm") {
     asio::io_context context;
     world w;
     auto rows = pages(w, 2);
@@ -281,7 +281,7 @@ TEST_CASE("two calls at once are refused, and do no harm") {
     CHECK(run(context, rows.next_page()).size() == 2);
 }
 
-TEST_CASE("a generator may move while it is awaited") {
+TEST_CASE("a generator may be moved while it is awaited") {
     asio::io_context context;
     world w;
     auto rows = pages(w, 3);

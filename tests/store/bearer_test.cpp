@@ -1,4 +1,4 @@
-// Tokens on the way to the service: which requests get one, and what is done when it is not taken.
+// Tokens on the way to the service: which requests carry one, and what follows a rejected one.
 
 #include "identity/sources/cloud.hpp"
 #include "support/http_server.hpp"
@@ -22,7 +22,7 @@ const std::string account_url = "https://acct.table.core.windows.net";
 const std::string entity = R"({"PartitionKey":"default","RowKey":"k","i":1})";
 const std::string tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
-/// Gives numbered tokens, and keeps what it was asked for.
+/// Returns numbered tokens, and records the requests for them.
 class recording_source final : public token_credential {
 public:
     asio::awaitable<access_token> token(token_request request) override {
@@ -49,7 +49,7 @@ private:
         : scripted_store(std::move(o), url, credential::token(s)), source(s) {}
 };
 
-// Which of the numbered tokens a request has; 0: it has none.
+// Returns which of the numbered tokens a request carries; 0: none.
 int token_in(const std::string& request) {
     const std::string name = "\r\nAuthorization: Bearer " + secrets::token;
     const auto at = request.find(name);
@@ -72,7 +72,7 @@ std::string named(const std::string& id, const std::string& authority = "https:/
 
 } // namespace
 
-TEST_CASE("each request has a token, which is asked for once") {
+TEST_CASE("each request carries a token which is requested once") {
     bearer_store s;
     for (int i = 0; i < 3; ++i) s.net->answer(200, entity);
     for (int i = 0; i < 3; ++i) CHECK(s.run(s.db.get("k")));
@@ -87,7 +87,7 @@ TEST_CASE("each request has a token, which is asked for once") {
     CHECK(s.source->asked[0].claims().empty());
 }
 
-TEST_CASE("what a token is asked for") {
+TEST_CASE("the scope and tenant of a token request") {
     using identity::default_scope;
     const auto storage = service_mode::storage, cosmos = service_mode::cosmos;
     CHECK(default_scope("a.table.core.windows.net", storage) == "https://storage.azure.com/.default");
@@ -116,7 +116,7 @@ TEST_CASE("what a token is asked for") {
     CHECK_THROWS_AS(store_options().token_scope("a b"), error);
 }
 
-TEST_CASE("tokens go over TLS, to this machine also without it if that is allowed, and nowhere else") {
+TEST_CASE("tokens are sent only over TLS or if allowed to this machine without it") {
     const auto code = [](const std::string& url, bool allowed) {
         try {
             bearer_store s(store_options().allow_plain_http(allowed), url);
@@ -133,7 +133,7 @@ TEST_CASE("tokens go over TLS, to this machine also without it if that is allowe
     CHECK(code("https://acct.table.core.windows.net", false) == errc());
 }
 
-TEST_CASE("a service that does not take the token is not asked again") {
+TEST_CASE("a service that rejects the token is not asked again") {
     bearer_store s;
     for (const std::string& challenge : {std::string(), std::string("Basic realm=\"x\""), named(tenant),
                                          std::string("Bearer error=\"insufficient_claims\"")}) {
@@ -146,10 +146,10 @@ TEST_CASE("a service that does not take the token is not asked again") {
     s.net->answer(403, error_body("AuthorizationPermissionMismatch"));
     CHECK(failure_of([&] { s.run(s.db.get("k")); }).code() == errc::forbidden);
     CHECK(s.net->sent.size() == 5);
-    CHECK(s.source->asked.size() == 2); // the first that was refused may have been revoked; the next is kept
+    CHECK(s.source->asked.size() == 2); // the first rejected one may have been revoked; the next is kept
 }
 
-TEST_CASE("claims that the service asks for are asked for, once") {
+TEST_CASE("claims that the service requires are requested once") {
     // {"access_token":{"nbf":{"essential":true}}}
     const std::string challenge = "Bearer realm=\"\", error=\"insufficient_claims\", "
                                   "claims=\"eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ==\"";
@@ -162,7 +162,7 @@ TEST_CASE("claims that the service asks for are asked for, once") {
     CHECK(token_in(s.net->sent.at(0)) == 1);
     CHECK(token_in(s.net->sent.at(1)) == 2);
 
-    s.net->answer(200, entity); // the new token is the one from now on
+    s.net->answer(200, entity); // the new token is used from now on
     CHECK(s.run(s.db.get("k")));
     CHECK(token_in(s.net->sent.at(2)) == 2);
     CHECK(s.source->asked.size() == 2);
@@ -174,7 +174,7 @@ TEST_CASE("claims that the service asks for are asked for, once") {
     CHECK(s.net->finished());
 }
 
-TEST_CASE("the tenant is found out by a request without a token") {
+TEST_CASE("a request without a token discovers the tenant") {
     bearer_store s(store_options().tenant_discovery(true));
     s.net->answer(unauthorized(named(tenant)));
     s.net->answer(200, entity);
@@ -194,7 +194,7 @@ TEST_CASE("the tenant is found out by a request without a token") {
     CHECK(s.net->finished());
 }
 
-TEST_CASE("a tenant whose token is not taken is not remembered") {
+TEST_CASE("a tenant whose token is rejected is not remembered") {
     bearer_store s(store_options().tenant_discovery(true));
     s.net->answer(unauthorized(named("hostile.example")));
     s.net->answer(unauthorized(named("hostile.example")));
@@ -205,8 +205,8 @@ TEST_CASE("a tenant whose token is not taken is not remembered") {
     CHECK(s.source->asked.back().tenant() == tenant);
 }
 
-TEST_CASE("only what the service says of itself is believed, and only over there") {
-    // Another resource is never asked for; an authority without TLS is none.
+TEST_CASE("a challenge is trusted only about the service itself and only over TLS") {
+    // Another resource is never requested; an authority without TLS is not one.
     bearer_store s(store_options().tenant_discovery(true));
     s.net->answer(unauthorized("Bearer authorization_uri=\"https://login.microsoftonline.com/" + tenant
                                + "/oauth2/authorize\", resource_id=\"https://vault.azure.net\""));
@@ -220,7 +220,7 @@ TEST_CASE("only what the service says of itself is believed, and only over there
     CHECK(plain.source->asked.empty());
 }
 
-TEST_CASE("another authority than the one that is trusted is not asked, whoever names it") {
+TEST_CASE("a challenge cannot name an authority other than the trusted one") {
     const auto c = credential::token(client_secret_credential(
         tenant, "client", secrets::client_secret, identity_options().allow_tenant("*").timeout(50ms)));
     scripted_store s(store_options().tenant_discovery(true), account_url, c);
@@ -232,7 +232,7 @@ TEST_CASE("another authority than the one that is trusted is not asked, whoever 
     CHECK(s.net->sent.size() == 1);
 }
 
-TEST_CASE("without a token nothing is sent, and the error says which operation wanted it") {
+TEST_CASE("without a token nothing is sent and the error names the operation") {
     bearer_store s;
     s.source->failure = std::make_exception_ptr(error(errc::authentication_failed, "the authority said no"));
     const error e = failure_of([&] { s.run(s.db.get("k", "things")); });
@@ -248,13 +248,13 @@ TEST_CASE("without a token nothing is sent, and the error says which operation w
     CHECK(s.net->finished());
 }
 
-TEST_CASE("a source that is null is none") {
+TEST_CASE("a null source is rejected") {
     CHECK_THROWS_AS(credential::token(nullptr), error);
     CHECK_THROWS_AS(chained_credential({}), error);
     CHECK_THROWS_AS(callback_credential({}), error);
 }
 
-TEST_CASE("stores that are made with one credential share its tokens") {
+TEST_CASE("stores created with one credential share its tokens") {
     const auto source = std::make_shared<recording_source>();
     const credential c = credential::token(source);
     scripted_store one(store_options(), account_url, c);

@@ -48,7 +48,7 @@ http_reply service(const http_request& r) {
 
 } // namespace
 
-TEST_CASE("a blocking query is a range, page by page") {
+TEST_CASE("a blocking query is a range fetched page by page") {
     http_server server(service);
     blocking_store db(server.endpoint(), key);
     auto rows = db.query("");
@@ -72,7 +72,7 @@ TEST_CASE("a blocking query is a range, page by page") {
     CHECK(server.connections() == 1);
 }
 
-TEST_CASE("a query that is left early gives its connection back") {
+TEST_CASE("a query that is left early returns its connection") {
     http_server server(service);
     blocking_store db(server.endpoint(), key);
     for (int i = 0; i < 3; ++i)
@@ -84,7 +84,7 @@ TEST_CASE("a query that is left early gives its connection back") {
     CHECK(server.requests() == 3);
 }
 
-TEST_CASE("other calls inside the loop, and a range that outlives its store") {
+TEST_CASE("other calls inside the loop and a range that outlives its store") {
     http_server server(service);
     std::optional<blocking_query> rows;
     {
@@ -130,7 +130,7 @@ TEST_CASE("a blocking call inside a coroutine of another context") {
     CHECK(run(context, body()) == 4);
 }
 
-TEST_CASE("failures come out as they are, and the object goes on") {
+TEST_CASE("failures are thrown unchanged and the object stays usable") {
     std::atomic<bool> broken{true};
     http_server server([&](const http_request& r) {
         return broken ? http_reply(400, error_body("InvalidInput")) : service(r);
@@ -139,7 +139,7 @@ TEST_CASE("failures come out as they are, and the object goes on") {
     CHECK(failure_of([&] { return db.get("k"); }).code() == errc::rejected);
     auto rows = db.query("");
     CHECK(failure_of([&] { rows.begin(); }).code() == errc::rejected);
-    CHECK(failure_of([&] { rows.begin(); }).code() == errc::rejected); // no end is made up
+    CHECK(failure_of([&] { rows.begin(); }).code() == errc::rejected); // a failure is not taken for the end
     broken = false;
     CHECK(db.get("k"));
     CHECK(server.connections() <= 2);

@@ -1,4 +1,4 @@
-// Types of one's own: how they are stored, how they come back, and what is said of values that do not fit.
+// User-defined types: how they are stored and restored, and the errors about values that do not fit.
 
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
@@ -87,7 +87,7 @@ struct address {
 
 BOOST_DESCRIBE_STRUCT(address, (), (street, city))
 
-/// Converts itself with the help of another.
+/// Converts itself with the help of another type.
 class office {
 public:
     bool operator==(const office&) const = default;
@@ -196,7 +196,7 @@ json::value line_like(const char* article, json::value count) {
     return {{"article", article}, {"count", std::move(count)}, {"price", 1}};
 }
 
-// Stores `v`, and answers the next request with it.
+// Stores `v`, and responds to the next request with it.
 void serve(scripted_store& s, const value& v, const std::string& key = "k") {
     s.net->answer(204);
     s.run(s.db.put(key, v));
@@ -225,7 +225,7 @@ std::string misfit(value v) {
 template <>
 struct boost::json::is_described_class<derived> : std::true_type {};
 
-TEST_CASE("what is put is what comes back") {
+TEST_CASE("a stored value is restored") {
     scripted_store s;
     CHECK(and_back(s, ada()) == ada());
     CHECK(and_back(s, order()) == order());
@@ -265,7 +265,7 @@ TEST_CASE("what is put is what comes back") {
     from_value<empty>(value());
 }
 
-TEST_CASE("members are members, to be filtered on") {
+TEST_CASE("members are properties that a filter can use") {
     const value v = to_value(ada());
     CHECK(v.at("customer") == "Ada Lovelace");
     CHECK(v.at("at") == "paid");
@@ -273,7 +273,7 @@ TEST_CASE("members are members, to be filtered on") {
     CHECK(v.at("to").at("city") == "London");
 }
 
-TEST_CASE("absence is no failure") {
+TEST_CASE("absence is not a failure") {
     scripted_store s;
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK(s.run(s.db.get_as<order>("k")) == std::nullopt);
@@ -297,7 +297,7 @@ TEST_CASE("only objects are values") {
     CHECK(misfit<int>({}) == "the value is an object, not a number");
 }
 
-TEST_CASE("a value that does not fit: the error names operation, key, and member") {
+TEST_CASE("a value that does not fit: the error names operation and key and member") {
     scripted_store s;
     value v = to_value(ada());
     v.at("lines").at(1).at("price") = "dear";
@@ -311,7 +311,7 @@ TEST_CASE("a value that does not fit: the error names operation, key, and member
           == "get_as \"17\" in \"my orders\": member \"lines[1].price\" is a string, not a number");
 }
 
-TEST_CASE("the blocking store does the same") {
+TEST_CASE("the blocking store behaves alike") {
     std::string stored;
     http_server server([&](const http_request& r) {
         if (r.method == "PUT") stored = r.body;
@@ -359,7 +359,7 @@ TEST_CASE("the member at fault") {
     CHECK(contains(with("total", 12), "member \"total\" cannot be converted: "));
 }
 
-TEST_CASE("the member at fault, in other types") {
+TEST_CASE("the member at fault in other types") {
     const auto with = [](const char* member, json::value v) {
         value o = to_value(all_kinds());
         o[member] = std::move(v);
@@ -396,7 +396,7 @@ TEST_CASE("the member at fault, in other types") {
 }
 
 // Whether they are accepted depends on the version of Boost.JSON.
-TEST_CASE("members that the type lacks, and optional ones that the value lacks") {
+TEST_CASE("members that the type lacks and optional ones that the value lacks") {
     value more = to_value(ada());
     more["to"].as_object()["a\n"] = 1;
     if (json::try_value_to<empty>({{"a", 1}}))
@@ -411,7 +411,7 @@ TEST_CASE("members that the type lacks, and optional ones that the value lacks")
     else
         CHECK(misfit<order>(less) == "member \"note\" is missing");
 
-    less["at"] = 1; // what no version accepts comes first
+    less["at"] = 1; // what no version accepts is reported first
     less["colour"] = "red";
     CHECK(misfit<order>(less) == "member \"at\" is an integer, not a string");
 }

@@ -1,4 +1,4 @@
-// The store in cosmos mode against a server that answers over HTTP as Cosmos DB for Table does: errors
+// The store in cosmos mode against a server that responds over HTTP as Cosmos DB for Table does: errors
 // without a code in the headers, line ends mixed within a batch, throttling hidden inside a 202,
 // `odata.metadata` at the end, rows in no order, and a continuation that is JSON.
 
@@ -46,7 +46,7 @@ public:
         return http_reply(200, json::serialize(entity(key)));
     }
 
-    int throttled = 0; // batches that were refused
+    int throttled = 0; // batches that were rejected
 
 private:
     static http_reply error(unsigned status, const std::string& code) {
@@ -150,7 +150,7 @@ TEST_CASE("all operations in cosmos mode") {
         v["text"] = std::string(40'000, 'x'); // more than a property of Table Storage
         pairs.emplace_back("k" + std::to_string(i), std::move(v));
     }
-    run(context, db.put_all(pairs, "things")); // the table is made, and the throttled batch repeated
+    run(context, db.put_all(pairs, "things")); // the store creates the table and repeats the throttled batch
     CHECK(cosmos.throttled == 1);
     run(context, db.put("k5", value{{"i", 5}}, "things"));
 

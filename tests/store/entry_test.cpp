@@ -13,7 +13,7 @@ system_clock::time_point parsed(const char* text) {
 
 } // namespace
 
-TEST_CASE("timestamps, with up to seven digits of a second") {
+TEST_CASE("timestamps with up to seven digits of a second") {
     const auto second = system_clock::from_time_t(1767323045);
     CHECK(parsed("2026-01-02T03:04:05Z") == second);
     CHECK(parsed("2026-01-02T03:04:05.5Z") == second + milliseconds(500));
@@ -26,7 +26,7 @@ TEST_CASE("timestamps, with up to seven digits of a second") {
         CHECK(parsed(text) == system_clock::time_point());
 }
 
-TEST_CASE("the value can be taken out of an entry") {
+TEST_CASE("the value can be moved out of an entry") {
     entry e("p", "k", value{{"a", 1}}, "etag");
     CHECK(e.partition_key() == "p");
     CHECK(e.key() == "k");

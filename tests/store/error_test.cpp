@@ -40,7 +40,7 @@ TEST_CASE("codes have conditions") {
     CHECK(error_code() != condition::transient);
 }
 
-TEST_CASE("a category is known by its id, so that two copies of the library agree") {
+TEST_CASE("a category is identified by its id so that two copies of the library agree") {
     class twin : public boost::system::error_category {
     public:
         explicit twin(std::uint64_t id) : error_category(id) {}
@@ -56,7 +56,7 @@ TEST_CASE("a category is known by its id, so that two copies of the library agre
     CHECK(error_code(static_cast<int>(errc::closed), twin(0x7A5D'31C8'0E94'B6F2)) == errc::closed);
 }
 
-TEST_CASE("codes and conditions are those of std as well") {
+TEST_CASE("codes and conditions are also those of std") {
     static_assert(std::is_error_code_enum_v<errc>);
     static_assert(std::is_error_condition_enum_v<condition>);
     const std::error_code code = errc::throttled;
@@ -67,10 +67,10 @@ TEST_CASE("codes and conditions are those of std as well") {
     CHECK(code.message() == error_category().message(static_cast<int>(errc::throttled)));
     const std::error_condition group = condition::transient;
     CHECK(code == group);
-    CHECK(std::error_code(error_code(errc::throttled)) == code); // as a Boost code is converted
+    CHECK(std::error_code(error_code(errc::throttled)) == code); // converted like a Boost code
 }
 
-TEST_CASE("every code and condition has words of its own") {
+TEST_CASE("every code and condition has a description of its own") {
     for (int i = 1; i <= static_cast<int>(errc::closed); ++i)
         CHECK(error_category().message(i) != "unknown error");
     CHECK(error_category().message(999) == "unknown error");
@@ -79,7 +79,7 @@ TEST_CASE("every code and condition has words of its own") {
     CHECK(condition_category().message(999) == "unknown condition");
 }
 
-TEST_CASE("an error says what it was told") {
+TEST_CASE("an error holds what it was constructed with") {
     diagnostics d;
     d.status = 503;
     d.service_code = "ServerBusy";
@@ -98,7 +98,7 @@ TEST_CASE("an error says what it was told") {
     CHECK(error(errc::conflict, "x").status() == 0);
 }
 
-TEST_CASE("a put_all_error has both lists, and is an error") {
+TEST_CASE("a put_all_error has both lists and is an error") {
     diagnostics d;
     d.status = 503;
     d.key = "b";

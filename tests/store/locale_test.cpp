@@ -1,4 +1,4 @@
-// What the library reads and writes is the same in every locale of the program.
+// The library reads and writes the same in every locale of the program.
 
 #include "client/telemetry.hpp"
 #include "identity/sources/environment_credential.hpp"
@@ -25,7 +25,7 @@ using namespace azkv;
 
 namespace {
 
-/// Turkish, as in ISO 8859-9: the small letter of `I` has no dot, and that is no letter of ASCII.
+/// Turkish, as in ISO 8859-9: the small letter of `I` has no dot, and is not an ASCII letter.
 class turkish_letters : public std::ctype<char> {
 protected:
     char do_tolower(char c) const override { return c == 'I' ? '\xFD' : std::ctype<char>::do_tolower(c); }
@@ -53,12 +53,12 @@ protected:
     std::string do_grouping() const override { return "\3"; }
 };
 
-/// The program's locale, as long as this lives.
+/// Sets the program's locale for its lifetime.
 class global_locale {
 public:
     explicit global_locale(const std::locale& l) : before_(std::locale::global(l)) {}
 
-    /// Of C alone; `is_set()` tells whether the machine has it.
+    /// The C locale alone; `is_set()` returns whether the machine has it.
     explicit global_locale(const char* name)
         : before_(std::locale()), of_c_(std::setlocale(LC_ALL, nullptr)), set_(std::setlocale(LC_ALL, name)) {
     }
@@ -79,7 +79,7 @@ private:
     bool set_ = true;
 };
 
-// All that depends on letters, digits or blanks.
+// Everything that depends on letters, digits or blanks.
 std::vector<std::string> outcomes() {
     std::vector<std::string> all;
     const sas_terms terms("raud", std::chrono::system_clock::time_point(std::chrono::hours(24 * 365 * 60)));
@@ -145,7 +145,7 @@ TEST_CASE("texts are the same in every C++ locale") {
     }
 }
 
-TEST_CASE("texts are the same in every locale of C that this machine has") {
+TEST_CASE("texts are the same in every C locale that this machine has") {
     const std::vector<std::string> classic = outcomes();
     for (const char* name : {"tr_TR.UTF-8", "tr_TR.ISO-8859-9", "tr_TR", "de_DE.UTF-8", "de_DE", "C.UTF-8"}) {
         CAPTURE(name);

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using test::contains;
 using test::failure_of;
 
-// What g++ 12 miscompiles in await expressions must not be in the public face.
+// The public interface must not contain what g++ 12 miscompiles in await expressions.
 static_assert(!std::is_aggregate_v<store_options>);
 static_assert(!std::is_aggregate_v<projection>);
 static_assert(!std::is_aggregate_v<entry>);
@@ -24,7 +24,7 @@ static_assert(!std::is_aggregate_v<error>);
 static_assert(!std::is_aggregate_v<put_all_error>);
 static_assert(!std::is_aggregate_v<event>);
 
-TEST_CASE("options are checked where they are set") {
+TEST_CASE("options are checked when they are set") {
     const auto refused = [](auto set) {
         const error e = failure_of([&] {
             store_options o;
@@ -52,7 +52,7 @@ TEST_CASE("options are checked where they are set") {
     CHECK(contains(refused([](store_options& o) { o.max_transactions(1'001); }), "max_transactions"));
 }
 
-TEST_CASE("options keep what they were told, and the rest as it was") {
+TEST_CASE("options keep what was set and the other defaults") {
     const store_options o = store_options()
                                 .timeout(3s)
                                 .partition("p")
@@ -71,7 +71,7 @@ TEST_CASE("options keep what they were told, and the rest as it was") {
     CHECK_FALSE(store_options().mode());
 }
 
-TEST_CASE("a store that could not work is not made") {
+TEST_CASE("a store that could not work is not constructed") {
     boost::asio::io_context context;
     const auto ex = context.get_executor();
     const std::string key = test::test_key;
@@ -88,7 +88,7 @@ TEST_CASE("a store that could not work is not made") {
         store(ex, "http://10.0.0.1/a", test::test_credential(), store_options().allow_plain_http(true)));
     CHECK(failure_of([&] { store::from_account_and_key(ex, "acct", "not base64"); }).code()
           == errc::invalid_argument);
-    // What would name another host.
+    // These would name another host.
     for (const char* name : {"a/b", "evil.example/", "a@b", "a:1", "a?b", ""}) {
         CAPTURE(name);
         CHECK(failure_of([&] { store::from_account_and_key(ex, name, key); }).code()

@@ -1,4 +1,4 @@
-// What becomes of calls when there are more of them than connections, and that is told.
+// More calls than connections: their outcomes, and the reports about them.
 
 #include "support/spawned.hpp"
 
@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A store with one connection to a service that takes its time.
+/// A store with one connection to a slow service.
 class crowded_store {
 public:
     explicit crowded_store(std::size_t waiting, store_options::milliseconds timeout = 10s)
@@ -38,7 +38,7 @@ public:
                 })
                 .logger(log_level::warning,
                         [this](log_level, std::string_view line) { lines.emplace_back(line); }))) {
-        blocking_store::from_connection_string(service.connection_string()).put("k", {}); // makes the table
+        blocking_store::from_connection_string(service.connection_string()).put("k", {}); // creates the table
         service.faults(fault_plan().sometimes(1, fault::delay(200ms)));
     }
 
@@ -66,7 +66,7 @@ public:
 
 } // namespace
 
-TEST_CASE("a call that finds too many waiting fails at once, and says so") {
+TEST_CASE("a call that finds too many waiting fails at once and says so") {
     crowded_store s(1);
     auto& first = s.put();
     auto& second = s.put();
@@ -97,10 +97,10 @@ TEST_CASE("a call that finds too many waiting fails at once, and says so") {
           == 1);
 }
 
-TEST_CASE("a call that waits is not begun when too little of its time is left") {
+TEST_CASE("a waiting call is not sent when too little of its time is left") {
     crowded_store s(100, 3'200ms);
     s.service.faults(fault_plan().sometimes(1, fault::delay(800ms)));
-    s.put(); // tells how long the service takes
+    s.put(); // measures how long the service takes
     s.context.run();
     s.attempts = 0;
     const auto& begun = s.put();
@@ -117,7 +117,7 @@ TEST_CASE("a call that waits is not begun when too little of its time is left") 
     CHECK(s.told[0].lost == 1);
 }
 
-TEST_CASE("who tries again at once when too many wait does not keep them from going on") {
+TEST_CASE("a caller that retries at once when too many wait does not hold up the others") {
     crowded_store s(1);
     auto& first = s.put();
     auto& second = s.put();
@@ -146,7 +146,7 @@ TEST_CASE("who tries again at once when too many wait does not keep them from go
     CHECK(second.done);
 }
 
-TEST_CASE("put_all does not refuse itself, and stops where others leave no room") {
+TEST_CASE("put_all does not overload itself and stops where others leave no room") {
     std::vector<std::pair<std::string, value>> pairs;
     for (int i = 0; i < 40; ++i) pairs.emplace_back("k" + std::to_string(i), value());
     crowded_store s(0);

@@ -1,4 +1,4 @@
-// What becomes of calls to a partition that throttles.
+// Calls to a partition that throttles.
 
 #include "support/fixtures.hpp"
 #include "support/held_transport.hpp"
@@ -25,7 +25,7 @@ namespace {
 
 const std::string row = empty_entity_text;
 
-/// A store at a service that says, to each request that is let go, what it is told to say.
+/// A store with a service that responds, to each request that is released, as the test says.
 class throttled_store {
 public:
     explicit throttled_store(store_options o = {})
@@ -42,12 +42,12 @@ public:
         return c;
     }
 
-    /// Runs until so many requests are on their way.
+    /// Runs until this many requests are in flight.
     void run_until_sent(std::size_t n) {
         run_until(context, [&] { return net->under_way == n; });
     }
 
-    /// What comes next stays on its way.
+    /// Later requests stay in flight.
     void answer_all(unsigned how) {
         status = how;
         net->let_all_go();
@@ -91,7 +91,7 @@ private:
     }
 };
 
-/// Callers of an emulator, of whom each makes one call after another.
+/// Callers of an emulator that each make one call after another.
 class callers {
 public:
     callers(blocking_store& db, std::size_t n, std::size_t calls) {
@@ -113,7 +113,7 @@ public:
 
 } // namespace
 
-TEST_CASE("while a partition throttles one request tries, and then the others go on") {
+TEST_CASE("while a partition throttles one request tries and then the others go on") {
     throttled_store s;
     for (int i = 0; i < 8; ++i) s.get();
     s.run_until_sent(8);
@@ -123,12 +123,12 @@ TEST_CASE("while a partition throttles one request tries, and then the others go
     s.run_until_sent(1);
     s.context.run_for(30ms);
     CHECK(s.net->under_way == 1);
-    REQUIRE(s.changes.size() == 1); // eight refusals are one reason
+    REQUIRE(s.changes.size() == 1); // eight refusals are one report
     CHECK(s.changes[0].rate == doctest::Approx(1800).epsilon(0.01));
-    CHECK(s.changes[0].waiting == 0); // but for the one that was refused
+    CHECK(s.changes[0].waiting == 0); // except the one that was rejected
     CHECK(s.changes[0].pause == 10ms);
 
-    auto& later = s.get(); // behind them
+    auto& later = s.get(); // after them
     s.answer_all(200);
     CHECK(s.ended() == 1);
     s.run_until_sent(8);
@@ -140,12 +140,12 @@ TEST_CASE("while a partition throttles one request tries, and then the others go
     CHECK(s.net->begun == 17);
 }
 
-TEST_CASE("whoever tries and is cancelled gives the try to the next") {
+TEST_CASE("a cancelled try passes to the next call") {
     throttled_store s;
     for (int i = 0; i < 4; ++i) s.get();
     s.run_until_sent(4);
     s.answer_all(503);
-    for (std::size_t i = 3; i > 0; --i) { // the last that was refused is the first in line
+    for (std::size_t i = 3; i > 0; --i) { // the last rejected is the first in the queue
         const std::size_t begun = s.net->begun;
         s.run_until_sent(1);
         CHECK(s.net->begun == begun + 1);
@@ -161,7 +161,7 @@ TEST_CASE("whoever tries and is cancelled gives the try to the next") {
     CHECK_FALSE(s.calls[0].failure);
 }
 
-TEST_CASE("calls that wait for their turn end with their time") {
+TEST_CASE("calls that wait for their turn end at their deadline") {
     throttled_store s(store_options().timeout(300ms));
     s.hint = "30"; // one try each 3 s
     auto& refused = s.get();
@@ -203,7 +203,7 @@ TEST_CASE("no more calls wait for their turn than for a connection") {
     CHECK_FALSE(run(s.context, s.db.close(1ms)));
 }
 
-TEST_CASE("where nobody may wait, calls are refused only if they would have to") {
+TEST_CASE("where no call may wait only calls that would have to wait are rejected") {
     throttled_store s(store_options().max_waiting(0));
     auto& first = s.get();
     s.run_until_sent(1);
@@ -215,7 +215,7 @@ TEST_CASE("where nobody may wait, calls are refused only if they would have to")
     s.answer_all(200);
     CHECK(first.done);
     CHECK_FALSE(first.failure);
-    std::this_thread::sleep_for(5ms); // the rate allows 1,800 a second
+    std::this_thread::sleep_for(5ms); // the rate allows 1,800 per second
     auto& later = s.get();
     s.run_until_sent(1);
     s.answer_all(200);
@@ -223,7 +223,7 @@ TEST_CASE("where nobody may wait, calls are refused only if they would have to")
     CHECK_FALSE(later.failure);
 }
 
-TEST_CASE("whatever pause is asked for, somebody tries after a while") {
+TEST_CASE("however long a pause is requested one call tries after a while") {
     class asked {
     public:
         const char* hint;
@@ -262,7 +262,7 @@ TEST_CASE("calls that wait for their turn end when the store is closed") {
     CHECK(s.net->begun == 1);
 }
 
-TEST_CASE("one attempt is one attempt, and holds nobody up") {
+TEST_CASE("a limit of one attempt is kept and delays no other call") {
     throttled_store s(store_options().max_attempts(1));
     auto& first = s.get();
     s.run_until_sent(1);
@@ -275,7 +275,7 @@ TEST_CASE("one attempt is one attempt, and holds nobody up") {
     CHECK(s.longest_paced > 0ms);
 }
 
-TEST_CASE("each collection has a pace of its own, which ends after a quiet second") {
+TEST_CASE("each collection has a pace of its own which ends after a quiet second") {
     throttled_store s;
     s.hint = "5";
     auto& held_up = s.get("busy");
@@ -294,7 +294,7 @@ TEST_CASE("each collection has a pace of its own, which ends after a quiet secon
     std::this_thread::sleep_for(1'100ms);
     s.changes.clear();
     s.longest_paced = {};
-    s.get("quiet"); // any call notices
+    s.get("quiet"); // any call detects it
     s.run_until_sent(1);
     s.answer_all(200);
     REQUIRE(s.changes.size() == 1);
@@ -308,7 +308,7 @@ TEST_CASE("each collection has a pace of its own, which ends after a quiet secon
     CHECK(s.changes.empty());
 }
 
-TEST_CASE("the log tells of a pace") {
+TEST_CASE("the log reports a pace") {
     std::vector<std::string> lines;
     scripted_store s(store_options().logger(
         log_level::info, [&](log_level, std::string_view line) { lines.emplace_back(line); }));
@@ -343,7 +343,7 @@ TEST_CASE("a read that a second endpoint may answer does not wait for the first"
     CHECK(paced == 0ms);
 }
 
-TEST_CASE("the threads of a blocking store keep to what the service takes") {
+TEST_CASE("the threads of a blocking store keep to the rate that the service accepts") {
     class kind {
     public:
         service_mode mode;
@@ -361,7 +361,7 @@ TEST_CASE("the threads of a blocking store keep to what the service takes") {
         fault_plan plan;
         service.faults(plan.throttle(400, k.hint));
         const auto began = std::chrono::steady_clock::now();
-        const callers c(db, 8, 150); // of which the limit takes three seconds
+        const callers c(db, 8, 150); // the limit takes three seconds for these
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         CHECK(c.failed == 0);
         CHECK(took.count() < 8);

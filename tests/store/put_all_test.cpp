@@ -1,4 +1,4 @@
-// Transactions of a put_all: several at a time, and what becomes of them.
+// The transactions of a put_all: several at a time, and their outcomes.
 
 #include "support/fixtures.hpp"
 #include "support/held_transport.hpp"
@@ -83,7 +83,7 @@ void bad_request(net::exchange& x, unsigned status, const char* code, const char
 
 } // namespace
 
-TEST_CASE("put_all has as many transactions under way as it may") {
+TEST_CASE("put_all has as many transactions in flight as allowed") {
     for (const std::size_t bound : {1u, 3u, 8u}) {
         CAPTURE(bound);
         held_store s(store_options().max_transactions(bound));
@@ -107,7 +107,7 @@ TEST_CASE("put_all has as many transactions under way as it may") {
     CHECK(store_options().max_transactions() == 8);
 }
 
-TEST_CASE("put_all makes transactions when their turn comes") {
+TEST_CASE("put_all builds a transaction only when it is sent") {
     held_store s(store_options().max_transactions(2));
     bool done = false;
     asio::co_spawn(s.context, s.db.put_all(make_pairs(400, 10'000), "data", 100),
@@ -120,7 +120,7 @@ TEST_CASE("put_all makes transactions when their turn comes") {
     CHECK(s.net->most_bytes < 2 * 100 * 11'000);
 }
 
-TEST_CASE("put_all goes on when a transaction fails, and names what is not written") {
+TEST_CASE("put_all continues when a transaction fails and lists what was not written") {
     held_store s({}, [](net::exchange& x) {
         held_store::apply(x);
         if (contains(x.body, "RowKey='k25'")) bad_request(x, 400, "InvalidInput", "5:not that");
@@ -145,7 +145,7 @@ TEST_CASE("put_all goes on when a transaction fails, and names what is not writt
              "written, 20 are not");
 }
 
-TEST_CASE("put_all tells what may or may not be written") {
+TEST_CASE("put_all reports what may or may not have been written") {
     held_store s(store_options().max_attempts(2), [](net::exchange& x) {
         held_store::apply(x);
         if (contains(x.body, "RowKey='k0'")) x.error = asio::error::connection_reset;
@@ -164,7 +164,7 @@ TEST_CASE("put_all tells what may or may not be written") {
     CHECK(contains(e.what(), "; of 40 keys 10 are written, 10 are not, 20 may or may not be"));
 }
 
-TEST_CASE("put_all with credentials that are refused is not refused a hundred times") {
+TEST_CASE("put_all stops at the first rejected credential") {
     held_store s(store_options().max_transactions(2), [](net::exchange& x) { x.response.status = 403; });
     s.net->holds = false;
     const put_all_error e =
@@ -174,7 +174,7 @@ TEST_CASE("put_all with credentials that are refused is not refused a hundred ti
     CHECK(s.net->begun <= 3);
 }
 
-TEST_CASE("put_all tells its progress") {
+TEST_CASE("put_all reports its progress") {
     held_store s(store_options().max_transactions(3));
     s.net->holds = false;
     std::vector<std::size_t> seen;
@@ -199,7 +199,7 @@ TEST_CASE("put_all tells its progress") {
     CHECK(seen.size() == 1);
 }
 
-TEST_CASE("what the progress function throws ends a put_all") {
+TEST_CASE("an exception of the progress function ends a put_all") {
     held_store s(store_options().max_transactions(2));
     s.net->holds = false;
     const put_all_progress progress = [](std::size_t done, std::size_t) {
@@ -208,10 +208,10 @@ TEST_CASE("what the progress function throws ends a put_all") {
     CHECK_THROWS_WITH_AS(run(s.context, s.db.put_all(make_pairs(1000), "data", 10, progress)), "enough",
                          std::runtime_error);
     CHECK(s.net->begun <= 5);
-    CHECK(s.net->under_way == 0); // what was under way has ended
+    CHECK(s.net->under_way == 0); // no transaction is in flight
 }
 
-TEST_CASE("put_all can be cancelled in between") {
+TEST_CASE("put_all can be cancelled between transactions") {
     held_store s(store_options().max_transactions(4));
     asio::cancellation_signal signal;
     std::exception_ptr failure;
@@ -231,7 +231,7 @@ TEST_CASE("put_all can be cancelled in between") {
     CHECK(s.net->begun == 14);
 }
 
-TEST_CASE("a put_all that is cancelled when those under way have just succeeded is not a success") {
+TEST_CASE("a put_all that is cancelled when those in flight have just succeeded is not a success") {
     held_store s(store_options().max_transactions(2));
     asio::cancellation_signal signal;
     std::exception_ptr failure;
@@ -252,13 +252,13 @@ TEST_CASE("a put_all that is cancelled when those under way have just succeeded 
     CHECK(s.net->begun < 10);
 }
 
-TEST_CASE("a context that goes while transactions are under way leaves nothing behind") {
+TEST_CASE("a context that is destroyed during transactions leaves nothing running") {
     std::shared_ptr<held_transport> net;
     {
         held_store s;
         net = s.net;
         asio::co_spawn(s.context, s.db.put_all(make_pairs(1000), "data", 10),
-                       [](std::exception_ptr) { FAIL("nobody is there any more"); });
+                       [](std::exception_ptr) { FAIL("the caller has been destroyed"); });
         s.settle();
         CHECK(net->under_way == 8);
     }
@@ -275,7 +275,7 @@ TEST_CASE("arguments of put_all are checked before anything is sent") {
     CHECK(s.net->begun == 0);
 }
 
-TEST_CASE("put_all on several threads, from a caller on none of their strands") {
+TEST_CASE("put_all on several threads from a caller on none of their strands") {
     emulator service;
     asio::thread_pool threads(4);
     store db = store::from_connection_string(threads.get_executor(), service.connection_string());
@@ -292,7 +292,7 @@ TEST_CASE("put_all on several threads, from a caller on none of their strands") 
     threads.join();
 }
 
-TEST_CASE("a blocking put_all is the same") {
+TEST_CASE("a blocking put_all behaves alike") {
     emulator service;
     auto db = blocking_store::from_connection_string(service.connection_string());
     std::size_t last = 0;

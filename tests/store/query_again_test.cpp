@@ -1,4 +1,4 @@
-// A query after a page that could not be had: the next call asks for it again.
+// A query after a page that failed: the next call requests it again.
 
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
@@ -92,7 +92,7 @@ public:
               return reply;
           }) {}
 
-    std::size_t asked = 0; // the server's thread
+    std::size_t asked = 0; // by the server's thread
     http_server server;
 };
 
@@ -100,7 +100,7 @@ const credential key = test_credential();
 
 } // namespace
 
-TEST_CASE("after a failure the same page is asked for again, and no row is lost or told twice") {
+TEST_CASE("after a failure the same page is requested again and no row is lost or repeated") {
     using failing = std::function<void(scripted_transport&)>;
     const std::vector<failing> failures{
         [](scripted_transport& net) { net.answer(403, error_body("AuthorizationFailure")); },
@@ -153,7 +153,7 @@ TEST_CASE("after a failure the same page is asked for again, and no row is lost 
     }
 }
 
-TEST_CASE("a table that goes away in the middle stays an error") {
+TEST_CASE("a table that is deleted during a query stays an error") {
     scripted_store s;
     s.net->answer(page(1));
     auto rows = s.db.query("");
@@ -164,7 +164,7 @@ TEST_CASE("a table that goes away in the middle stays an error") {
     }
 }
 
-TEST_CASE("next() || timer in a loop comes to the end") {
+TEST_CASE("next() || timer in a loop reaches the end") {
     for (const bool ahead : {false, true}) {
         CAPTURE(ahead);
         paging_server service([](std::size_t n) { return n == 1 || n == 3; });
@@ -177,7 +177,7 @@ TEST_CASE("next() || timer in a loop comes to the end") {
     }
 }
 
-TEST_CASE("a group tells what became of next() beside a timer, errors too") {
+TEST_CASE("a parallel group reports the outcome of next() with a timer including errors") {
     http_server service(
         [](const http_request&) { return http_reply(403, error_body("AuthorizationFailure")); });
     asio::io_context context;
@@ -187,7 +187,7 @@ TEST_CASE("a group tells what became of next() beside a timer, errors too") {
     CHECK(failure_of([&] { std::rethrow_exception(failure); }).code() == errc::forbidden);
 }
 
-TEST_CASE("a blocking query goes on after a failure where it was") {
+TEST_CASE("a blocking query resumes after a failure where it was") {
     std::size_t asked = 0;
     http_server service([&](const http_request& r) {
         const bool second = contains(r.target, "NextRowKey");

@@ -56,13 +56,13 @@ asio::awaitable<std::vector<std::string>> all_keys(async_generator<entry> rows) 
     co_return keys;
 }
 
-/// A store whose pages, of a row each, are held until they are let go. There are `pages` of them.
+/// A store whose pages, of a row each, are held until the test releases them. There are `pages` of them.
 class held_store {
 public:
     explicit held_store(store_options o = ahead())
         : db(store_over(context.get_executor(), net, std::move(o))) {}
 
-    /// Runs until nothing is ready.
+    /// Runs until no handler is ready.
     void settle() { test::settle(context); }
 
     /// A query whose first page was read, and whose second is held.
@@ -99,7 +99,7 @@ void next(held_store& s, async_generator<entry>& rows, spawned_next& end) {
 
 } // namespace
 
-TEST_CASE("reading ahead is off unless it is asked for") {
+TEST_CASE("reading ahead is off by default") {
     CHECK_FALSE(store_options().read_ahead());
     CHECK(ahead().read_ahead());
     scripted_store s;
@@ -109,7 +109,7 @@ TEST_CASE("reading ahead is off unless it is asked for") {
     CHECK(s.net->sent.size() == 1);
 }
 
-TEST_CASE("what is read ahead is the same, in the same order, asked for in the same way") {
+TEST_CASE("reading ahead returns the same rows in the same order with the same requests") {
     std::vector<std::string> sent;
     for (const bool b : {false, true}) {
         scripted_store s(store_options().read_ahead(b));
@@ -131,14 +131,14 @@ TEST_CASE("what is read ahead is the same, in the same order, asked for in the s
     CHECK(absent.run(all_keys(absent.db.query(""))).empty());
 }
 
-TEST_CASE("one page is fetched before it is asked for, and no more than one") {
+TEST_CASE("exactly one page is fetched ahead") {
     scripted_store s(ahead());
     s.net->answer(page({"a", "b"}, "x"));
     s.net->answer(page({"c"}, "y"));
     s.net->answer(page({"d"}));
     auto rows = s.db.query("");
     CHECK(s.net->sent.empty());
-    CHECK(s.run(rows.next())); // run() returned: nothing is left to do
+    CHECK(s.run(rows.next())); // run() returned: no work is left
     CHECK(s.net->sent.size() == 2);
     CHECK(s.run(rows.next()));
     CHECK(s.net->sent.size() == 2);
@@ -149,7 +149,7 @@ TEST_CASE("one page is fetched before it is asked for, and no more than one") {
     CHECK(s.net->finished());
 }
 
-TEST_CASE("the error of a page that was read ahead comes with the call that asks for it") {
+TEST_CASE("the error of a page that was read ahead is thrown by the call that needs it") {
     scripted_store s(ahead());
     s.net->answer(page({"a", "b"}, "x"));
     for (int i = 0; i < 2; ++i) s.net->answer(403, R"({"odata.error":{"code":"AuthorizationFailure"}})");
@@ -162,21 +162,21 @@ TEST_CASE("the error of a page that was read ahead comes with the call that asks
         const error e = failure_of([&] { s.run(rows.next()); });
         CHECK(e.service_code() == "AuthorizationFailure");
         CHECK(contains(e.what(), "query in \"data\""));
-        CHECK(s.net->sent.size() == 2 + i); // the second time it is asked for by the call
+        CHECK(s.net->sent.size() == 2 + i); // the second time the call requests it
     }
     CHECK(s.run(rows.next())->key() == "c");
     CHECK_FALSE(s.run(rows.next()));
     CHECK(s.net->finished());
 }
 
-TEST_CASE("what is wrong with an argument is thrown by the first call") {
+TEST_CASE("the first call throws the error about an invalid argument") {
     scripted_store s(store_options().read_ahead(true).naming(table_naming::strict));
     auto rows = s.db.query("", "a b");
     for (int i = 0; i < 2; ++i)
         CHECK(failure_of([&] { s.run(rows.next()); }).code() == errc::invalid_argument);
 }
 
-TEST_CASE("a call waits for the page that is on its way") {
+TEST_CASE("a call waits for the page in flight") {
     held_store s;
     auto rows = s.begun();
     spawned_next end;
@@ -208,7 +208,7 @@ TEST_CASE("cancelling the call leaves the page to the next one") {
     REQUIRE(again.result);
     CHECK(again.result->key() == "2");
     CHECK(s.net->begun == 3);
-    s.net->let_one_go(); // and so it is when the page is there before the next call
+    s.net->let_one_go(); // the same holds when the page arrives before the next call
     s.settle();
     spawned_next third;
     next(s, rows, third);
@@ -216,16 +216,16 @@ TEST_CASE("cancelling the call leaves the page to the next one") {
     CHECK(third.result->key() == "3");
 }
 
-TEST_CASE("a generator that goes takes its request along") {
-    SUBCASE("which was sent") {
+TEST_CASE("destroying a generator cancels its request") {
+    SUBCASE("after it was sent") {
         held_store s;
         { const auto rows = s.begun(); }
         s.context.restart();
-        s.context.run(); // has an end
+        s.context.run(); // returns
         CHECK(s.net->under_way == 0);
         CHECK(run(s.context, s.db->close()));
     }
-    SUBCASE("which has hardly begun") {
+    SUBCASE("when it has hardly begun") {
         held_store s;
         std::optional rows(s.db->query(""));
         spawned_next end;
@@ -235,11 +235,11 @@ TEST_CASE("a generator that goes takes its request along") {
         });
         s.settle();
         s.net->let_one_go();
-        s.context.run(); // has an end
+        s.context.run(); // returns
         CHECK(end.result);
         CHECK(s.net->under_way == 0);
     }
-    SUBCASE("whose answer is there") {
+    SUBCASE("when its response has arrived") {
         held_store s;
         {
             const auto rows = s.begun();
@@ -250,7 +250,7 @@ TEST_CASE("a generator that goes takes its request along") {
         s.settle();
         CHECK(s.net->begun == 2);
     }
-    SUBCASE("and its store") {
+    SUBCASE("together with its store") {
         held_store s;
         std::optional rows(s.begun());
         s.db.reset();
@@ -261,7 +261,7 @@ TEST_CASE("a generator that goes takes its request along") {
     }
 }
 
-TEST_CASE("the execution context may go after any step") {
+TEST_CASE("the execution context may be destroyed after any step") {
     for (int steps = 0;; ++steps) {
         held_store s;
         bool ended = false;
@@ -281,7 +281,7 @@ TEST_CASE("the execution context may go after any step") {
 }
 
 TEST_CASE("a store that is closed while a page is read ahead") {
-    SUBCASE("waits for it, and gives it out to who waits for it, too") {
+    SUBCASE("waits for it and returns it to the call that waits for it too") {
         held_store s;
         auto rows = s.begun();
         spawned_next end;
@@ -300,7 +300,7 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         CHECK(refused.code() == errc::closed);
         CHECK(s.net->begun == 2);
     }
-    SUBCASE("refuses the next call, which ends the request") {
+    SUBCASE("rejects the next call which ends the request") {
         held_store s;
         auto rows = s.begun();
         std::optional<bool> finished;
@@ -313,7 +313,7 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         CHECK(finished == true);
         CHECK(s.net->under_way == 0);
     }
-    SUBCASE("refuses the next call also when the page is there, and that is told") {
+    SUBCASE("rejects the next call even if the page has arrived and reports that") {
         std::vector<boost::system::error_code> told;
         held_store s(ahead().observer([&](const event& e) {
             if (e.kind == event_kind::operation) told.push_back(e.error);
@@ -327,11 +327,11 @@ TEST_CASE("a store that is closed while a page is read ahead") {
         CHECK(refused.code() == errc::closed);
         REQUIRE(told.size() == 1);
         CHECK(told[0] == errc::closed);
-        spawned_next again; // neither is the next call's failure taken for the end
+        spawned_next again; // the next call's failure is not mistaken for the end either
         next(s, rows, again);
         CHECK(again.code() == errc::closed);
     }
-    SUBCASE("ends it when the time is up") {
+    SUBCASE("ends it when its time is over") {
         held_store s;
         auto rows = s.begun();
         spawned_next end;
@@ -344,7 +344,7 @@ TEST_CASE("a store that is closed while a page is read ahead") {
 
 namespace {
 
-/// Answers with so many pages, each of a row: the first after one delay, the others after another.
+/// Responds with this many pages, each of a row: the first after one delay, the others after another.
 class paging_server {
 public:
     explicit paging_server(int pages, std::chrono::milliseconds first = 0ms,
@@ -384,7 +384,7 @@ asio::awaitable<int> leave_after_two(async_generator<entry> rows) {
 
 } // namespace
 
-TEST_CASE("the time of the service and that of the caller pass together") {
+TEST_CASE("the times of the service and of the caller overlap") {
     paging_server service(20, 10ms, 10ms);
     const auto time = [&](bool ahead) {
         asio::io_context context;
@@ -394,12 +394,12 @@ TEST_CASE("the time of the service and that of the caller pass together") {
         return std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
     };
     const double without = std::min(time(false), time(false));
-    const double with = std::min(time(true), time(true)); // one may meet with a stall
+    const double with = std::min(time(true), time(true)); // one run may stall
     MESSAGE("20 pages, 10 ms at each side: " << without << " ms, reading ahead " << with << " ms");
     CHECK(with < without);
 }
 
-TEST_CASE("the caller and the store may be on threads of their own") {
+TEST_CASE("the caller and the store may run on separate threads") {
     paging_server service(20);
     asio::thread_pool store_threads(2);
     asio::thread_pool caller_threads(2);
@@ -418,7 +418,7 @@ TEST_CASE("the caller and the store may be on threads of their own") {
     store_threads.join();
 }
 
-TEST_CASE("cancelling and leaving, from other threads, while a page is on its way") {
+TEST_CASE("cancelling and destroying from other threads while a page is in flight") {
     paging_server service(20, 0ms, 1h);
     asio::thread_pool store_threads(2);
     asio::io_context context;

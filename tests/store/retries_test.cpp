@@ -26,7 +26,7 @@ std::string batch_429() {
 
 } // namespace
 
-TEST_CASE("transient answers and lost connections are tried again, under one id") {
+TEST_CASE("transient responses and lost connections are retried under one request id") {
     scripted_store s;
     s.net->answer(503);
     s.net->fail(asio::error::connection_reset, true);
@@ -42,7 +42,7 @@ TEST_CASE("transient answers and lost connections are tried again, under one id"
           != header(s.net->sent[0], "x-ms-client-request-id"));
 }
 
-TEST_CASE("after the last attempt the failure is told") {
+TEST_CASE("after the last attempt the failure is reported") {
     scripted_store s;
     for (int i = 0; i < 4; ++i) s.net->answer(503, error_body("InternalError"));
     const error e = failure_of([&] { s.run(s.db.put("k", {})); });
@@ -61,14 +61,14 @@ TEST_CASE("after the last attempt the failure is told") {
     CHECK(s.net->finished());
 }
 
-TEST_CASE("one attempt when that is all that is allowed") {
+TEST_CASE("one attempt when only one is allowed") {
     scripted_store s(store_options().max_attempts(1));
     s.net->answer(500);
     CHECK(failure_of([&] { s.run(s.db.put("k", {})); }).code() == errc::server_error);
     CHECK(s.net->sent.size() == 1);
 }
 
-TEST_CASE("what cannot succeed is not tried again") {
+TEST_CASE("permanent errors are not retried") {
     scripted_store s;
     for (const unsigned status : {400u, 401u, 403u, 412u, 413u}) {
         s.net->sent.clear();
@@ -78,7 +78,7 @@ TEST_CASE("what cannot succeed is not tried again") {
     }
 }
 
-TEST_CASE("a refusal that hides in a batch's success is tried again") {
+TEST_CASE("a rejection inside a successful batch response is retried") {
     scripted_store s;
     s.net->answer(202, batch_429());
     s.net->answer(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 204 x\r\n\r\n\r\n--c--\r\n--b--\r\n");
@@ -86,7 +86,7 @@ TEST_CASE("a refusal that hides in a batch's success is tried again") {
     CHECK(s.net->sent.size() == 2);
 }
 
-TEST_CASE("a refusal that hides in a batch's success is told") {
+TEST_CASE("a rejection inside a successful batch response is reported") {
     scripted_store s(store_options().max_attempts(1));
     s.net->answer(202, batch_429());
     const error e = failure_of([&] { s.run(s.db.put_all({{"k", value()}})); });
@@ -94,7 +94,7 @@ TEST_CASE("a refusal that hides in a batch's success is told") {
     CHECK(e.key() == "k");
 }
 
-TEST_CASE("a pause that a batch's success hides ends with the deadline") {
+TEST_CASE("a pause requested inside a successful batch response ends at the deadline") {
     scripted_store s(store_options().timeout(std::chrono::milliseconds(200)));
     s.net->answer(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 429 x\r\nRetry-After: 3\r\n\r\n"
                            + error_body("TooManyRequests", "0:slow down") + "\r\n--c--\r\n--b--\r\n");
@@ -104,13 +104,12 @@ TEST_CASE("a pause that a batch's success hides ends with the deadline") {
     CHECK(s.net->sent.size() == 1);
 }
 
-TEST_CASE("an erase whose answer was lost") {
+TEST_CASE("an erase whose response was lost") {
     scripted_store s;
     s.net->fail(asio::error::eof, true);
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK(s.run(s.db.erase("k"))); // the first attempt removed it
-    s.net->answer_second(
-        429); // sent twice; the second time it was refused, the first time it may have worked
+    s.net->answer_second(429);     // sent twice; the second was rejected, the first may have succeeded
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK(s.run(s.db.erase("k")));
     s.net->answer(500);
@@ -118,13 +117,13 @@ TEST_CASE("an erase whose answer was lost") {
     CHECK_FALSE(s.run(s.db.erase("k"))); // there was nothing to remove
     s.net->fail(asio::error::connection_refused, false);
     s.net->answer(404, error_body("ResourceNotFound"));
-    CHECK_FALSE(s.run(s.db.erase("k"))); // it never got there
+    CHECK_FALSE(s.run(s.db.erase("k"))); // it never reached the service
     s.net->answer(429);
     s.net->answer(404, error_body("ResourceNotFound"));
     CHECK_FALSE(s.run(s.db.erase("k")));
 }
 
-TEST_CASE("a refusal says what clocks have to do with it") {
+TEST_CASE("an error about authorization mentions clock skew") {
     const auto at = [](std::chrono::seconds off) {
         return protocol::http_date(std::chrono::system_clock::now() + off);
     };

@@ -37,7 +37,7 @@ store_options reading() {
 
 } // namespace
 
-TEST_CASE("reads alternate between the endpoints, signed for each") {
+TEST_CASE("reads alternate between the endpoints with a signature for each") {
     scripted_store s(reading(), "https://acct.table.core.windows.net");
     s.net->fail(asio::error::connection_refused, false);
     s.net->answer(503);
@@ -50,15 +50,15 @@ TEST_CASE("reads alternate between the endpoints, signed for each") {
             i % 2 == 0 ? "acct.table.core.windows.net" : "acct-secondary.table.core.windows.net";
         CHECK(s.net->to[i].host == host);
         CHECK(contains(s.net->sent[i], "\r\nHost: " + host + "\r\n"));
-        CHECK(contains(s.net->sent[i], "\r\nAuthorization: SharedKey")); // of the account, by its own name
+        CHECK(contains(s.net->sent[i], "\r\nAuthorization: SharedKey")); // by the account name
         CHECK(contains(s.net->sent[i], " acct:"));
     }
     s.net->answer(200, R"({"value":[]})");
     s.run(s.db.get_all());
-    CHECK(s.net->to.back().host == "acct.table.core.windows.net"); // first the primary, each time
+    CHECK(s.net->to.back().host == "acct.table.core.windows.net"); // each read begins at the primary
 }
 
-TEST_CASE("absence at the secondary is no answer") {
+TEST_CASE("absence at the secondary is not a result") {
     scripted_store s(reading());
     s.net->answer(503);
     s.net->answer(404, error_body("ResourceNotFound"));
@@ -78,11 +78,12 @@ TEST_CASE("absence at the secondary is no answer") {
     }
     s.net->answer(503);
     s.net->answer(503);
-    CHECK(failure_of([&] { s.run(s.db.get("k")); }).status() == 503); // and if it does not, nobody does
+    CHECK(failure_of([&] { s.run(s.db.get("k")); }).status()
+          == 503); // without the primary there is no result
     CHECK(s.net->finished());
 }
 
-TEST_CASE("writes go to the primary only, and so do reads unless it is allowed") {
+TEST_CASE("writes use only the primary and so do reads by default") {
     scripted_store s(reading());
     for (int i = 0; i < 2; ++i) {
         s.net->answer(503);
@@ -118,7 +119,7 @@ TEST_CASE("a connection string may name the secondary") {
           == errc::invalid_argument);
 }
 
-TEST_CASE("reads of a real service outlive its primary") {
+TEST_CASE("reads of a real service survive the loss of its primary") {
     emulator service;
     auto db = blocking_store::from_connection_string(
         service.connection_string(),
@@ -129,7 +130,8 @@ TEST_CASE("reads of a real service outlive its primary") {
     REQUIRE(found);
     CHECK(found->at("i") == 1);
     CHECK(db.get_all().size() == 1);
-    CHECK(failure_of([&] { return db.get("absent"); }).code() == condition::transient); // nobody knows
+    CHECK(failure_of([&] { return db.get("absent"); }).code()
+          == condition::transient); // the result is unknown
     service.faults({});
     CHECK_FALSE(db.get("absent"));
     service.faults(fault_plan()

@@ -29,7 +29,7 @@ TEST_CASE("serialize_value writes what parse_value reads") {
     CHECK(serialize_value(odd) == R"({"x":["NaN","-Infinity"]})");
 }
 
-TEST_CASE("parse_value says what is wrong") {
+TEST_CASE("parse_value reports what is wrong") {
     for (const char* text : {"", "{", "{'a':1}", "{\"a\":1} x"})
         CHECK(contains(failure_of([&] { parse_value(text); }).what(), "not JSON"));
     const std::string deep = "{\"a\":" + std::string(501, '[') + std::string(501, ']') + "}";
@@ -37,7 +37,7 @@ TEST_CASE("parse_value says what is wrong") {
     CHECK(contains(failure_of([&] { parse_value("{\"a\":" + deep + "}"); }).what(), "502 levels"));
     for (const char* text : {"{\"a\":1e400}", "{\"a\":[-1e400]}", "{\"a\":99999999999999999999}"})
         CHECK(contains(failure_of([&] { parse_value(text); }).what(), "range"));
-    CHECK(parse_value("{\"a\":1e-400}").at("a").as_double() == 0); // as near as doubles go
+    CHECK(parse_value("{\"a\":1e-400}").at("a").as_double() == 0); // the nearest double
     for (const char* text : {"1", "[]", "null", "\"x\""})
         CHECK(contains(failure_of([&] { parse_value(text); }).what(), "not an object"));
 }

@@ -1,3 +1,4 @@
+// Certificates and an authority that a test creates at run time.
 #pragma once
 
 #include "support/http_server.hpp"
@@ -11,10 +12,10 @@
 
 namespace azkv::test {
 
-/// A certificate that signs itself, for `host` (a name, or an address if it begins with a digit).
+/// Creates a self-signed certificate for `host` (a name, or an address if it begins with a digit).
 certificate self_signed(const std::string& host);
 
-/// What a certificate says.
+/// The contents of a certificate.
 class certificate_text {
 public:
     certificate_text() {}
@@ -24,12 +25,12 @@ public:
 
     std::vector<std::string> names; // empty: no such extension
     std::string common_name = "test";
-    std::chrono::seconds from{-60}; // now and this
+    std::chrono::seconds from{-60}; // relative to now
     std::chrono::seconds until{3600};
     bool rsa = false; // instead of a key on a curve
 };
 
-/// Who gives certificates to servers and clients.
+/// Issues certificates to servers and clients.
 class certificate_authority {
 public:
     explicit certificate_authority(std::string common_name = "test authority");
@@ -39,14 +40,14 @@ public:
 
     certificate issue(const certificate_text& text) const;
 
-    /// For a server of these names.
+    /// Issues one to a server of these names.
     certificate issue(std::vector<std::string> names) const {
         return issue(certificate_text(std::move(names)));
     }
 
     std::string pem() const;
 
-    /// How its file is to be named in a directory of authorities.
+    /// Returns the name of its file in a directory of authorities.
     std::string hashed_name() const;
 
 private:
@@ -54,13 +55,13 @@ private:
     std::unique_ptr<const implementation> impl_;
 };
 
-/// The key in PEM, encrypted.
+/// Returns the key in PEM, encrypted.
 std::string encrypted_key(const certificate& c, const std::string& passphrase);
 
-/// The SHA-1 of a certificate, as `AB:CD:...`.
+/// Returns the SHA-1 of a certificate, as `AB:CD:...`.
 std::string thumbprint(const certificate& c);
 
-/// A file that exists as long as this does.
+/// A file that exists as long as the object.
 class temporary_file {
 public:
     explicit temporary_file(const std::string& content);

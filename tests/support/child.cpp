@@ -50,7 +50,7 @@ bool child_says(pid_t forked, const std::function<bool()>& f) {
     if (ends_within(forked, std::chrono::seconds(limit) + 10s, status))
         return WIFEXITED(status) && WEXITSTATUS(status) == 0;
     say("\nA child did not even begin.\n");
-    ::kill(forked, SIGALRM); // tells where it is
+    ::kill(forked, SIGALRM); // shows where it hangs
     if (ends_within(forked, 5s, status)) return false;
     ::kill(forked, SIGKILL);
     ::waitpid(forked, &status, 0);

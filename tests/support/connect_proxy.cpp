@@ -43,7 +43,7 @@ private:
         return head.find("\r\nProxy-Authorization: " + rules_.authorization + "\r\n") != head.npos;
     }
 
-    // `CONNECT host:port HTTP/1.1`, and the host again
+    // `CONNECT host:port HTTP/1.1`, then the host again
     static std::string target(const std::string& head) {
         const auto end = head.find(" HTTP/1.1\r\n");
         if (!head.starts_with("CONNECT ") || end == head.npos) return {};
@@ -81,7 +81,7 @@ private:
             if (made) asio::co_spawn(client->get_executor(), relay(server, client), asio::detached);
             if (made || rules_.silent) co_await relay(client, server);
         } catch (const std::exception&) {
-            // The client left, or there is nobody to lead it to.
+            // The client left, or the target refused.
         }
     }
 

@@ -1,3 +1,4 @@
+// An HTTP proxy for tests.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +13,14 @@ class proxy_rules {
 public:
     proxy_rules() {}
 
-    std::string authorization; // what `Proxy-Authorization` must be; empty: nothing is asked for
+    std::string authorization; // the required `Proxy-Authorization`; empty: none
     std::string prefix;        // sent before the answer
-    std::string suffix;        // and behind it
+    std::string suffix;        // sent after it
     bool silent = false;       // never answers
 };
 
-/// An HTTP proxy on a loopback port, with a thread of its own. Whatever host is asked for, its tunnels lead
-/// to that port of this machine.
+/// An HTTP proxy on a loopback port, with a thread of its own. For any host, its tunnels lead to that port of
+/// this machine.
 class connect_proxy {
 public:
     explicit connect_proxy(proxy_rules rules = {});
@@ -27,12 +28,12 @@ public:
 
     unsigned short port() const;
 
-    /// With `credentials` (`user:password`, percent-encoded) if there are any.
+    /// Returns its URL, with `credentials` (`user:password`, percent-encoded) if there are any.
     std::string url(const std::string& credentials = {}) const;
 
-    std::size_t tunnels() const; // ever made
+    std::size_t tunnels() const; // ever opened
 
-    /// The `host:port` of each request.
+    /// Returns the `host:port` of each request.
     std::vector<std::string> requests() const;
 
 private:

@@ -1,5 +1,6 @@
-// doctest, and what the test programs add to it. A case that hangs is named on stderr, with the stack of the
-// thread that gets the signal, and ends the program; so does a child that a case has made.
+// doctest, and the additions of the test programs. A case that hangs is named on stderr, with the stack of
+// the thread that receives the signal, and ends the program; the same holds in a child that a case has
+// forked.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "support/say.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 using azkv::test::say;
 
-constexpr unsigned limit = 200; // seconds for a case, also on a slow machine under a sanitizer
+constexpr unsigned limit = 200; // seconds per case, enough on a slow machine under a sanitizer
 
 const char* volatile running = "";
 
@@ -33,7 +34,7 @@ public:
 
     void test_run_start() override {
         void* frame = nullptr;
-        ::backtrace(&frame, 1); // loads what it needs, which a handler may not
+        ::backtrace(&frame, 1); // loads what it needs, which a signal handler may not
         std::signal(SIGALRM, &too_long);
     }
 

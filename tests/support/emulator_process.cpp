@@ -38,7 +38,7 @@ emulator_process::emulator_process(const std::string& program, std::vector<std::
     }
     close(output[1]);
     connection_string_ = read_line(output[0]);
-    close(output[0]); // it prints no more
+    close(output[0]); // it prints nothing more
     if (connection_string_.empty()) {
         kill();
         throw std::runtime_error(program + " does not start");

@@ -1,3 +1,4 @@
+// Runs the program `azkv-emulator` as a child process.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,7 @@ namespace azkv::test {
 /// The program `azkv-emulator` in a process of its own, which ends with the object, and with its parent.
 class emulator_process {
 public:
-    /// Returns when it serves. Throws `std::runtime_error` if it does not start.
+    /// Returns when the program accepts connections. Throws `std::runtime_error` if it does not start.
     explicit emulator_process(const std::string& program, std::vector<std::string> arguments = {});
 
     ~emulator_process() { kill(); }
@@ -21,7 +22,7 @@ public:
 
     const std::string& connection_string() const { return connection_string_; }
 
-    /// Ends it on the spot (SIGKILL), if it still runs.
+    /// Kills it at once (SIGKILL), if it still runs.
     void kill() noexcept;
 
     std::chrono::nanoseconds cpu_time() const;

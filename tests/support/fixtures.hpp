@@ -1,3 +1,4 @@
+// Entities and responses that many tests share.
 #pragma once
 
 #include "support/http_server.hpp"
@@ -17,13 +18,13 @@ inline constexpr char empty_entity_text[] = R"({"PartitionKey":"default","RowKey
 /// A handler of `http_server` that returns `entity_text` for each request.
 http_reply ok_entity(const http_request&);
 
-/// `{"i": i}`.
+/// Returns `{"i": i}`.
 value numbered(int i);
 
-/// The response to a transaction of so many operations that was applied.
+/// Returns the response to an applied transaction of this many operations.
 std::string batch_answer(std::size_t operations);
 
-/// The value of a header of a request as it is sent; fails the test if it has none.
+/// Returns the value of a header of a request as it is sent; fails the test if it has none.
 std::string header(const std::string& request, const std::string& name);
 
 } // namespace azkv::test

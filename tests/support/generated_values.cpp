@@ -167,7 +167,7 @@ std::string value_generator::name() {
     return out.empty() ? "n" + std::to_string(up_to(500)) : out;
 }
 
-// Around the length that one property can hold, with what must not be cut in two on the edge.
+// Around the maximum length of one property, with indivisible text at the edge.
 std::string value_generator::long_text() {
     static const std::string_view edges[] = {"x", "😀", "\n", "\"", "\\", "é", "\x01", "日", "[", "1"};
     std::size_t length = 32'760 + up_to(12);

@@ -1,3 +1,4 @@
+// Generated values, keys and names that are hard to store, and their reduction.
 #pragma once
 
 #include "support/identical.hpp"
@@ -13,18 +14,18 @@
 
 namespace azkv::test {
 
-/// Values that storing and reading back goes wrong with easily. The same seed gives the same value.
+/// Values that easily break in storing and reading back. The same seed yields the same value.
 class value_generator {
 public:
     explicit value_generator(std::uint64_t seed) : random_(seed) {}
 
-    /// A value within the limits of both services, `large` ones among them.
+    /// Returns a value within the limits of both services, `large` ones among them.
     value make(bool large = true);
 
-    /// A member's name: not empty, and short enough.
+    /// Returns a member's name: not empty, and short enough.
     std::string name();
 
-    /// Text of the kinds that keys and strings are made of.
+    /// Returns text of the kinds that keys and strings contain.
     std::string text();
 
 private:
@@ -45,7 +46,7 @@ private:
     std::mt19937_64 random_;
 };
 
-/// A small value that still `fails`, made from one that does.
+/// Returns a small value that still `fails`, reduced from one that does.
 value shrink(value v, const std::function<bool(const value&)>& fails);
 
 } // namespace azkv::test

@@ -1,3 +1,4 @@
+// A transport whose exchanges a test completes one by one.
 #pragma once
 
 #include "async/manual_reset_event.hpp"
@@ -18,7 +19,7 @@
 
 namespace azkv::test {
 
-/// A transport that holds every exchange until it is let go, and answers it then as it is told. One thread.
+/// Holds every exchange until the test releases it, and then calls its answerer. For one thread.
 class held_transport final : public net::transport {
 public:
     using answerer = std::function<void(net::exchange&)>;
@@ -64,7 +65,7 @@ public:
     bool holds = true;
     std::size_t begun = 0;
     std::size_t under_way = 0;
-    std::size_t most = 0; // under way at the same time
+    std::size_t most = 0; // in flight at the same time
     std::size_t bytes = 0;
     std::size_t most_bytes = 0;
 
@@ -91,7 +92,7 @@ private:
     bool closed_ = false;
 };
 
-/// How many operations are in a batch.
+/// Returns how many operations are in a batch.
 inline std::size_t operations_in(std::string_view batch) {
     std::size_t n = 0;
     for (auto at = batch.find("\r\nPUT "); at != batch.npos; at = batch.find("\r\nPUT ", at + 1)) ++n;

@@ -23,7 +23,7 @@ public:
     bool signals_were_blocked = true;
 };
 
-std::mutex mutex; // guards what follows
+std::mutex mutex; // guards the members below
 std::condition_variable changed;
 std::map<std::string, entry> entries;
 
@@ -106,7 +106,7 @@ bool host_name::signals_were_blocked() const {
 
 using namespace azkv::test;
 
-// Found before the system's own.
+// The linker finds it before the system's own.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
     std::unique_lock lock(mutex);
     const auto known = node ? entries.find(node) : entries.end();

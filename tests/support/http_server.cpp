@@ -58,7 +58,7 @@ private:
         }
         made->use_certificate_chain(asio::buffer(tls.identity.chain));
         made->use_private_key(asio::buffer(tls.identity.key), asio::ssl::context::pem);
-        constexpr unsigned char name[] = "test"; // without one, clients with certificates resume nothing
+        constexpr unsigned char name[] = "test"; // without it, clients with certificates resume nothing
         SSL_CTX_set_session_id_context(context, name, sizeof name);
         if (tls.client_authority.empty()) return made;
         made->add_certificate_authority(asio::buffer(tls.client_authority));
@@ -74,7 +74,7 @@ private:
         return serve(std::move(socket), number);
     }
 
-    // How many clients have not closed their ends, whether this program has noticed or not.
+    // Returns how many clients have not closed their ends, even if this program has not noticed yet.
     std::size_t connected() const {
         std::vector<pollfd> all;
         for (const int s : sockets_) all.push_back({s, POLLRDHUP, 0});
@@ -109,7 +109,7 @@ private:
                 co_await converse(socket, socket, number);
             }
         } catch (const std::exception&) {
-            // The client left; what that means is for the test to say.
+            // The client left; the test decides what that means.
         }
     }
 
@@ -123,7 +123,7 @@ private:
         return ec && ec != asio::error::would_block;
     }
 
-    // While it is 1, what is written waits, and goes in one packet.
+    // While it is 1, written data waits, and is sent in one packet.
     static void cork(tcp::socket& client, int on) {
         ::setsockopt(client.native_handle(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
     }
@@ -138,12 +138,13 @@ private:
 
     using parser = http::request_parser<http::string_body>;
 
-    // `http::async_read` and `http::async_write` would be compiled for each kind of stream, which takes long.
+    // `http::async_read` and `http::async_write` would be instantiated for each kind of stream, which takes
+    // long.
     template <class Stream>
     static asio::awaitable<void> read(Stream& stream, boost::beast::flat_buffer& buffer, parser& request) {
         request.eager(true);
         while (!request.is_done()) {
-            boost::system::error_code ec = http::error::need_more; // which `put` does not say of no bytes
+            boost::system::error_code ec = http::error::need_more; // `put` does not return it for no bytes
             if (buffer.size() > 0) buffer.consume(request.put(buffer.data(), ec));
             if (ec == http::error::need_more) {
                 const std::size_t n =

@@ -31,7 +31,7 @@ bool identical(const json::value& a, const json::value& b) {
         return (std::isnan(x) && std::isnan(y))
                || std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
     }
-    return a == b; // a string is no number, a double no integer
+    return a == b; // a string is not a number, a double not an integer
 }
 
 } // namespace azkv::test

@@ -1,3 +1,4 @@
+// An exact comparison of values.
 #pragma once
 
 #include <azkv/value.hpp>
@@ -6,8 +7,8 @@
 
 namespace azkv::test {
 
-/// Whether two values are the same to the last bit: doubles by their bits (any NaN is any other), integers by
-/// what they count whatever their sign, members in any order.
+/// Returns whether two values are identical to the last bit: doubles by their bits (all NaNs are equal),
+/// integers by their value for either signedness, members in any order.
 bool identical(const boost::json::value& a, const boost::json::value& b);
 bool identical(const value& a, const value& b);
 

@@ -1,3 +1,4 @@
+// An authority over TLS that issues tokens, and a client of it.
 #pragma once
 
 #include "identity/sources/credential_environment.hpp"
@@ -29,7 +30,7 @@ inline identity::credential_environment::transport_maker trusting_transport(cons
     };
 }
 
-/// The parameters of a form.
+/// Returns the parameters of a form.
 inline std::map<std::string, std::string> parse_form(const std::string& body) {
     std::map<std::string, std::string> form;
     const auto parsed = boost::urls::parse_query(body);
@@ -38,14 +39,14 @@ inline std::map<std::string, std::string> parse_form(const std::string& body) {
     return form;
 }
 
-/// A token as authorities give it.
+/// A token in the form that authorities issue.
 inline std::string token_body(const std::string& token = secrets::access_token) {
     return R"({"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":")" + token
            + "\"}";
 }
 
-/// A real authority, over TLS, that answers as it is told to: with each reply once, and with the last of them
-/// for ever.
+/// A real authority, over TLS, that sends the scripted replies: each once, and the last one
+/// forever.
 class identity_server {
 public:
     void answer(http_reply reply) {

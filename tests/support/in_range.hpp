@@ -1,10 +1,11 @@
+// A reference check for key ranges.
 #pragma once
 
 #include "emulator/filter.hpp"
 
 namespace azkv::test {
 
-/// Whether a scan of that range would come across the entity.
+/// Returns whether a scan of that range would return the entity.
 inline bool is_in_range(const emulation::entity& e, const emulation::key_range& range) {
     const auto is_between = [](const std::string& key, const std::string& first,
                                const std::optional<std::string>& last) {

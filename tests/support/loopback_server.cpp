@@ -12,7 +12,7 @@ loopback_server::loopback_server(handler serve, unsigned short port, int receive
     : serve_(std::move(serve)) {
     acceptor_.open(tcp::v4());
     acceptor_.set_option(tcp::acceptor::reuse_address(true));
-    // Accepted connections inherit it, but only if it is set before they are made.
+    // Accepted connections inherit it, but only if it is set before they are opened.
     if (receive_buffer != 0) acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
     acceptor_.bind(tcp::endpoint(asio::ip::address_v4::loopback(), port));
     acceptor_.listen();

@@ -1,3 +1,4 @@
+// A server on a loopback port that runs a coroutine for each connection.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

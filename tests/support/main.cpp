@@ -1,4 +1,4 @@
-// Apart from doctest itself, which programs with a `main` of their own get, too: by the precompiled headers.
+// Separate from doctest itself, which programs with their own `main` use, too, by the precompiled headers.
 #include <doctest/doctest.h>
 
 int main(int argc, char** argv) {

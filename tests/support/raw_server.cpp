@@ -53,7 +53,7 @@ private:
             co_return;
         }
         if (!ec) socket.shutdown(tcp::socket::shutdown_send, ec);
-        while (!ec) // lest a reset overtakes the answer
+        while (!ec) // so that a reset does not overtake the response
             co_await socket.async_read_some(asio::buffer(bytes), into(ec));
     }
 

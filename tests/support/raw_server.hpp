@@ -1,3 +1,4 @@
+// A server that sends given bytes.
 #pragma once
 
 #include <chrono>
@@ -9,11 +10,11 @@
 
 namespace azkv::test {
 
-/// What a `raw_server` does with one request.
+/// What a `raw_server` does after a response.
 class raw_answer {
 public:
     enum class end {
-        close, ///< says so, and waits until the peer has gone: no reset overtakes the answer
+        close, ///< announces the close, and waits until the peer has left: no reset overtakes the response
         keep,  ///< the next request may come over the same connection
         reset,
     };
@@ -22,19 +23,19 @@ public:
 
     std::string text;
     end then;
-    std::string endless;               // sent behind it again and again, until the peer has gone
-    std::chrono::milliseconds pace{0}; // not 0: byte by byte, with a pause behind each
+    std::string endless;               // sent after it again and again, until the peer has left
+    std::chrono::milliseconds pace{0}; // not 0: byte by byte, with a pause after each
     bool whole_request = true;         // false: after the first bytes, whatever they are
 };
 
-/// A server on a loopback port, with a thread of its own, that answers with given bytes, whatever it was
-/// asked.
+/// A server on a loopback port, with a thread of its own, that responds with given bytes to any
+/// request.
 class raw_server {
 public:
-    /// Reads what comes first, sends the text, and closes.
+    /// Reads what arrives first, sends the text, and closes.
     explicit raw_server(std::string answer);
 
-    /// The first request gets the first answer, and so on; those behind the last get the last.
+    /// The first request gets the first answer, and so on; all further requests get the last.
     explicit raw_server(std::vector<raw_answer> answers);
 
     ~raw_server();

@@ -1,3 +1,4 @@
+// An environment of credentials that a test controls.
 #pragma once
 
 #include "identity/sources/credential_environment.hpp"
@@ -18,7 +19,7 @@
 
 namespace azkv::test {
 
-/// An environment with variables of the test's own. Pauses take no time, and are recorded.
+/// An environment with the test's own variables. Pauses take no time, and are recorded.
 class recorded_environment {
 public:
     using milliseconds = std::chrono::milliseconds;
@@ -63,13 +64,13 @@ inline asio::awaitable<std::optional<access_token>> ask(std::shared_ptr<token_cr
     co_return std::optional(std::move(t));
 }
 
-/// Asks `c` for a token, and runs `context` until it has nothing left to do.
+/// Requests a token from `c`, and runs `context` until no work is left.
 inline access_token token_of(asio::io_context& context, std::shared_ptr<token_credential> c,
                              token_request r) {
     return *run(context, ask(std::move(c), std::move(r)));
 }
 
-/// All that an error says, to be searched for what it must not say.
+/// Returns all text of an error, to be searched for what it must not contain.
 inline std::string all_of(const error& e) {
     return std::string(e.what()) + '\n' + e.service_code() + '\n' + e.server_message() + '\n'
            + e.request_id();

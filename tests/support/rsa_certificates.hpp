@@ -1,3 +1,4 @@
+// RSA certificates and keys, as applications use them.
 #pragma once
 
 #include <openssl/evp.h>
@@ -21,18 +22,18 @@ public:
     std::string key_pem() const;
     std::string key_pem(const std::string& passphrase) const;
 
-    /// As it wrote it once: `BEGIN RSA PRIVATE KEY`.
+    /// As `openssl` wrote it earlier: `BEGIN RSA PRIVATE KEY`.
     std::string old_key_pem(const std::string& passphrase) const;
 };
 
 std::shared_ptr<EVP_PKEY> rsa_key(unsigned bits = 2048);
 std::shared_ptr<EVP_PKEY> ec_key();
 
-/// Signed by `issuer`, or if there is none by itself.
+/// Signed by `issuer`, or self-signed if there is none.
 issued_certificate issue(const std::string& subject, std::shared_ptr<EVP_PKEY> key,
                          const issued_certificate* issuer = nullptr);
 
-/// The same key for all tests: making one takes its time.
+/// The same key for all tests: generating one is slow.
 std::shared_ptr<EVP_PKEY> usual_rsa_key();
 
 } // namespace azkv::test

@@ -1,3 +1,4 @@
+// Runs coroutines and contexts in a test, and returns what they throw.
 #pragma once
 
 #include <azkv/error.hpp>
@@ -26,7 +27,7 @@ namespace asio = boost::asio;
     throw std::logic_error("not reached");
 }
 
-/// Runs one coroutine to its end on `context`, and `context` until it has nothing left to do.
+/// Runs one coroutine to its end on `context`, and `context` until no work is left.
 template <class T>
 T run(asio::io_context& context, asio::awaitable<T> op,
       const std::source_location& caller = std::source_location::current()) {
@@ -57,7 +58,7 @@ inline void run(asio::io_context& context, asio::awaitable<void> op,
     if (failure) std::rethrow_exception(failure);
 }
 
-/// Waits up to 30 s for what another thread brings about.
+/// Waits up to 30 s for a condition that another thread establishes.
 template <class Condition>
 void wait_until(Condition holds, const std::source_location& caller = std::source_location::current()) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);

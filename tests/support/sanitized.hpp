@@ -1,8 +1,9 @@
+// Whether the tests run under a sanitizer.
 #pragma once
 
 namespace azkv::test {
 
-/// Whether the program runs under a sanitizer, which makes it several times slower.
+/// True if the program runs under a sanitizer, which slows it down several times.
 inline constexpr bool sanitized = AZKV_SANITIZED;
 
 } // namespace azkv::test

@@ -1,3 +1,4 @@
+// Output that is safe in signal handlers and forked children.
 #pragma once
 
 #include <string_view>
@@ -5,7 +6,7 @@
 
 namespace azkv::test {
 
-/// Writes to stderr what a signal's handler, or a child of `fork`, has to say.
+/// Writes the text to stderr, from a signal handler or a child of `fork`.
 inline void say(std::string_view text) noexcept {
     static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
 }

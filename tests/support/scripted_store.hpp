@@ -1,3 +1,4 @@
+// A store over a scripted transport.
 #pragma once
 
 #include "support/run.hpp"

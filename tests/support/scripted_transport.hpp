@@ -1,3 +1,4 @@
+// A transport that plays a script.
 #pragma once
 
 #include "net/transport.hpp"
@@ -13,7 +14,7 @@
 
 namespace azkv::test {
 
-/// A transport that plays what it was told to, one step for each exchange, and keeps what it was sent.
+/// Plays one scripted step for each exchange, and records what was sent.
 class scripted_transport final : public net::transport {
 public:
     void close() override {}
@@ -38,7 +39,7 @@ public:
         steps_.push_back(std::move(s));
     }
 
-    /// As an exchange that was repeated over a new connection.
+    /// The outcome of an exchange that was repeated over a new connection.
     void answer_second(unsigned status, std::string body = {}) {
         answer(status, std::move(body));
         steps_.back().repeated = true;
@@ -61,7 +62,7 @@ public:
     bool finished() const { return steps_.empty(); }
 
     std::vector<std::string> sent;
-    std::vector<protocol::authority> to; // for each of these, where it went
+    std::vector<protocol::authority> to; // the destination of each of these
 
 private:
     class step {

@@ -1,3 +1,4 @@
+// The recorded signatures of Microsoft's clients.
 #pragma once
 
 #include <boost/json/array.hpp>
@@ -9,7 +10,7 @@
 
 namespace azkv::test {
 
-/// What Microsoft's own clients signed, with which key.
+/// Returns what Microsoft's own clients signed, with which key.
 inline boost::json::object signing_vectors() {
     std::ifstream file(AZKV_TEST_DATA "/signing.json");
     std::stringstream text;

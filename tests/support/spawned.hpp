@@ -1,3 +1,4 @@
+// Spawned operations, and how they ended.
 #pragma once
 
 #include "support/run.hpp"
@@ -47,7 +48,7 @@ public:
         done = true;
     }
 
-    /// The code that it failed with; no error if it has not failed.
+    /// Returns the code that it failed with; no error if it has not failed.
     boost::system::error_code code() const {
         try {
             if (failure) std::rethrow_exception(failure);
@@ -57,7 +58,7 @@ public:
         return {};
     }
 
-    /// The `azkv::error` that it failed with.
+    /// Returns the `azkv::error` that it failed with.
     error thrown(const std::source_location& caller = std::source_location::current()) const {
         return failure_of(
             [&] {

@@ -1,3 +1,4 @@
+// A store over a given transport.
 #pragma once
 
 #include "net/transport.hpp"

@@ -1,3 +1,4 @@
+// A directory that exists for one test.
 #pragma once
 
 #include <cstdlib>
@@ -8,7 +9,7 @@
 
 namespace azkv::test {
 
-/// A directory of one's own, which goes with all that is in it.
+/// A new directory, which the destructor removes with its contents.
 class temporary_directory {
 public:
     temporary_directory() : path_((std::filesystem::temp_directory_path() / "azkv-test-XXXXXX").string()) {

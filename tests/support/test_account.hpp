@@ -1,3 +1,4 @@
+// The account of the tests.
 #pragma once
 
 #include <azkv/credential.hpp>

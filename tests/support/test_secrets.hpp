@@ -1,10 +1,11 @@
+// The secrets of the tests, and a search for them.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-/// Texts that nobody may see, neither in a message nor in the output of the tests: that is searched for what
-/// all of them have in common.
+/// Texts that must appear neither in a message nor in the output of the tests, which is searched for what
+/// they have in common.
 namespace azkv::test::secrets {
 
 inline const std::string client_secret = "hush-client-secret~1.q";
@@ -20,9 +21,9 @@ inline const std::string msi_secret = "hush-msi~secret";
 inline const std::string arc_key = "hush+arc/key==";
 inline const std::string arc_file = "hush-arc-file";
 
-inline const std::string token = "hush-token-"; // of which a number makes one
+inline const std::string token = "hush-token-"; // a number completes it
 inline const std::string access_token = "hush-access-token_1.x";
-inline const std::string broken_access_token = "hush\\r\\nEvil: 1"; // as it stands in JSON
+inline const std::string broken_access_token = "hush\\r\\nEvil: 1"; // as it is written in JSON
 inline const std::string tool_token = "hush-token-of-a-tool.e30.c2ln";
 
 inline const std::string key_passphrase = "hush-passphrase-5";
@@ -30,7 +31,7 @@ inline const std::string proxy_password = "hush:pass/word@6"; // to be percent-e
 inline const std::string proxy_password_in_url = "hush%3Apass%2Fword%406";
 inline const std::string other_proxy_password = "hush-other-password";
 
-/// Whether a text shows one of them.
+/// Returns whether a text contains one of them.
 inline bool shown_in(std::string_view text) {
     return text.find("hush") != text.npos;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What calls of Microsoft's JavaScript client cost, as azkv-network-bench does for azkv.
+// The costs of calls of Microsoft's JavaScript client, as azkv-network-bench measures those of azkv.
 //
 //   canned -- node_bench.mjs get|put|put_all|query CALLS
 
@@ -23,7 +23,7 @@ const table = new sdk.TableClient(process.env.AZKV_BENCH_URL, "kvbench",
 const texts = Object.fromEntries([0, 1, 2, 3, 4].map((i) => [`p${i}`, "x".repeat(180)]));
 const rows = Array.from({ length: 100 }, (_, i) => ({ partitionKey: "default", rowKey: `r${i}`, ...texts }));
 
-// Each returns how many entities it was about.
+// Each returns the number of entities it handled.
 const works = {
   async get() {
     await table.getEntity("default", "r000001");

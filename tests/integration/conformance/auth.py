@@ -1,4 +1,4 @@
-"""Signatures with the account's key, and what comes of requests without a good one."""
+"""Signatures with the account's key, and the responses to requests without a valid one."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def signed(s, lite=False, change=lambda text: text):
 
 
 def denied(answer, *codes):
-    """Cosmos' codes are not known."""
+    """Cosmos' codes are unknown."""
     if answer.service.mode == "storage":
         return answer.refused(403, *codes or ["AuthenticationFailed"])
     return answer.expect(401, 403)
@@ -226,7 +226,7 @@ def _(s):
     s.query(s.table(), headers={"x-ms-date": date, "Date": date}).expect(200)
 
 
-@test("auth: x-ms-date goes before Date", only="storage")
+@test("auth: x-ms-date takes precedence over Date", only="storage")
 def _(s):
     table = s.table()
     s.query(table, headers={"Date": at(-60)}).expect(200)

@@ -1,40 +1,40 @@
-"""What Azurite is known to do in another way than the service, and which tests fail for that."""
+"""The known differences between Azurite and the service, and which tests fail for them."""
 
-# Azurite's code, and the service's.
+# Azurite's code, and that of the service.
 CODE_NAMES = {"AuthorizationFailure": "AuthenticationFailed"}
 
 CAUSES = {
-    "a table made with capitals in its name has to be used with the same ones": """
+    "the names of tables are case-sensitive": """
         tables: a table has one name in any case
     """,
-    "the code of a refused table name is empty": """
+    "the code of a rejected table name is empty": """
         tables: the code of a name that is refused
         errors: the body, for a table's name
     """,
-    "it answers 500 without a body": """
+    "the response is 500 without a body": """
         tables: a null name is no table to create
         entities: insert with a number for a key
         keys: a slash in a URL is refused
         types: of an unknown type is refused
     """,
-    "tokens are base64 alone, or the bare name of a table": """
+    "continuation tokens are only base64, or the bare name of a table": """
         tables: list page by page
         paging: the headers of a continuation
     """,
-    "times keep the digits, and the offset, that they have": """
+    "times keep their digits and their offset": """
         types: a DateTime with the fraction .0000000
         types: a DateTime with the fraction .1200000
         types: a DateTime with the fraction .0010000
         types: a DateTime with an offset is not kept as it is
         paging: the fractions of Timestamps
     """,
-    "no Location": """
+    "the response has no Location": """
         entities: insert says where the entity is
     """,
-    "the last of two properties of one name counts": """
+    "of two properties with one name the last is stored": """
         entities: the same property twice
     """,
-    "numbers are parsed as those of JavaScript": """
+    "numbers are parsed as JavaScript numbers": """
         types: Double 5.0 comes back as it is
         types: Double -0.0 comes back as a Double
         types: 5E0 is a Double without annotation too
@@ -77,10 +77,10 @@ CAUSES = {
         metadata: quotes in URLs are doubled
         batches: an insert says where the entity is
     """,
-    "500 for an Int64 compared with an Int32": """
+    "comparing an Int64 with an Int32 fails with 500": """
         queries: I eq 1L
     """,
-    "times are compared by milliseconds": """
+    "times are compared in milliseconds": """
         queries: T eq datetime'2020-01-01T00:00:00.1234567Z'
         queries: T ne datetime'2020-01-01T00:00:00.1234567Z'
         queries: T gt datetime'2020-01-01T00:00:00.1234567Z'
@@ -101,7 +101,7 @@ CAUSES = {
     "comparisons are not counted": """
         queries: 16 comparisons are too many
     """,
-    "the size of an entity is that of the request's JSON, and an insert's is not checked": """
+    "the size of an entity is that of the request's JSON, and is not checked for an insert": """
         batches: an entity that is refused, for its size
         limits: an entity of 1 MiB of Japanese
         limits: an entity of 1 MiB of emoji
@@ -117,7 +117,7 @@ CAUSES = {
         limits: what a property counts, DateTime
         limits: what a property counts, Binary
         limits: what a property counts, String
-        limits: an entity that a merge lets grow too large
+        limits: an entity that a merge enlarges beyond the limit
     """,
     "properties are not counted": """
         batches: an entity that is refused, for its properties
@@ -138,7 +138,7 @@ CAUSES = {
         limits: no property is without a name
         limits: a property's name of 256 characters
     """,
-    "the code is EntityTooLarge, as of any large entity": """
+    "the code is EntityTooLarge, as for any large entity": """
         limits: a request of more than 4 MiB, put
         limits: a request of more than 4 MiB, merge
     """,
@@ -146,7 +146,7 @@ CAUSES = {
         batches: an insert with Prefer: return-no-content
         batches: an insert with its content
     """,
-    "a batch's URLs are taken apart at the wrong comma": """
+    "the URLs of a batch are split at the wrong comma": """
         batches: a row with a comma and a quote
     """,
     "JSON is read only from a single line": """
@@ -163,7 +163,7 @@ CAUSES = {
         batches: two partitions
         batches: two tables
     """,
-    "If-Match is not asked for in a batch": """
+    "If-Match is not required in a batch": """
         batches: delete needs If-Match
     """,
     "X-HTTP-Method is ignored in a batch": """
@@ -173,7 +173,7 @@ CAUSES = {
         batches: a query
         batches: a query of what is not there
     """,
-    "the form of a batch is not checked: such ones are executed, or answered 500 without a body": """
+    "the form of a batch is not checked: the batch is executed, or the response is 500 without a body": """
         batches: a query among writes
         batches: two changesets
         batches: no batch: an empty body
@@ -185,7 +185,7 @@ CAUSES = {
         batches: no batch: a write in no changeset
         batches: no boundary in the content type
     """,
-    "no challenge": """
+    "the response has no challenge": """
         auth: none, with a newer version
     """,
     "dates are not checked": """
@@ -197,8 +197,8 @@ CAUSES = {
         auth: no date
         auth: Date is too old as well
     """,
-    "Date goes before x-ms-date": """
-        auth: x-ms-date goes before Date
+    "Date takes precedence over x-ms-date": """
+        auth: x-ms-date takes precedence over Date
     """,
     "a query needs the resource type c": """
         sas: query with just what it needs
@@ -210,7 +210,7 @@ CAUSES = {
         sas of a table: upsert by PUT without its permissions
         sas of a table: upsert by merge without its permissions
     """,
-    "an end that is no time is none": """
+    "an invalid expiry time is ignored": """
         sas: one of no time is refused
         sas of a table: one of no time is refused
     """,
@@ -226,10 +226,10 @@ CAUSES = {
         sas: a batch without the permission to delete
         sas: a batch without the permission to write
     """,
-    "a table's signature lets delete the table": """
+    "a table's signature permits deleting the table": """
         sas of a table: no leave to delete a table
     """,
-    "a table's signature is not taken for a batch": """
+    "a table's signature is not accepted for a batch": """
         sas of a table: a batch
     """,
     "ranges of keys are not enforced": """
@@ -253,31 +253,31 @@ CAUSES = {
     "the length of an identifier is not checked": """
         policies: the length of an identifier
     """,
-    "a policy has to be complete": """
+    "a policy must be complete": """
         policies: what one leaves out, the signature says
     """,
     "the signature may repeat what the policy says": """
         policies: what one says, the signature may not
     """,
-    "the answer has no body": """
+    "the response has no body": """
         errors: the body, for malformed JSON
         errors: the body, for a delete without ETag
         errors: the content type, for malformed JSON
         errors: the content type, for a delete without ETag
     """,
-    "x-ms-error-code is always there": """
+    "x-ms-error-code is always present": """
         errors: no x-ms-error-code, for a missing entity
         errors: no x-ms-error-code, for an entity that exists
         errors: no x-ms-error-code, for a stale ETag
     """,
-    "refusals of signatures are in XML, with the code AuthorizationFailure or the service's": """
+    "errors about signatures are in XML, with the code AuthorizationFailure or the service's": """
         errors: of a bad signature
         errors: of a missing permission
     """,
-    "another form of XML": """
+    "the XML has another form": """
         errors: XML, where no JSON is accepted
     """,
-    "another content type": """
+    "the content type is another": """
         errors: in a batch
     """,
 }

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from .client import MINIMAL, Answer, Failure, entity, expect, expect_match, key, own, require
 from .suite import test, tests
 
-# Operations: what stands in a part of the changeset.
+# Operations: the content of a part of the changeset.
 
 
 class Operation:
@@ -83,7 +83,7 @@ def send_query(s, operation):
     return Batch(s, send_parts(s, [(headers, operation.text())]), [operation])
 
 
-# Answers.
+# Responses.
 
 
 def split(headers_and_content):
@@ -93,7 +93,7 @@ def split(headers_and_content):
 
 
 def parts_of(content_type, body):
-    """Of a multipart text, with lines that end in CRLF or in LF."""
+    """Splits a multipart text, with lines that end in CRLF or in LF."""
     boundary = re.fullmatch(r"multipart/mixed; ?boundary=(\S+)", content_type or "")
     require(boundary, f"Content-Type {content_type}")
     delimiter = re.escape("--" + boundary[1])
@@ -109,7 +109,7 @@ class Batch:
 
     @property
     def parts(self):
-        """The answers to the operations."""
+        """The responses to the operations."""
         self.answer.expect(202)
         outer_type = self.answer.header("Content-Type")
         expect_match(r"multipart/mixed; ?boundary=batchresponse_[\w-]+", outer_type, "Content-Type")
@@ -137,7 +137,7 @@ class Batch:
         return parts
 
     def refused(self, index, status, *codes):
-        """As one part, which says which operation it was."""
+        """As one part, which names the operation."""
         parts = self.parts
         expect(len(parts), 1, "parts")
         parts[0].refused(status, *codes)
@@ -286,7 +286,7 @@ def _(s):
 
 
 def failing(s, table):
-    """Operations that fail in a table with the entities a and b, and as what."""
+    """Operations that fail in a table with the entities a and b, with their errors."""
     return {
         "insert what is there": (insert(s, table, entity("a")), 409, "EntityAlreadyExists"),
         "put with a stale ETag": (put(s, table, entity("a"), s.stale), 412, "UpdateConditionNotSatisfied"),
@@ -315,7 +315,7 @@ def _(s, kind, index):
               merge(s, table, entity("newer", x=2))]
     part = send_batch(s, others[:index] + [operation] + others[index:]).refused(index, status, code)
     require((part.header("Content-Type") or "").startswith("application/json"), part)
-    # Nothing of it was done.
+    # The service applied none of it.
     expect(contents(s, table), {row: {"x": 1} for row in "abc"})
     expect([s.get(table, row=row).etag for row in "abc"], etags, "ETags")
 
@@ -332,7 +332,7 @@ def _(s):
     expect_match(r"0:.*", part.error[1], "message")
 
 
-@test("batches: the first failure is the answer")
+@test("batches: the first failure is the response")
 def _(s):
     table = s.table()
     s.insert(table, entity("a")).expect(201)
@@ -350,7 +350,7 @@ def _(s):
     expect(send_batch(s, operations).refused(1, 409).header("Content-ID"), None, "Content-ID")
 
 
-@test("batches: a row that comes twice")
+@test("batches: the same row twice")
 def _(s):
     table = s.table()
     send_batch(s, [put(s, table, entity("a")), put(s, table, entity("b")), merge(s, table, entity("a", x=1))]) \

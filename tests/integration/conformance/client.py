@@ -1,4 +1,4 @@
-"""Requests as they go over the wire, signed, and what comes back."""
+"""Requests as they are sent over the wire, signed, and their responses."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ NONE = "application/json;odata=nometadata"
 
 
 class Failure(Exception):
-    """The service does not do what it should."""
+    """The service does not behave as specified."""
 
 
 def expect(actual, expected, what="got"):
@@ -56,7 +56,7 @@ def strict_json(text):
 
 
 class Answer:
-    """The answer to a request, or to an operation in a batch."""
+    """The response to a request, or to an operation in a batch."""
 
     def __init__(self, service, request, status, headers, body):
         self.service, self.request = service, request
@@ -81,7 +81,7 @@ class Answer:
 
     @property
     def error(self):
-        """The code and the message, of whatever shape the body is."""
+        """The code and the message, in any form of body."""
         if self.body.startswith(b"{"):
             error = self.json.get("odata.error", {})
             return error.get("code", ""), error.get("message", {}).get("value", "")
@@ -101,7 +101,7 @@ class Answer:
         return self
 
     def refused(self, status, *codes):
-        """With one of the codes, if there are any. Of Cosmos' codes few are known."""
+        """Fails unless it has one of the codes, if any are given. Few of Cosmos' codes are known."""
         self.expect(status)
         if codes and (self.service.mode == "storage" or status in (404, 409, 412)):
             code = self.service.code_names.get(self.error[0], self.error[0])
@@ -135,7 +135,7 @@ class Answer:
 
 
 def own(entity):
-    """What the service has not added to an entity, with the annotations."""
+    """The entity without the annotations that the service added."""
     return {name: value for name, value in entity.items()
             if not name.startswith("odata.") and name.partition("@")[0] not in
             ("PartitionKey", "RowKey", "Timestamp")}
@@ -255,7 +255,7 @@ class Service:
             try:
                 self.connection.endheaders(request.body)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # it may have answered before it has read all
+                pass  # it may have answered before it read everything
             response = self.connection.getresponse()
             answer = Answer(self, request, response.status, response.headers, response.read())
         except (OSError, http.client.HTTPException) as e:
@@ -282,7 +282,7 @@ class Service:
         return self.send("DELETE", f"/Tables('{name}')", authorize=authorize)
 
     def once(self, build):
-        """What a function has made, for all tests that only read it."""
+        """The result of a function, shared by all tests that only read it."""
         if build not in self.shared:
             made, self.made = self.made, []
             try:
@@ -296,7 +296,7 @@ class Service:
             try:
                 self.delete_table(name)
             except Failure:
-                pass  # what the test says is enough
+                pass  # the test's own error is enough
         self.made = []
 
     # Entities.
@@ -335,7 +335,7 @@ class Service:
         return sorted(e["RowKey"] for e in self.query(table, select="RowKey").values)
 
     def is_at(self, url, path):
-        """Whether the URL is that of the path, whatever is escaped."""
+        """Returns whether the URL is that of the path, with any escapes."""
         return unquote(url or "") == unquote(f"{self.url}{path}")
 
 

@@ -1,4 +1,4 @@
-"""What Cosmos DB for Table does in its own way."""
+"""Behaviour that only Cosmos DB for Table has."""
 
 import uuid
 

@@ -115,7 +115,7 @@ def _(s):
     expect(answer.json.get("odata.etag"), answer.etag, "ETag")
 
 
-@test("entities: each write makes another ETag and a later Timestamp")
+@test("entities: each write changes the ETag and advances the Timestamp")
 def _(s):
     table = s.table()
     seen = [("", "")]
@@ -189,7 +189,7 @@ def _(s):
 
 
 def writes(s):
-    """What may carry If-Match."""
+    """The requests that may carry If-Match."""
     return {"put": lambda table, etag: s.put(table, entity(a=9), etag),
             "merge": lambda table, etag: s.merge(table, entity(a=9), etag),
             "delete": lambda table, etag: s.delete(table, etag=etag)}

@@ -1,4 +1,4 @@
-"""What answers look like beside what they say: the headers, and the shapes of errors."""
+"""The form of responses: the headers, and the shapes of errors."""
 
 import uuid
 from xml.etree import ElementTree
@@ -160,7 +160,7 @@ def successes(s):
     yield s.delete(table)
 
 
-@test("headers: of all answers", only="storage")
+@test("headers: of all responses", only="storage")
 def _(s):
     identifiers = set()
     for answer in [*successes(s), missing_entity(s), entity_exists(s)]:
@@ -178,14 +178,14 @@ def _(s):
         expect(answer.header("x-ms-client-request-id"), id)
 
 
-@test("headers: what clients send beside")
+@test("headers: extra headers that clients send")
 def _(s):
     headers = {"MaxDataServiceVersion": "3.0;NetFx", "User-Agent": "conformance",
                "x-ms-return-client-request-id": "true"}
     expect(s.query(s.table(), more={"timeout": 10}, headers=headers).values, [])
 
 
-@test("headers: the connection stays")
+@test("headers: the connection stays open")
 def _(s):
     table = s.table()
     socket = s.connection.sock

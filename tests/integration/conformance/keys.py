@@ -101,7 +101,7 @@ def _(s, text):
 @test("keys: entities are in the order of their keys", only="storage")
 def _(s):
     table = s.table()
-    # Of UTF-16 code units: the emoji is before the last one.
+    # In the order of UTF-16 code units: the emoji sorts before the last one.
     ordered = ["", "A", "B", "Z", "a", "a ", "aa", "b", "\u00e9", "\u65e5", "\U0001f600", "\uff00"]
     pairs = [(p, r) for p in ("P", "p", "p\u00e9") for r in ordered]
     for partition, row in reversed(pairs):

@@ -1,4 +1,4 @@
-"""How large things may be."""
+"""Limits of sizes and counts."""
 
 import base64
 
@@ -10,7 +10,7 @@ GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def each_write(s, table, sent):
-    """The answers of all ways to write an entity, each to an empty place."""
+    """The responses to all ways to write an entity, each to an unused key."""
     for write in (s.insert, s.put, s.merge):
         yield write(table, sent)
         s.delete(table, sent["PartitionKey"], sent["RowKey"])
@@ -58,7 +58,7 @@ def _(s):
 
 
 def of_size(size, partition="p", row="r", character="a", **properties):
-    """An entity of that size, as the service counts it, beside the properties, which it does not."""
+    """An entity of that size, as the service counts it, besides the properties that it does not count."""
     size -= 4 + 2 * len(partition + row)
     result = entity(row, partition, **properties)
     units = 1 if character < "\U00010000" else 2
@@ -112,7 +112,7 @@ def _(s, edm):
     s.put(table, of_size(MIB - beside + 2, **properties)).refused(400, "EntityTooLarge")
 
 
-@test("limits: an entity that a merge lets grow too large", only="storage")
+@test("limits: an entity that a merge enlarges beyond the limit", only="storage")
 def _(s):
     table = s.table()
     s.insert(table, of_size(MIB * 6 // 10)).expect(201)
@@ -123,7 +123,7 @@ def _(s):
     expect(s.get(table).etag, etag, "ETag")
 
 
-@test("limits: an entity that a merge lets not grow", only="storage")
+@test("limits: an entity that a merge does not enlarge", only="storage")
 def _(s):
     table = s.table()
     full = of_size(MIB)
@@ -206,7 +206,7 @@ def _(s, write):
     expect(s.rows(table), [])
 
 
-# However it counts: these are more than 1 MiB in UTF-16, and the next more than 2 MiB in UTF-8.
+# By either way of counting: these are more than 1 MiB in UTF-16, and the next more than 2 MiB in UTF-8.
 @test("limits: an entity of more than 1 MiB of Cosmos", only="cosmos")
 def _(s):
     table = s.table()

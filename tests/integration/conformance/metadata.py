@@ -1,4 +1,4 @@
-"""What an answer says about entities beside what they hold."""
+"""What a response says about entities besides their properties."""
 
 from .client import FULL, MINIMAL, NONE, entity, expect, expect_match, key, require, typed
 from .suite import test, tests
@@ -13,7 +13,7 @@ def table_of_one(s):
 
 
 def expect_members(found, level, s, table):
-    """Those of an entity, alone or in a list."""
+    """The metadata of an entity, alone or in a list."""
     etag = found.get("odata.etag")
     if level == NONE:
         require(not any("odata." in name for name in found), found)

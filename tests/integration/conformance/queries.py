@@ -90,7 +90,7 @@ def raw_query(s, text):
     return authorize
 
 
-@test("queries: none matches")
+@test("queries: no match")
 def _(s):
     answer = s.query(s.once(sample), "I eq 77")
     expect(answer.values, [])

@@ -37,7 +37,7 @@ def table_sas(s, table, sp="raud", st=None, se="", si=None, sip=None, spr=None, 
 
 
 
-OPERATIONS = {  # what each needs: a resource type, and permissions
+OPERATIONS = {  # each needs a resource type, and permissions
     "list tables": ("c", "l", lambda s, table, sas: s.send("GET", "/Tables", authorize=sas)),
     "create a table": ("c", "c", lambda s, table, sas: s.create(s.new_name(), authorize=sas)),
     "delete a table": ("c", "d", lambda s, table, sas: s.delete_table(table, authorize=sas)),
@@ -85,7 +85,7 @@ def _(s, resource, permissions, operation):
     expect_unchanged(s, table)
 
 
-@test("sas: write lets create a table too", only="storage")
+@test("sas: write permits creating a table too", only="storage")
 def _(s):
     s.create(s.new_name(), authorize=account_sas(s, "w", srt="c")).expect(201)
 
@@ -184,7 +184,7 @@ def _(s):
     s.query(table_of_one(s), headers={"x-ms-date": None}, authorize=account_sas(s)).expect(200)
 
 
-@test("sas: beside a query of all kinds", only="storage")
+@test("sas: next to the other query parameters", only="storage")
 def _(s):
     found = s.query(table_of_one(s), "x eq 1 and RowKey eq 'r'", "x", 5, authorize=account_sas(s)).values
     expect([e.get("x") for e in found], [1])
@@ -215,7 +215,7 @@ def _(s, permissions):
     expect_unchanged(s, table)
 
 
-@test("sas: the header goes before it, or is refused", only="storage")
+@test("sas: the header takes precedence over it or is refused", only="storage")
 def _(s):
     table = table_of_one(s)
 
@@ -402,7 +402,7 @@ FIELDS = ("Start", "Expiry", "Permission")
 
 
 def set_policies(s, table, policies):
-    """The times and the permissions of each, by its identifier."""
+    """The times and the permissions of each policy, by its identifier."""
     text = ""
     for id, fields in policies.items():
         policy = "".join(f"<{name}>{value}</{name}>" for name, value in zip(FIELDS, fields) if value)

@@ -15,7 +15,7 @@ all_tests = {}
 
 
 def test(name, *, only=None):
-    """A test of that name, `module: what`; in one mode only, or in both."""
+    """Registers a test of that name, `module: what`, for one mode or for both."""
 
     def add(function):
         if name in all_tests:
@@ -27,7 +27,7 @@ def test(name, *, only=None):
 
 
 def tests(names, cases, *, only=None):
-    """A test for each case, which has a name in `{}`; the function gets what stands beside that name."""
+    """Registers a test for each case, named in `{}`; the function receives the value next to that name."""
 
     def add(function):
         for name, case in (cases.items() if isinstance(cases, dict) else ((c, c) for c in cases)):
@@ -39,7 +39,7 @@ def tests(names, cases, *, only=None):
 
 
 def run(service, function):
-    """None, or why it has failed."""
+    """Returns None, or why the test failed."""
     try:
         function(service)
     except Failure as e:
@@ -64,7 +64,7 @@ def main():
         known, code_names = azurite.DIFFERENCES, azurite.CODE_NAMES
     unknown = sorted(set(known) - set(all_tests))
     for name in unknown:
-        print(f"FAILED {name}: there is no such test to differ in")
+        print(f"FAILED {name}: azurite.py lists a test that does not exist")
 
     service = Service(os.environ["AZKV_CONNECTION_STRING"], options.mode, code_names)
     passed = differ = failed = 0

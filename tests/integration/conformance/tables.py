@@ -1,4 +1,4 @@
-"""Making, listing and deleting tables."""
+"""Creating, listing and deleting tables."""
 
 from .client import FULL, MINIMAL, NONE, expect, expect_match, require
 from .suite import test, tests

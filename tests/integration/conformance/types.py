@@ -13,7 +13,7 @@ GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def round_trip(s, properties):
-    """What comes back of properties, by each way of writing them; the same all the times."""
+    """The properties that come back, for each way of writing them; the same every time."""
     table = s.table()
     body = json.dumps(entity() | properties) if isinstance(properties, dict) else properties
     s.insert(table, body).expect(201)

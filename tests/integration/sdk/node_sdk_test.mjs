@@ -21,7 +21,7 @@ try {
 const { AzureNamedKeyCredential, AzureSASCredential, RestError, TableClient, TableServiceClient,
         TableTransaction, generateAccountSas, generateTableSas, odata } = sdk;
 
-// What Azurite does otherwise than the service. There these checks have to fail, or they leave this list.
+// Where Azurite differs from the service. There these checks must fail, or leave this list.
 const azuriteDiffers = {
   "a bad table name is refused by code": "its answer has no code",
   "names of tables differ in more than case": "it finds a table under the name that it was made with only",
@@ -78,7 +78,7 @@ function codeOf(error) {
   return error.details?.odataError?.code ?? error.code ?? inXml;
 }
 
-/** That a promise is refused so; returns the error. */
+/** Expects that the service rejects the call with this error; returns the error. */
 async function refused(status, code, promise) {
   const result = await promise.then((value) => ({ value }), (error) => ({ error }));
   if ("value" in result) throw new Failed(`not refused with ${status} ${code}, but ${short(result.value)}`);
@@ -132,7 +132,7 @@ async function newTable(prefix) {
 
 const keys = (partitionKey, rowKey = "r") => ({ partitionKey, rowKey });
 
-/** So many properties. */
+/** This many properties. */
 const numbered = (count, value) =>
   Object.fromEntries([...Array(count).keys()].map((i) => [`p${i}`, value]));
 
@@ -219,7 +219,7 @@ group("insert, get, missing ones", async () => {
 
 group("upsert: replace, merge", async () => {
   const table = await newTable();
-  for (const mode of ["Merge", "Replace"]) { // that makes the entity
+  for (const mode of ["Merge", "Replace"]) { // which creates the entity
     await table.upsertEntity({ ...keys("p", mode), a: 1, b: 1 }, mode);
     expect({ ...keys("p", mode), a: 1, b: 1 }, own(await table.getEntity("p", mode)));
   }
@@ -240,7 +240,7 @@ group("update with an etag: match, mismatch", async () => {
     expect(true, etag !== old, "new etag");
     await refused(412, "UpdateConditionNotSatisfied",
                   table.updateEntity({ ...keys("p", mode), a: 3 }, mode, { etag: old }));
-    await table.updateEntity({ ...keys("p", mode), c: 3 }, mode); // whatever its etag is
+    await table.updateEntity({ ...keys("p", mode), c: 3 }, mode); // with any etag
     expect({ ...keys("p", mode), ...(mode === "Merge" && { a: 2, b: 1 }), c: 3 },
            own(await table.getEntity("p", mode)));
   }
@@ -281,7 +281,7 @@ const values = {
   separators: { line: "a\u2028b", paragraph: "a\u2029b" },
 };
 
-/** What the client reads of a value that it wrote. */
+/** Returns what the client reads of a value that it wrote. */
 function read(value) {
   if (value instanceof Uint8Array) return Buffer.from(value);
   return value?.type === "Double" ? value.value : value;
@@ -379,7 +379,7 @@ group("filters with parameters of each type", async () => {
       g: guid(guidOf(i)), x: bytes(i, 255), s: `it's ${i} ü😀`,
     });
   }
-  await table.createEntity(keys("p4", "r4")); // has none of them
+  await table.createEntity(keys("p4", "r4")); // it has none of them
   const find = async (filter) => rows(await query(table, filter));
 
   expect(["r2"], await find(odata`PartitionKey eq ${"p2"} and RowKey eq ${"r2"}`));
