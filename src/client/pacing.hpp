@@ -77,7 +77,7 @@ public:
     /// Drops the paces that are no longer needed, and adds a report on each.
     void drop_finished();
 
-    enum class result { go, late, overloaded, closed };
+    enum class result { admitted, late, overloaded, closed };
 
     /// Waits until the request may be sent. Late: too little time is left until the deadline. Overloaded: too
     /// many calls wait already. Closed: the tracker aborted its operations. Throws `operation_aborted` when
