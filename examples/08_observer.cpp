@@ -54,6 +54,11 @@ asio::awaitable<void> serve(azkv::store db) {
     const auto found = co_await traced.get("42", "numbers");
     std::cout << "found: " << azkv::serialize_value(found.value()) << '\n';
 
+    // A view for another partition, whose calls are not retried.
+    auto quick = db.in_partition("tenant-7").with_timeout(2s).with_max_attempts(1);
+    const auto other = co_await quick.get("42", "numbers");
+    std::cout << "in tenant-7: " << (other ? "found\n" : "absent\n");
+
     const bool all_finished = co_await db.close(5s);
     std::cout << (all_finished ? "closed\n" : "closed, some operations were aborted\n");
 }

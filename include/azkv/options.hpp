@@ -60,17 +60,20 @@ public:
 
     milliseconds connect_timeout() const noexcept { return connect_timeout_; }
 
-    /// Limits the attempts of a request, including the first. Default: 4. With 1 there are no retries.
+    /// Limits the attempts of a call, including the first. Default: 4. With 1 there are no retries.
     ///
     /// Not counted are:
     ///
     /// - one transparent resend per attempt when a pooled connection turns out to be closed by the peer;
     /// - a read repeated at the primary because the secondary has no such key or table;
     /// - unless the limit is 1, retries until the deadline: of a throttled request (429, 503 `ServerBusy`),
-    ///   which waits for its turn, and of a write to a table that is being deleted.
+    ///   which waits for its turn, and of a write to a table that is being deleted;
+    /// - the two further requests of a write whose table is missing: the creation of the table and the
+    /// repeated
+    ///   write. The failures of all three requests count together, and `timeout` limits all three.
     ///
-    /// A write that had to create its table first starts counting again. With 1, too, a call waits for its
-    /// turn at a throttled collection; if it is then refused, it fails at once.
+    /// With 1, too, a call waits for its turn at a throttled collection; if it is then refused, it fails at
+    /// once.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }

@@ -68,7 +68,7 @@ private:
 
 /// The range of entities that a table's signature covers, by partition key and row key as the service stores
 /// them. With azkv these are the store's partition and the key, some of whose characters are escaped (see
-/// README). Bounds are inclusive.
+/// examples/guide/values-and-keys.md). Bounds are inclusive.
 class AZKV_DECL sas_range {
 public:
     /// Covers all entities.

@@ -18,7 +18,7 @@ namespace azkv::client {
 namespace {
 
 bool may_use_secondary(const service_context& service, const protocol::request& r) {
-    return service.secondary && r.effect == protocol::effect::reads && !r.continues;
+    return service.secondary && r.effect == protocol::effect::reads && !r.is_continuation;
 }
 
 protocol::retry_policy policy_for(const service_context& service, const call_settings& settings,
@@ -79,7 +79,7 @@ call_flow::step call_flow::token_ready(secret token) {
 
 call_flow::step call_flow::turn_missed(bool late, const pacing::summary& pace) {
     state_.withdraw(late);
-    if (verdict_.throttled) return step::done; // with the service's own refusal
+    if (verdict_.throttled) return step::done; // with the service's refusal as the result
     const errc why = late ? errc::timed_out : errc::overloaded;
     return fail(why, describe_pace(why, pace, target()));
 }
@@ -91,13 +91,13 @@ call_flow::step call_flow::exchanged(net::exchange& x, const protocol::clocks& n
         state_.remember(x.applied);
         verdict_.challenged = true;
         verdict_.next_after = std::chrono::milliseconds(0);
-        verdict_.reason = "another token is wanted";
+        verdict_.reason = "the service requires another token";
         return step::get_token;
     }
     return unwrap(x) ? judge(x, now) : step::done;
 }
 
-// Whether another token may help.
+// Returns true if another token may help; then sets which one to request.
 bool call_flow::is_challenged(const net::exchange& x) {
     const auto& tokens = service_.tokens;
     if (!tokens || challenge_ || x.error || x.response.status != 401 || state_.at_secondary()) return false;
@@ -106,8 +106,8 @@ bool call_flow::is_challenged(const net::exchange& x) {
     return challenge_.has_value();
 }
 
-// Replaces the response to a batch by that to the operation in it that failed. False: it cannot be
-// understood.
+// Replaces the response to a batch by that of the operation in it that failed. Returns false if the response
+// is not valid.
 bool call_flow::unwrap(net::exchange& x) {
     if (x.error || request().batch_size == 0) return true;
     try {
@@ -115,7 +115,7 @@ bool call_flow::unwrap(net::exchange& x) {
         return true;
     } catch (const error& e) {
         state_.remember(protocol::applied::unknown);
-        verdict_.reason = "the answer was not understood";
+        verdict_.reason = "the response was not understood";
         fail(e.code(), e.what());
         result_.why = e.what();
         return false;
@@ -134,8 +134,8 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
     } else if (x.error) {
         next = state_.on_error(x.error, x.applied, now);
     } else {
-        // Of sendings before this one, of which this response says nothing.
-        result_.earlier = either(applied_, either(state_.applied(), x.applied));
+        // This response says nothing about the attempts before it.
+        result_.applied_earlier = either(applied_, either(state_.applied(), x.applied));
         next = verdict_.throttled && keeps_pace() ? state_.on_throttled(r, x.applied)
                                                   : state_.on_response(r, x.applied, now);
     }
@@ -155,20 +155,20 @@ call_flow::step call_flow::finish_request() {
         return switch_to(true);
     }
     if (!creating_) return step::done;
-    // Another caller, or an attempt whose response was lost, may have been faster.
+    // Another caller, or an attempt whose response was lost, may have created the table first.
     const protocol::response& r = result_.response;
     const bool exists = result_.succeeded || (r.status == 409 && r.own_code() == "TableAlreadyExists");
     return exists ? switch_to(false) : step::done;
 }
 
-// (A table that is being deleted has another status, and has been waited for.)
+// A table that is being deleted has another status, 409, which is retried.
 bool call_flow::misses_table() const {
     return !request_.table.empty() && !created_ && result_.response.status == 404
            && is_table_missing(result_.response, service_.mode);
 }
 
 call_flow::step call_flow::switch_to(bool creating) {
-    applied_ = applied(); // an attempt that was given up for lost may arrive late, when there is a table
+    applied_ = applied(); // a lost attempt may still arrive when the table exists
     creating_ = creating;
     verdict_.throttled = false;
     service_.budget->earn();
@@ -177,28 +177,28 @@ call_flow::step call_flow::switch_to(bool creating) {
 }
 
 call_flow::step call_flow::fail(boost::system::error_code why, std::string text) {
-    // Without the place in Asio's sources that the code may carry.
+    // Drops the source location that the code may carry.
     result_.error = boost::system::error_code(why.value(), why.category());
-    result_.why = std::move(text) + retries();
+    result_.why = std::move(text) + retry_summary();
     result_.succeeded = false;
     return step::done;
 }
 
 void call_flow::settle() {
     if (result_.error) result_.response = protocol::response();
-    result_.retries = result_.succeeded || result_.error ? std::string() : retries();
+    result_.retry_summary = result_.succeeded || result_.error ? std::string() : retry_summary();
     result_.applied = applied();
     if (challenge_ && !result_.error && result_.response.status != 401)
         service_.tokens->remember(*challenge_);
 }
 
 // `, after 3 attempts; the retry budget is used up`
-std::string call_flow::retries() const {
+std::string call_flow::retry_summary() const {
     std::string text;
     if (state_.attempt() > 1) text.append(", after " + std::to_string(state_.attempt()) + " attempts");
     const std::string_view reason = state_.reason();
-    const bool tells_more = !reason.empty() && reason != protocol::call_state::no_attempt_left;
-    if (tells_more) text.append("; ").append(reason);
+    const bool has_reason = !reason.empty() && reason != protocol::call_state::no_attempt_left;
+    if (has_reason) text.append("; ").append(reason);
     return text;
 }
 

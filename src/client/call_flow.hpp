@@ -1,4 +1,5 @@
-// One call: what to send next, with which token, and what to make of the responses. No I/O, no clock.
+// One call as a state machine: what to send next, with which token, and how the responses are judged. No I/O,
+// no clock.
 #pragma once
 
 #include "client/call_result.hpp"
@@ -28,19 +29,19 @@ namespace azkv::client {
 class service_context;
 
 /// A call as a state machine. It says what to do next; its driver, `request_sender::call`, does it and
-/// reports back. A write whose table is missing is three requests: itself, the creation of the table, itself
-/// again. The attempts and the deadline are those of the whole call.
+/// reports back. A write whose table is missing takes three requests: the write, the creation of the table,
+/// and the write again. All three together have one deadline and one limit of failed attempts.
 class call_flow {
 public:
     enum class step {
-        get_token, ///< ask for `wanted_token()`, then `token_ready`
-        wait_turn, ///< wait until the partition may be asked, then send or report `turn_missed`
-        send,      ///< send `request()` to `target()` with `token()`, then `exchanged`
-        pause,     ///< wait for `delay()`, then `pause_over`
+        get_token, ///< request `wanted_token()`, then call `token_ready`
+        wait_turn, ///< wait for the request's turn at its partition, then send, or call `turn_missed`
+        send,      ///< send `request()` to `target()` with `token()`, then call `exchanged`
+        pause,     ///< wait for `delay()`, then call `pause_over`
         done,      ///< the result is complete
     };
 
-    /// All that it is given must outlive it. `into`: where the result, and each response, goes.
+    /// All arguments must outlive it. `into` receives each response and the result.
     call_flow(const service_context& service, const call_settings& settings, const protocol::request& r,
               std::chrono::steady_clock::time_point deadline, std::uint32_t seed, call_result& into);
 
@@ -48,10 +49,10 @@ public:
 
     step token_ready(secret token);
 
-    /// The request's turn would come too late, or too many others wait. `pace`: of its partition.
+    /// The request's turn would come too late, or too many calls wait. `pace` is that of its partition.
     step turn_missed(bool late, const pacing::summary& pace);
 
-    /// The exchange is over. `x.response` is that of the result.
+    /// The exchange is over. Precondition: `x.response` is the response of the result.
     step exchanged(net::exchange& x, const protocol::clocks& now);
 
     step pause_over() { return next_sending(); }
@@ -62,35 +63,35 @@ public:
 
     const secret& token() const { return token_; }
 
-    /// The token to be asked for.
+    /// Returns which token to request.
     const token_request& wanted_token() const { return *wanted_; }
 
     std::chrono::milliseconds delay() const { return state_.delay(); }
 
-    /// The number of the attempt, from 1 for each request.
+    /// Returns the number of the attempt, from 1 for each request.
     int attempt() const { return state_.attempt(); }
 
-    /// Whether the request waits for its turn where its partition is throttled. A read that may go to the
+    /// Returns true if the request waits for its turn at a throttled partition. A read that may go to the
     /// secondary endpoint does not.
     bool keeps_pace() const { return !may_use_secondary_; }
 
-    /// About the attempt that `exchanged` was told of last: its number, whether the service throttled it, and
-    /// why and when another follows, or why none does.
+    /// How the last call of `exchanged` judged its attempt, and why and when another attempt follows, or why
+    /// none does.
     class verdict {
     public:
         int attempt = 0;
-        bool challenged = false; // the service wants another token
+        bool challenged = false; // the service requires another token
         bool throttled = false;
-        std::optional<std::chrono::milliseconds> next_after; // nullopt: it was the last for this request
+        std::optional<std::chrono::milliseconds> next_after; // nullopt: no further attempt of this request
         std::string_view reason;                             // a literal
     };
 
-    const verdict& last() const { return verdict_; }
+    const verdict& last_attempt() const { return verdict_; }
 
-    /// What the call did so far.
+    /// Returns what the call may have done so far.
     protocol::applied applied() const;
 
-    /// Completes the result. To be called when done.
+    /// Completes the result. Precondition: the last step was `done`.
     void settle();
 
 private:
@@ -102,7 +103,7 @@ private:
     bool is_challenged(const net::exchange& x);
     bool unwrap(net::exchange& x);
     bool misses_table() const;
-    std::string retries() const;
+    std::string retry_summary() const;
 
     const service_context& service_;
     const protocol::request& request_;
@@ -111,11 +112,11 @@ private:
     protocol::call_state state_;
     protocol::request creation_; // of the table
     bool creating_ = false;
-    bool created_ = false;                              // once is enough
+    bool created_ = false;                              // the creation was sent; once is enough
     protocol::applied applied_ = protocol::applied::no; // by requests before this one
     secret token_;
     std::optional<token_request> wanted_;
-    std::optional<token_request> challenge_; // what was asked for after the service refused the first token
+    std::optional<token_request> challenge_; // requested after the service rejected the first token
     verdict verdict_;
 };
 

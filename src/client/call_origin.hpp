@@ -1,4 +1,4 @@
-// Where calls come from: a store, or a view of it.
+// What a store, or a view of one, passes to its operations.
 #pragma once
 
 #include "client/call_settings.hpp"
@@ -11,8 +11,8 @@
 
 namespace azkv::client {
 
-/// What a store consists of. Its operations share it, so that the store may be destroyed while they run.
-/// Views differ in the settings only.
+/// The parts of a store. Its operations share them, so that the store may be destroyed while they run. Views
+/// of a store differ only in the settings.
 class call_origin {
 public:
     call_origin(asio::any_io_executor executor, std::shared_ptr<const request_sender> sender,

@@ -1,4 +1,4 @@
-// What a view of a store sets for its calls.
+// The settings that a view of a store can change for its calls.
 #pragma once
 
 #include <azkv/options.hpp>
@@ -9,10 +9,10 @@
 
 namespace azkv::client {
 
-/// The settings of a call: those of the options, unless the store is a view with others.
+/// The settings of a call: those of the options, unless the store is a view that changes them.
 class call_settings {
 public:
-    /// `partition`: as stored.
+    /// `partition` is escaped, as stored.
     call_settings(const store_options& o, std::string partition)
         : partition(std::move(partition)), timeout(o.timeout()), max_attempts(o.max_attempts()) {}
 

@@ -1,4 +1,4 @@
-// Whether a wrong clock explains why credentials were refused. No I/O; the time is an argument.
+// Explains rejected credentials by a wrong clock or an expired signature. No I/O; the time is an argument.
 #pragma once
 
 #include "identity/tokens/request_signer.hpp"
@@ -10,8 +10,9 @@
 
 namespace azkv::client {
 
-/// `; this machine's clock is 16 minutes behind the service's`, `; the shared access signature expired at
-/// ..`, or nothing, as far as the response's own time tells. `now`: by this machine's clock. `a` may be null.
+/// Returns `; this machine's clock is 16 minutes behind the service's`, `; the shared access signature
+/// expired on ..`, both or nothing, judged by the date of the response. `now` is this machine's time. `a` may
+/// be null.
 inline std::string clock_trouble(const protocol::response& r, const identity::request_signer* a,
                                  std::chrono::system_clock::time_point now) {
     using namespace std::chrono;

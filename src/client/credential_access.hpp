@@ -1,4 +1,4 @@
-// What a credential consists of.
+// Access to the parts of a public credential.
 #pragma once
 
 #include <azkv/credential.hpp>

@@ -1,4 +1,4 @@
-// Whether a response says that something does not exist. No I/O.
+// Which missing entity or table a response reports. No I/O.
 #pragma once
 
 #include "protocol/message.hpp"
@@ -11,8 +11,9 @@ namespace azkv::client {
 
 enum class missing { none, entity, table };
 
-/// Returns what the service says is missing. A 404 that a proxy made up says nothing. A table that is being
-/// deleted is missing, except to those who want to create it again.
+/// Returns what the service reports as missing. A 404 that is not in the service's own words, such as a
+/// proxy's, reports nothing. A table that is being deleted counts as missing, except for writes, which are
+/// retried until the deletion completes.
 inline missing what_is_missing(const protocol::response& r) {
     if (r.status != 404 && r.status != 409) return missing::none;
     const std::string_view code = r.own_code();
@@ -21,9 +22,9 @@ inline missing what_is_missing(const protocol::response& r) {
     return code == "ResourceNotFound" || code == "EntityNotFound" ? missing::entity : missing::none;
 }
 
-/// Returns true if the table that was to be listed or written to is missing. Cosmos DB has one code for all
-/// that is missing, and neither request asks for an entity. In Table Storage, which has a code of its own for
-/// tables, the general one means that the account or the path is wrong.
+/// Returns true if the table of a listing or a write is missing. Cosmos DB has one code for everything that
+/// is missing, and neither of these requests needs an existing entity. Table Storage has a separate code for
+/// tables; there the general code means that the account or the path is wrong.
 inline bool is_table_missing(const protocol::response& r, service_mode mode) {
     const missing m = what_is_missing(r);
     return m == missing::table || (m == missing::entity && mode == service_mode::cosmos);

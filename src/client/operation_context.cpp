@@ -18,7 +18,7 @@ namespace {
 
 constexpr char maybe_applied_text[] = "; it may have been applied nevertheless";
 
-// Texts from the network, which people will read.
+// Makes text from the network safe to print.
 std::string printable(std::string_view text) {
     constexpr std::size_t longest = 100;
     std::string shown(text.substr(0, longest));
@@ -38,7 +38,8 @@ std::string operation_context::table() const {
 }
 
 std::uint32_t operation_context::seed() {
-    constexpr std::uint32_t apart = 0x9E37'79B9; // the golden ratio: seeds of one operation lie far apart
+    constexpr std::uint32_t apart =
+        0x9E37'79B9; // 2^32 / golden ratio: keeps the seeds of one operation far apart
     return static_cast<std::uint32_t>(std::hash<std::string_view>()(id())) + apart * calls_++;
 }
 
@@ -153,7 +154,8 @@ std::exception_ptr operation_context::failure(const call_result& result, const s
     const bool foreign = said.code.empty() || (code == errc::bad_response && !said.own_words);
     std::string why = make_error_code(code).message() + " (HTTP " + std::to_string(r.status);
     if (foreign) why += ", not an error message of a table service: perhaps a proxy's";
-    why += ')' + clock_trouble(r, service_.signer.get(), std::chrono::system_clock::now()) + result.retries;
+    why += ')' + clock_trouble(r, service_.signer.get(), std::chrono::system_clock::now())
+           + result.retry_summary;
     return std::make_exception_ptr(failure(label, code, why + unknown, std::move(details)));
 }
 

@@ -1,4 +1,4 @@
-// One operation of a caller while it runs: its id, its deadlines, its telemetry, and how it fails.
+// An operation in flight: its id, deadlines, telemetry and failure.
 #pragma once
 
 #include "async/operation_tracker.hpp"
@@ -29,18 +29,18 @@ class overload;
 
 namespace azkv::client {
 
-/// An operation in flight. Several threads may send its requests.
+/// The context of one operation of a caller. Several threads may send its requests.
 class operation_context {
 public:
     using clock = std::chrono::steady_clock;
 
-    /// Whose failure the failure of a call is.
+    /// What fails when a call fails.
     enum class failure_of {
-        operation, ///< the operation fails with it
-        part,      ///< the operation goes on, and reports its own end
+        operation, ///< the operation
+        part,      ///< a part of it; the operation continues and reports its own end
     };
 
-    /// `origin` must outlive this, and so must what `label` refers to.
+    /// `origin` and the strings of `label` must outlive this.
     operation_context(const call_origin& origin, operation_label label,
                       failure_of calls = failure_of::operation);
 
@@ -53,29 +53,29 @@ public:
 
     const operation_label& label() const { return label_; }
 
-    /// The client request id.
+    /// Returns the client request id.
     std::string_view id() const { return id_.view(); }
 
-    /// The name of the collection's table. Throws `azkv::error` if there can be no such table.
+    /// Returns the name of the collection's table. Throws `azkv::error` if the collection has no valid one.
     std::string table() const;
 
-    /// The seed of the next call's jitter.
+    /// Returns the seed of the next call's jitter.
     std::uint32_t seed();
 
-    /// When the operation must be done, if it is a single call.
+    /// Returns the deadline of the operation if it is a single call.
     clock::time_point deadline() const { return began_ + settings().timeout; }
 
-    /// When a call that begins now must be done.
+    /// Returns the deadline of a call that begins now.
     clock::time_point next_deadline() const { return clock::now() + settings().timeout; }
 
-    /// Must be called before anything is started on the execution context. Fails with errc::forked in a child
-    /// whose context was not told of the fork.
+    /// Must be called before anything is started on the execution context. Fails with errc::forked in a
+    /// forked child that has not called the context's `notify_fork`.
     void require_own_process() {
         if (process_ != support::process_number()) fail_forked();
     }
 
-    /// Held while the operation works. Fails with errc::closed if the store is closed, and as
-    /// `require_own_process` does.
+    /// Held while the operation is in flight. Fails with errc::closed if the store is closed, and like
+    /// `require_own_process`.
     class guard {
     public:
         explicit guard(operation_context& op) : registration_(*op.service().tracker) {
@@ -87,39 +87,39 @@ public:
         async::operation_tracker::registration registration_;
     };
 
-    // Telemetry. Each fails as `require_own_process` does, because an observer may fork.
+    // Telemetry. Each function fails like `require_own_process`, because an observer may fork.
 
-    /// An attempt is over.
+    /// Reports an attempt that is over.
     void report_attempt(const protocol::request& r, const net::exchange& x, const call_flow::verdict& v,
                         clock::time_point began);
 
-    /// The pace of the operation's partition has changed.
+    /// Reports a changed pace of a collection.
     void report_pace(const pacing::summary& s);
 
-    /// The call and others were not begun.
+    /// Reports calls that were not sent for lack of a connection.
     void report_overload(const net::overload& o);
 
-    // The end, which is reported once.
+    // The end of the operation, which is reported once.
 
     void succeed() { end({}); }
 
-    /// The operation was cancelled.
+    /// Reports that the operation was cancelled, unless its calls are parts.
     void abort();
 
     [[noreturn]] void fail(boost::system::error_code code, const std::string& why, diagnostics details = {});
 
     [[noreturn]] void fail_closed();
 
-    /// The operation fails because a call did. The error is returned, not thrown: each throw takes
-    /// microseconds. `key`: the one at fault, if the operation has several.
+    /// Fails the operation because a call failed. Returns the error instead of throwing it: each throw takes
+    /// microseconds. `key` is the key at fault if the operation has several.
     std::exception_ptr failure(const call_result& r, const std::string* key = nullptr);
 
-    /// Throws the error again, with what is known of the outcome.
+    /// Rethrows `e`, marked if the operation may have been applied.
     [[noreturn]] void rethrow(const error& e, protocol::applied outcome) const;
 
     void end(boost::system::error_code ec, const diagnostics& details = {});
 
-    /// Calls `f`. The operation fails with what it throws.
+    /// Calls `f` and fails the operation with the `azkv::error` that it throws.
     template <class F>
     decltype(auto) check(F f) {
         try {

@@ -8,17 +8,17 @@
 
 namespace azkv::client {
 
-/// Which operation something belongs to. It refers to the operation's own arguments.
+/// Names an operation in messages. Refers to the operation's own arguments.
 class operation_label {
 public:
     std::string_view operation;
     std::string_view collection;
     const std::string* key = nullptr;
 
-    /// `get "k" in "data"`
+    /// Returns `get "k" in "data"`.
     std::string text() const;
 
-    /// The failure of this operation.
+    /// Returns the error with which this operation fails.
     error failure(boost::system::error_code code, const std::string& why, diagnostics details = {}) const;
 };
 

@@ -9,15 +9,16 @@ namespace azkv::client {
 
 using std::chrono::steady_clock;
 
-// Lets go whose turn it is. Then the first of the others has to be awake in time. Precondition: locked.
-void pacing::pump(pace& p, time_point now) {
+// Admits the tickets that are due, and wakes the first of the others if it would wake too late.
+// Precondition: locked.
+void pacing::admit_due(pace& p, time_point now) {
     while (pace::call* const c = p.next(now)) {
         auto& t = static_cast<ticket&>(*c);
-        t.may_go_ = true;
+        t.admitted_ = true;
         if (t.event_) t.event_->set();
     }
     auto* const first = static_cast<ticket*>(p.first());
-    if (first && first->event_ && p.when_next() < first->next_look_) first->event_->set();
+    if (first && first->event_ && p.when_next() < first->next_check_) first->event_->set();
 }
 
 // In a forked child another thread of the parent may have held the mutex.
@@ -26,40 +27,40 @@ pacing::ticket::~ticket() {
 }
 
 // Precondition: locked.
-void pacing::ticket::drop_what_is_over(time_point now) {
+void pacing::ticket::drop_finished(time_point now) {
     auto& all = owner_.paces_;
-    for (auto at = all.begin(); at != all.end();) { // those that throttle are few
+    for (auto at = all.begin(); at != all.end();) { // throttled partitions are few
         if (!at->second->is_over(now)) {
             ++at;
             continue;
         }
-        summary& s = news_.emplace_back();
+        summary& s = reports_.emplace_back();
         s.partition = at->first;
         at = all.erase(at);
     }
-    owner_.any_ = !all.empty();
+    owner_.has_paces_ = !all.empty();
 }
 
-void pacing::ticket::look() {
+void pacing::ticket::drop_finished() {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
-    drop_what_is_over(now);
+    drop_finished(now);
 }
 
-// The pace of the partition, if there is one. Precondition: locked.
-std::shared_ptr<protocol::pace> pacing::ticket::find() const {
+// Returns the pace of the partition; null if there is none. Precondition: locked.
+std::shared_ptr<protocol::pace> pacing::ticket::find_pace() const {
     const auto own = owner_.paces_.find(partition_);
     return own == owner_.paces_.end() ? nullptr : own->second;
 }
 
-// Whether there is nothing more to wait for before `until`. Precondition: locked.
+// Returns true if the wait is over; otherwise sets when to check again. Precondition: locked.
 bool pacing::ticket::is_ready(time_point now, time_point& until) {
-    if (event_) event_->reset(); // before anything is looked at
-    pump(*pace_, now);
+    if (event_) event_->reset(); // before the checks, so that none is missed
+    admit_due(*pace_, now);
     until = std::min(leaves(), now + std::chrono::seconds(1));
     if (pace_->first() == this) until = std::min(until, pace_->when_next());
-    next_look_ = until;
-    return may_go_ || !is_in_line() || now >= leaves();
+    next_check_ = until;
+    return admitted_ || !is_in_line() || now >= leaves();
 }
 
 asio::awaitable<pacing::ticket::result>
@@ -70,9 +71,9 @@ pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::oper
     {
         const std::lock_guard lock(owner_.mutex_);
         const auto now = steady_clock::now();
-        const bool has_place = pace_ != nullptr; // it was refused
-        pace_ = find();
-        if (!pace_) co_return result::go;
+        const bool has_place = pace_ != nullptr; // its last request was throttled
+        pace_ = find_pace();
+        if (!pace_) co_return result::admitted;
         pace_->join(*this, pace_->leaving_time(now, deadline));
         if (!is_ready(now, until)) {
             if (!has_place && pace_->waiting() > owner_.most_waiting_) {
@@ -94,7 +95,7 @@ pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::oper
     {
         const std::lock_guard lock(owner_.mutex_);
         event_.reset();
-        if (std::exchange(may_go_, false)) co_return result::go;
+        if (std::exchange(admitted_, false)) co_return result::admitted;
     }
     leave(false);
     co_return tracker->is_aborted() ? result::closed : result::late;
@@ -103,23 +104,23 @@ pacing::ticket::wait(asio::any_io_executor executor, std::shared_ptr<async::oper
 void pacing::ticket::refused(duration hint) {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
-    drop_what_is_over(now);
-    std::shared_ptr<pace> p = find();
+    drop_finished(now);
+    std::shared_ptr<pace> p = find_pace();
     if (!p) {
         p = std::make_shared<pace>(now);
         owner_.paces_.emplace(partition_, p);
-        owner_.any_ = true;
+        owner_.has_paces_ = true;
     }
     if (pace_ && pace_ != p) pace_->leave(*this, now);
     pace_ = p;
     if (p->refused(*this, hint, now)) {
-        summary& s = news_.emplace_back();
+        summary& s = reports_.emplace_back();
         s.partition = partition_;
         s.rate = p->rate(now);
         s.waiting = p->waiting();
         s.pause = p->paused_until() - now;
     }
-    pump(*p, now);
+    admit_due(*p, now);
 }
 
 void pacing::ticket::accepted() {
@@ -127,8 +128,8 @@ void pacing::ticket::accepted() {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     pace_->accepted(*this, now);
-    pump(*pace_, now);
-    drop_what_is_over(now); // this may have been the last that waited for it
+    admit_due(*pace_, now);
+    drop_finished(now); // this may have been the last call that waited
     pace_.reset();
 }
 
@@ -140,9 +141,9 @@ void pacing::ticket::leave(bool given_up) {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     event_.reset();
-    may_go_ = false;
+    admitted_ = false;
     pace_->leave(*this, now, given_up);
-    pump(*pace_, now);
+    admit_due(*pace_, now);
     pace_.reset();
 }
 
@@ -150,7 +151,7 @@ pacing::summary pacing::ticket::summarize() const {
     const auto now = steady_clock::now();
     const std::lock_guard lock(owner_.mutex_);
     summary s;
-    const std::shared_ptr<pace> p = find();
+    const std::shared_ptr<pace> p = find_pace();
     if (!p) return s;
     s.rate = p->rate(now);
     s.waiting = p->waiting();

@@ -1,4 +1,4 @@
-// Whose request goes when, to partitions that throttle.
+// Pacing between threads: when the requests to throttled partitions may be sent.
 #pragma once
 
 #include "async/manual_reset_event.hpp"
@@ -24,45 +24,45 @@ namespace azkv::client {
 
 namespace asio = boost::asio;
 
-/// The paces of those partitions of an account that throttle; of the others it knows nothing. Safe to share
-/// between threads. It needs nobody who runs it: the first in line looks at the clock for all behind it,
-/// whoever joins, leaves or is answered looks, too, and once a second everybody does, lest the first should
-/// be dead.
+/// The paces of the throttled partitions of an account; the other partitions have none. Safe to share between
+/// threads. It needs no background task: the first ticket in the queue waits for the time at which requests
+/// are due and admits the tickets behind it. Tickets that join, leave or receive a response admit others,
+/// too. Each waiting ticket also checks once a second, in case the executor of the first is no longer run.
 class pacing {
 public:
     using time_point = protocol::pace::time_point;
     using duration = protocol::pace::duration;
 
-    /// What there is to tell of a pace.
+    /// A report on a pace.
     class summary {
     public:
         std::string partition;
-        double rate = 0; // entities a second; 0: it is over
+        double rate = 0; // entities per second; 0: no longer throttled
         std::size_t waiting = 0;
-        duration pause{0}; // until the next try
+        duration pause{0}; // until the next request is sent
     };
 
     class ticket;
 
-    /// `most_waiting`: calls, at one partition.
+    /// `most_waiting` limits the calls that wait at one partition.
     explicit pacing(std::size_t most_waiting) : most_waiting_(most_waiting) {}
 
 private:
     using pace = protocol::pace;
 
-    static void pump(pace& p, time_point now);
+    static void admit_due(pace& p, time_point now);
 
     const std::size_t most_waiting_;
     std::mutex mutex_; // guards what follows, and the paces
     std::map<std::string, std::shared_ptr<pace>, std::less<>> paces_;
-    std::atomic<bool> any_{false}; // written under the mutex
+    std::atomic<bool> has_paces_{false}; // written under the mutex
 };
 
-/// The place of one call to one partition. One thread at a time uses it.
+/// One call's place in the queue of a partition. Used by one thread at a time.
 class pacing::ticket : public protocol::pace::call {
 public:
-    /// `owner` must outlive this, and so must `partition`, a name for it, and `process`, which may do the
-    /// work. `cost`: how many entities each request has.
+    /// `owner`, `partition` and `process`, the owner of the execution context, must outlive this. `cost` is
+    /// the number of entities in each request.
     ticket(pacing& owner, const std::atomic<unsigned>& process, std::string_view partition, std::size_t cost)
         : call(cost), owner_(owner), process_(process), partition_(partition) {}
 
@@ -70,57 +70,58 @@ public:
     ticket& operator=(const ticket&) = delete;
     ~ticket();
 
-    /// Whether it may have to wait. As long as nothing is throttled that is all that it costs.
-    bool is_needed() const { return pace_ || owner_.any_.load(std::memory_order_relaxed); }
+    /// Returns true if the call may have to wait. As long as no partition is throttled, pacing costs only
+    /// this.
+    bool is_needed() const { return pace_ || owner_.has_paces_.load(std::memory_order_relaxed); }
 
-    /// Drops what is not needed any more; then there is something to tell.
-    void look();
+    /// Drops the paces that are no longer needed, and adds a report on each.
+    void drop_finished();
 
-    enum class result { go, late, overloaded, closed };
+    enum class result { admitted, late, overloaded, closed };
 
-    /// Waits until its request may be sent. Late: too little time is left until the deadline.
-    /// Overloaded: too many wait already. Closed: the tracker was cleared. Throws `operation_aborted` when
+    /// Waits until the request may be sent. Late: too little time is left until the deadline. Overloaded: too
+    /// many calls wait already. Closed: the tracker aborted its operations. Throws `operation_aborted` when
     /// cancelled.
     asio::awaitable<result> wait(asio::any_io_executor executor,
                                  std::shared_ptr<async::operation_tracker> tracker, time_point deadline);
 
-    /// Whether its partition has a pace.
+    /// Returns true if the call takes part in a pace.
     bool is_paced() const { return pace_ != nullptr; }
 
     /// The request was throttled.
     void refused(duration hint);
 
-    /// The service answered otherwise.
+    /// The service responded and did not throttle the request.
     void accepted();
 
-    /// There was no answer, or one that says nothing of the pace. `given_up`: after too long a time.
+    /// No response arrived, or one that says nothing about the pace. `given_up` means that the request took
+    /// too long.
     void lost(bool given_up);
 
-    /// How many wait at its partition, and how many entities a second are let go.
+    /// Returns how many calls wait at its partition, and the rate.
     summary summarize() const;
 
-    /// What there is to tell, once.
-    std::vector<summary> take_news() { return std::exchange(news_, {}); }
+    /// Returns the reports since the last call.
+    std::vector<summary> take_reports() { return std::exchange(reports_, {}); }
 
 private:
     friend class pacing;
 
-    void drop_what_is_over(time_point now);
-    std::shared_ptr<pace> find() const;
+    void drop_finished(time_point now);
+    std::shared_ptr<pace> find_pace() const;
     bool is_ready(time_point now, time_point& until);
     void leave(bool given_up);
 
     pacing& owner_;
     const std::atomic<unsigned>& process_;
     const std::string_view partition_;
-    std::vector<summary> news_;
+    std::vector<summary> reports_;
 
     // Guarded by the owner's mutex.
-    std::shared_ptr<pace> pace_; // null: its partition has none
-    std::shared_ptr<async::manual_reset_event>
-        event_;            // that it may have to look again; null while it does not wait
-    time_point next_look_; // at the latest, if it waits
-    bool may_go_ = false;  // its turn came
+    std::shared_ptr<pace> pace_;                       // null: not throttled
+    std::shared_ptr<async::manual_reset_event> event_; // set when it must check again; null unless it waits
+    time_point next_check_;                            // if it waits
+    bool admitted_ = false;                            // its request may be sent
 };
 
 } // namespace azkv::client

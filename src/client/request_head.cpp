@@ -17,7 +17,7 @@ namespace {
 // https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services
 constexpr std::string_view service_version = "2020-12-06";
 
-// From after the target to the value of the last header.
+// Returns everything after the target up to the value of the last common header.
 std::string common_head(const protocol::endpoint& at) {
     std::string head = " HTTP/1.1\r\nHost: " + at.host_header + "\r\n";
     head.append("User-Agent: azkv/" AZKV_VERSION_STRING "\r\n"
@@ -35,7 +35,7 @@ common_heads::common_heads(const service_context& service)
     : service_(service), primary_(common_head(service.endpoint)),
       secondary_(service.secondary ? common_head(*service.secondary) : std::string()) {}
 
-const std::string& common_heads::of(const protocol::endpoint& at) const {
+const std::string& common_heads::for_endpoint(const protocol::endpoint& at) const {
     return &at == &service_.endpoint ? primary_ : secondary_;
 }
 
@@ -43,11 +43,11 @@ std::string request_head::write() const {
     const protocol::request& r = request_;
     const auto& signer = op_.service().signer;
     const std::string_view credential = signer ? signer->query() : std::string_view();
-    const std::string& common = common_.of(at_);
+    const std::string& common = common_.for_endpoint(at_);
     const bool joins_body = r.body.size() <= net::longest_joined_body;
 
     std::string head;
-    // At once: growing would leave copies of secrets in freed memory.
+    // Reserved at once: growing would leave copies of secrets in freed memory.
     head.reserve(at_.base_path.size() + r.path.size() + r.query.size() + credential.size() + common.size()
                  + token_.reveal().size() + op_.settings().trace.size() + (joins_body ? r.body.size() : 0)
                  + r.if_match.size() + 384);

@@ -1,4 +1,4 @@
-// The head of a request as it goes on the wire: its line, its headers and its signature. No I/O.
+// The head of a request on the wire: request line, headers, signature. No I/O.
 #pragma once
 
 #include "net/transport.hpp"
@@ -14,12 +14,12 @@ namespace azkv::client {
 class operation_context;
 class service_context;
 
-/// What the heads of all requests to one service have in common.
+/// The part that the heads of all requests to one endpoint have in common.
 class common_heads {
 public:
     explicit common_heads(const service_context& service);
 
-    const std::string& of(const protocol::endpoint& at) const;
+    const std::string& for_endpoint(const protocol::endpoint& at) const;
 
 private:
     const service_context& service_;
@@ -27,11 +27,11 @@ private:
     std::string secondary_;
 };
 
-/// Writes the head of one request when it is about to be sent, because the date and the signature in it are
-/// of that moment.
+/// Writes the head of one request just before it is sent, because the date and the signature must be of that
+/// moment.
 class request_head final : public net::head_writer {
 public:
-    /// All that it is given must outlive it.
+    /// All arguments must outlive it.
     request_head(const common_heads& common, const operation_context& op, const protocol::request& r,
                  const protocol::endpoint& at, const secret& token)
         : common_(common), op_(op), request_(r), at_(at), token_(token) {}

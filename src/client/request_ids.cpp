@@ -16,8 +16,8 @@ namespace azkv::client {
 
 namespace {
 
-/// All the words of an engine's state at once. (Taken from the system one by one, as Boost's generator does,
-/// they are most of the time that creating a store takes.)
+/// Seeds a random engine with one call of OpenSSL. (Boost's generator fetches the words from the system one
+/// by one, which takes most of the time that creating a store takes.)
 class seed {
 public:
     using result_type = std::uint_least32_t;
@@ -28,7 +28,7 @@ public:
         const auto size = static_cast<std::size_t>(end - begin) * sizeof *begin;
         const bool done =
             RAND_bytes(reinterpret_cast<unsigned char*>(std::to_address(begin)), static_cast<int>(size)) == 1;
-        if (!done) throw std::runtime_error("OpenSSL has no random numbers");
+        if (!done) throw std::runtime_error("OpenSSL could not generate random numbers");
     }
 };
 

@@ -1,4 +1,4 @@
-// Ids for requests and batches.
+// Unique ids of operations and batches.
 #pragma once
 
 #include "async/fork_watch.hpp"
@@ -11,12 +11,12 @@ namespace azkv::client {
 /// Random UUIDs. Safe to share between threads.
 class request_ids {
 public:
-    /// `process`: the one that may use the store.
+    /// `process` is the owner of the store's execution context.
     explicit request_ids(const async::context_owner& process);
     ~request_ids();
 
-    /// A new UUID. A forked child gets others than its parent; the nil UUID if its execution context was not
-    /// told of the fork, because it cannot send anything then.
+    /// Returns a new UUID. A forked child gets others than its parent, or the nil UUID if it has not called
+    /// the context's `notify_fork`, in which case it cannot send anything.
     uuid_text next();
 
 private:

@@ -23,7 +23,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// Learns from a response of the primary endpoint how fast requests may follow.
+// Adapts the pace of the partition to a response of the primary endpoint.
 void update_pace(operation_context& op, pacing::ticket& ticket, const net::exchange& x,
                  const call_flow::verdict& v, const protocol::clocks& now) {
     const unsigned status = x.response.status;
@@ -35,7 +35,7 @@ void update_pace(operation_context& op, pacing::ticket& ticket, const net::excha
         ticket.lost(false);
     else
         ticket.accepted();
-    for (const auto& news : ticket.take_news()) op.report_pace(news);
+    for (const auto& report : ticket.take_reports()) op.report_pace(report);
 }
 
 void prepare(net::exchange& x, const operation_context& op, const call_flow& flow,
@@ -47,8 +47,8 @@ void prepare(net::exchange& x, const operation_context& op, const call_flow& flo
     x.attempt_timeout = op.service().options.attempt_timeout();
 }
 
-// A success is judged by no clock.
-protocol::clocks judging_time(const net::exchange& x, const protocol::request& sent) {
+// A plain success needs no clock.
+protocol::clocks read_clocks(const net::exchange& x, const protocol::request& sent) {
     const bool simple = !x.error && sent.batch_size == 0 && sent.success.contains(x.response.status);
     return simple ? protocol::clocks() : protocol::clocks::now();
 }
@@ -70,7 +70,7 @@ asio::awaitable<void> request_sender::call(operation_context& op, const protocol
     call_flow flow(*service_, op.settings(), r, deadline, op.seed(), result);
     pacing::ticket ticket(*service_->paces, *process_, op.label().collection,
                           std::max<std::size_t>(r.batch_size, 1));
-    time_point began, turned; // of the attempt
+    time_point began, admitted_at; // the attempt, and its turn
     try {
         for (step next = flow.begin(); next != step::done;) {
             op.require_own_process(); // a function that the last step called may have forked
@@ -83,32 +83,32 @@ asio::awaitable<void> request_sender::call(operation_context& op, const protocol
             } else if (next == step::wait_turn && ticket.is_needed()) {
                 began = steady_clock::now();
                 const auto turn = co_await await_turn(op, ticket, deadline);
-                turned = steady_clock::now();
+                admitted_at = steady_clock::now();
                 next = step::send;
-                if (turn != pacing::ticket::result::go)
+                if (turn != pacing::ticket::result::admitted)
                     next = flow.turn_missed(turn == pacing::ticket::result::late, ticket.summarize());
             } else {
-                if (!ticket.is_paced()) ticket.sent(began = turned = steady_clock::now());
+                if (!ticket.is_paced()) ticket.sent(began = admitted_at = steady_clock::now());
                 if (result.response.status != 0)
-                    result.response = protocol::response(); // of an attempt before
+                    result.response = protocol::response(); // of the previous attempt
                 const protocol::request& sent = flow.request();
                 const request_head head(heads_, op, sent, flow.target(), flow.token());
                 net::exchange x(result.response);
                 prepare(x, op, flow, head);
                 x.deadline = deadline;
-                x.paced = turned - began;
+                x.paced = admitted_at - began;
                 co_await transport_->run(x);
                 if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
                 if (x.overload_report) op.report_overload(*x.overload_report);
-                const protocol::clocks now = judging_time(x, sent);
+                const protocol::clocks now = read_clocks(x, sent);
                 next = flow.exchanged(x, now);
-                if (flow.keeps_pace()) update_pace(op, ticket, x, flow.last(), now);
-                if (!x.overloaded) op.report_attempt(sent, x, flow.last(), began);
+                if (flow.keeps_pace()) update_pace(op, ticket, x, flow.last_attempt(), now);
+                if (!x.overloaded) op.report_attempt(sent, x, flow.last_attempt(), began);
             }
         }
         flow.settle();
         if (result.error == errc::overloaded) {
-            co_await yield(); // so that a caller who retries at once starves no other
+            co_await yield(); // so that a caller that retries at once does not starve others
             op.require_own_process();
         }
     } catch (const error& e) {
@@ -141,11 +141,11 @@ asio::awaitable<void> request_sender::pause(operation_context& op, std::chrono::
 
 asio::awaitable<pacing::ticket::result>
 request_sender::await_turn(operation_context& op, pacing::ticket& ticket, time_point deadline) const {
-    ticket.look();
-    for (const auto& news : ticket.take_news()) op.report_pace(news);
+    ticket.drop_finished();
+    for (const auto& report : ticket.take_reports()) op.report_pace(report);
     const auto result = co_await ticket.wait(executor_, service_->tracker, deadline);
     if (result == pacing::ticket::result::closed) op.fail_closed();
-    op.require_own_process(); // the caller's other coroutines ran meanwhile
+    op.require_own_process(); // other coroutines, which may have forked, ran meanwhile
     co_return result;
 }
 

@@ -31,24 +31,25 @@ class request_sender {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// `executor_outlives_calls`: the executor runs also when no call is in flight.
+    /// `executor_outlives_calls`: the executor also runs when no call is in flight.
     request_sender(asio::any_io_executor executor, bool executor_outlives_calls,
                    std::shared_ptr<const service_context> service, std::shared_ptr<net::transport> transport);
 
     const std::shared_ptr<const service_context>& service() const { return service_; }
 
-    /// Whether queries read ahead: only if the executor runs between two calls.
+    /// Returns true if queries read ahead, which requires an executor that runs between two calls.
     bool reads_ahead() const { return executor_outlives_calls_ && service_->options.read_ahead(); }
 
-    /// Sends `r` until there is a response that is worth no further attempt, or none can be had: both are in
-    /// `result`. If `r` needs a table that is missing, creates it and sends `r` again. Throws `azkv::error`
-    /// if anything else fails: the login, the store.
+    /// Sends `r` until a response needs no further attempt or no further attempt is allowed, and stores the
+    /// response or the error in `result`. If `r` needs a table that is missing, creates the table and sends
+    /// `r` again. Throws `azkv::error` if no token can be obtained, the store is closed or the process was
+    /// forked.
     asio::awaitable<void> call(operation_context& op, const protocol::request& r, time_point deadline,
                                call_result& result) const;
 
     uuid_text new_id() const { return ids_->next(); }
 
-    /// The process that may use the executor's context.
+    /// Returns the owner of the executor's context.
     const async::context_owner& process() const { return process_; }
 
 private:

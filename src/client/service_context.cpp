@@ -30,12 +30,12 @@ void require_protection(const protocol::endpoint& e, bool tokens, bool allow_pla
     if (e.at.tls) return;
     const bool here = protocol::is_loopback(e);
     if (!here && !allow_plain_http)
-        throw error(errc::insecure_transport, "credentials would go over plain HTTP to " + e.at.host
+        throw error(errc::insecure_transport, "credentials would be sent over plain HTTP to " + e.at.host
                                                   + "; use https, or the option allow_plain_http");
-    // Everyone who can read a token can use it.
+    // Anyone who can read a token can use it.
     if (tokens && !(here && allow_plain_http))
         throw error(errc::insecure_transport,
-                    "tokens would go over plain HTTP to " + e.at.host
+                    "tokens would be sent over plain HTTP to " + e.at.host
                         + (here ? "; use https, or the option allow_plain_http" : "; use https"));
 }
 
@@ -83,7 +83,7 @@ std::shared_ptr<const service_context> service_context::for_child() const {
 
 namespace {
 
-// An invalid credential is an invalid connection string.
+// Creates the credential; reports an invalid one as an invalid connection string.
 credential credential_of(protocol::connection_settings& s) {
     const bool key = s.sas.empty();
     try {
@@ -96,7 +96,7 @@ credential credential_of(protocol::connection_settings& s) {
     }
 }
 
-// The URL of an account of the public cloud.
+// Returns the URL of an account in the public cloud.
 std::string url_of(const std::string& account, const store_options& options) {
     if (!protocol::is_host_label(account))
         throw error(errc::invalid_argument,
@@ -142,8 +142,8 @@ std::shared_ptr<const service_context> service_context::from_aad_token(std::stri
     trust.minimum_version(options.tls().minimum_version());
     identity_options login;
     login.tls(trust).proxy(options.proxy());
-    const bool elsewhere = identity::process_variable("AZURE_AUTHORITY_HOST").has_value();
-    if (!elsewhere) login.authority_host(identity::default_authority(e.at.host));
+    const bool has_own_authority = identity::process_variable("AZURE_AUTHORITY_HOST").has_value();
+    if (!has_own_authority) login.authority_host(identity::default_authority(e.at.host));
     const credential c = credential::token(default_credential(login));
     return std::make_shared<const service_context>(url, c, std::move(options));
 }

@@ -1,4 +1,4 @@
-// The service that a store talks to, and what its copies share.
+// The service that a store uses, and the state that its copies share.
 #pragma once
 
 #include "async/operation_tracker.hpp"
@@ -28,16 +28,16 @@ namespace azkv::client {
 
 class pacing;
 
-/// The service that a store talks to: endpoint, credentials and options, checked; and what all stores that
-/// are made from it share.
+/// The service that a store uses: its checked endpoint, credentials and options, and the state that all
+/// stores created from it share.
 class service_context {
 public:
-    /// Throws `azkv::error`, also if the credential would go over plain HTTP and the options do not allow it.
-    /// `secondary`: the second endpoint, unless its URL follows from the first.
+    /// `secondary` is the URL of the secondary endpoint; if empty, it is derived from `endpoint`. Throws
+    /// `azkv::error`, also if the credential would be sent over plain HTTP and the options do not allow that.
     service_context(std::string_view endpoint, const credential& credential, store_options options,
                     std::string_view secondary = {});
 
-    // One for each factory of the stores.
+    // One for each factory function of the stores.
     static std::shared_ptr<const service_context> from_connection_string(std::string_view text,
                                                                          store_options options);
     static std::shared_ptr<const service_context> from_account_and_key(std::string name, secret key,
@@ -49,11 +49,11 @@ public:
     static std::shared_ptr<const service_context> from_aad_token(std::string_view endpoint,
                                                                  store_options options);
 
-    /// The same service for a forked child. Reads nothing that another thread of the parent may have been
-    /// changing at the fork.
+    /// Returns the same service for a forked child. Reads nothing that another thread of the parent may have
+    /// been changing at the fork.
     std::shared_ptr<const service_context> for_child() const;
 
-    /// The settings of calls that no view has changed.
+    /// Returns the settings of calls without a view.
     call_settings settings() const { return call_settings(options, partition); }
 
     store_options options;
@@ -65,7 +65,7 @@ public:
     std::shared_ptr<identity::token_provider> tokens;       // null if there is a signer
     std::shared_ptr<net::tls_client> tls;                   // null if no endpoint uses TLS
 
-    // Shared by all stores made from it and by their operations. Safe between threads.
+    // Shared by all stores created from this and by their operations. Safe to share between threads.
     std::shared_ptr<protocol::retry_budget> budget;
     std::shared_ptr<pacing> paces;
     std::shared_ptr<async::operation_tracker> tracker; // of the operations in flight

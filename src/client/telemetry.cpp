@@ -57,7 +57,7 @@ std::string describe(const event& e) {
     if (e.kind == event_kind::attempt) {
         line.append(e.connection_reused ? ", connection reused" : ", new connection");
         if (e.secondary) line.append(", secondary");
-        if (e.retried) line.append("; again");
+        if (e.retried) line.append("; retried");
         if (e.retry_delay.count() > 0) line.append(" after ").append(in_milliseconds(e.retry_delay));
         if (!e.retry_reason.empty()) line.append(e.retried ? ": " : "; ").append(e.retry_reason);
     }
@@ -67,7 +67,7 @@ std::string describe(const event& e) {
 }
 
 void emit(const store_options& o, log_level level, const event& e) noexcept {
-    // Nothing that the observer or the logger does may change the result of an operation.
+    // Exceptions of the observer or the logger must not change the result of an operation.
     if (o.observer()) {
         try {
             o.observer()(e);

@@ -1,4 +1,4 @@
-// What the observer and the logger of the options receive.
+// Telemetry: passes events and lines to the observer and the logger.
 #pragma once
 
 #include <azkv/event.hpp>
@@ -24,7 +24,7 @@ void emit(const store_options& o, log_level level, const event& e) noexcept;
 /// Passes a line to the logger.
 void log(const store_options& o, log_level level, std::string_view line) noexcept;
 
-/// The line for an event.
+/// Returns the log line for an event.
 std::string describe(const event& e);
 
 } // namespace azkv::client

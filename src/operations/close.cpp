@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How long aborted operations may take to end.
+// Limits the wait for aborted operations.
 constexpr std::chrono::seconds abort_time{1};
 
 asio::awaitable<async::outcome<bool>> close(std::shared_ptr<const client::call_origin> origin,

@@ -30,8 +30,8 @@ public:
         if (result.succeeded) return true;
         const client::missing missing = client::what_is_missing(result.response);
         if (missing == client::missing::none) return op.failure(result);
-        // An earlier attempt whose outcome is unknown may be why the key is gone.
-        return missing == client::missing::entity && result.earlier != protocol::applied::no;
+        // An earlier attempt whose outcome is unknown may have removed the key.
+        return missing == client::missing::entity && result.applied_earlier != protocol::applied::no;
     }
 
 private:

@@ -1,4 +1,4 @@
-// How an operation of one request runs. Each operation is a class in a file of its own.
+// Runs an operation that consists of one request. Each such operation is a class in a file of its own.
 #pragma once
 
 #include "async/only_terminal.hpp"
@@ -15,13 +15,13 @@ namespace azkv::operations {
 
 // An operation is a class that holds its arguments by value and has
 //
-//   using result = ..;                                          what the caller gets
+//   using result = ..;                                          what the caller receives
 //   static constexpr protocol::idempotency idempotency = ..;    how its request may be repeated
 //   client::operation_label label() const;                      its name and arguments
 //   protocol::request request(const client::operation_context&);
 //   async::outcome<result> read(client::operation_context&, const client::call_result&);
 //
-// `request` throws `azkv::error` for arguments that the service could not store. `read` judges the final
+// `request` throws `azkv::error` if the service could not store the arguments. `read` interprets the final
 // response: it returns the result or `operation_context::failure`, or throws `azkv::error`.
 
 template <class Operation>
@@ -39,7 +39,7 @@ run(std::shared_ptr<const client::call_origin> origin, Operation operation) {
     co_return outcome;
 }
 
-/// The operation owns its arguments and shares the origin, so that the store may be destroyed meanwhile.
+/// Runs `operation`, which owns its arguments. It shares the origin, so the store may be destroyed meanwhile.
 template <class Operation>
 asio::awaitable<typename Operation::result> perform(std::shared_ptr<const client::call_origin> origin,
                                                     Operation operation) {

@@ -28,21 +28,21 @@ namespace azkv {
 
 namespace {
 
-/// One of the pairs, as an operation of a transaction.
-class batched {
+/// One of the pairs, encoded as an operation of a transaction.
+class encoded_pair {
 public:
     enum class outcome { not_written, written, unknown };
 
-    batched(std::string key, std::size_t path_size, std::size_t size)
+    encoded_pair(std::string key, std::size_t path_size, std::size_t size)
         : key(std::move(key)), path_size(path_size), size(size) {}
 
     std::string key;
-    std::size_t path_size; // of its text: the path, followed by the entity
+    std::size_t path_size; // its text is the path, followed by the entity
     std::size_t size;
     enum outcome outcome = outcome::not_written;
 };
 
-/// Many texts in few pieces of memory, which are freed as the texts are taken: the last one first.
+/// A stack of texts in few pieces of memory, which are freed as the texts are popped.
 class text_stack {
 public:
     void push(std::string_view text) {
@@ -66,13 +66,13 @@ private:
     std::vector<std::string> pieces_;
 };
 
-// Checks and encodes the pairs, without those that a later one replaces. Of their texts the first pair's is
-// on top.
-std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs,
-                                const client::operation_context& op, std::string_view table,
-                                text_stack& texts) {
+// Checks and encodes the pairs, except those that a later pair replaces. The text of the first pair is on top
+// of `texts`.
+std::vector<encoded_pair> encode_all(std::vector<std::pair<std::string, value>> pairs,
+                                     const client::operation_context& op, std::string_view table,
+                                     text_stack& texts) {
     const service_mode mode = op.service().mode;
-    std::vector<batched> all;
+    std::vector<encoded_pair> all;
     all.reserve(pairs.size());
     std::pmr::monotonic_buffer_resource memory;
     std::pmr::unordered_set<std::string_view> seen(pairs.size(), &memory); // keys in `all`
@@ -95,13 +95,13 @@ std::vector<batched> encode_all(std::vector<std::pair<std::string, value>> pairs
             const client::operation_label label{op.label().operation, op.label().collection, &key};
             throw label.failure(e.code(), e.what(), e.details());
         }
-        pair->second = value(); // its memory is not needed twice
+        pair->second = value(); // frees its memory
     }
     std::ranges::reverse(all);
     return all;
 }
 
-/// Some of the pairs, in one request.
+/// The request of one transaction.
 class transaction {
 public:
     transaction(std::size_t first, protocol::request r) : first(first), request(std::move(r)) {}
@@ -110,9 +110,9 @@ public:
     protocol::request request;
 };
 
-/// A `put_all` in progress. Workers, which are coroutines on the caller's executor, send its transactions:
-/// several at the same time, perhaps on several threads. A transaction is built when a worker takes it, so
-/// that only those in flight are in memory.
+/// A `put_all` in progress. Its workers, coroutines on the caller's executor, send several transactions at
+/// the same time, possibly on several threads. A transaction is built when a worker takes it, so that only
+/// those in flight are in memory.
 class job {
 public:
     job(std::shared_ptr<const client::call_origin> origin, std::string collection, std::size_t batch_size,
@@ -123,7 +123,7 @@ public:
 
     client::operation_context& op() { return op_; }
 
-    /// Checks all arguments, before anything is sent.
+    /// Checks all arguments before anything is sent.
     void prepare(std::vector<std::pair<std::string, value>> pairs) {
         if (batch_size_ < 1 || batch_size_ > protocol::max_batch_operations)
             op_.fail(errc::invalid_argument, "batch_size is " + std::to_string(batch_size_)
@@ -133,14 +133,14 @@ public:
         all_ = encode_all(std::move(pairs), op_, table_, texts_);
     }
 
-    /// Ends when all workers have ended. Throws if the operation failed.
+    /// Completes when all workers have ended. Throws if the operation failed.
     static asio::awaitable<void> run(std::shared_ptr<job> self) {
         std::optional<transaction> first = self->next();
         const store_options& options = self->op_.service().options;
-        // No more than may wait, or the operation would refuse its own transactions.
+        // At most as many as may wait, or the operation would be refused because of its own transactions.
         const std::size_t most = std::min({options.max_transactions(), options.max_connections(),
                                            std::max<std::size_t>(options.max_waiting(), 1)});
-        const std::size_t workers = std::min(most, 1 + self->left());
+        const std::size_t workers = std::min(most, 1 + self->transactions_left());
         if (workers == 1) {
             for (; first; first = self->next()) co_await perform(self, std::move(*first));
         } else {
@@ -155,7 +155,7 @@ public:
     }
 
 private:
-    /// Counts a worker from before it begins until its frame is gone, however that happens.
+    /// Counts a worker from before it begins until its coroutine is destroyed, for whatever reason.
     class worker {
     public:
         explicit worker(std::shared_ptr<job> j) : job_(std::move(j)) {
@@ -170,7 +170,7 @@ private:
             if (job_) job_->leave();
         }
 
-        const std::shared_ptr<job>& of() const { return job_; }
+        const std::shared_ptr<job>& owner() const { return job_; }
 
     private:
         std::shared_ptr<job> job_;
@@ -178,8 +178,8 @@ private:
 
     static void begin(const std::shared_ptr<job>& self, const asio::any_io_executor& executor,
                       std::optional<transaction> first) noexcept {
-        const worker here(self);                         // it does not end before all have begun
-        const auto keep = [self](std::exception_ptr) {}; // whose slots these are
+        const worker here(self);                         // the job does not end before all workers have begun
+        const auto keep = [self](std::exception_ptr) {}; // keeps the slots alive
         try {
             for (async::stop_signal& s : self->stops_)
                 asio::co_spawn(executor, work(worker(self), s, std::exchange(first, std::nullopt)),
@@ -189,9 +189,9 @@ private:
         }
     }
 
-    // Ends by itself: nobody takes what it would throw.
+    // Throws nothing: exceptions are kept in the job.
     static asio::awaitable<void> work(worker w, async::stop_signal& s, std::optional<transaction> begun) {
-        const std::shared_ptr<job> self = w.of();
+        const std::shared_ptr<job> self = w.owner();
         try {
             s.begin();
             if (!begun) begun = self->next();
@@ -212,7 +212,7 @@ private:
     void stop(std::exception_ptr why) noexcept {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
-        if (!broken_) broken_ = std::move(why);
+        if (!exception_) exception_ = std::move(why);
     }
 
     void cancel() {
@@ -223,8 +223,8 @@ private:
         for (async::stop_signal& s : stops_) s.emit();
     }
 
-    /// How many transactions there may still be, at most.
-    std::size_t left() const {
+    /// Returns an upper bound of the transactions that have not begun.
+    std::size_t transactions_left() const {
         const std::lock_guard lock(mutex_);
         return stopped_ ? 0 : all_.size() - next_;
     }
@@ -236,7 +236,7 @@ private:
         return t;
     }
 
-    // Precondition: some are left.
+    // Precondition: pairs are left.
     transaction take() {
         const client::service_context& service = op_.service();
         protocol::batch_builder batch(service.endpoint, std::string(origin_->sender->new_id().view()));
@@ -245,13 +245,13 @@ private:
         std::size_t size = batch.size();
         std::size_t last = first;
         for (; last - first < most; ++last) {
-            const std::size_t more = batch.size_of(all_[last].size);
+            const std::size_t more = batch.operation_size(all_[last].size);
             if (last != first && size + more > protocol::max_batch_bytes(service.mode)) break;
             size += more;
         }
         batch.reserve(size);
         for (; next_ != last; ++next_) {
-            const batched& b = all_[next_];
+            const encoded_pair& b = all_[next_];
             const std::string_view text = texts_.top(b.size);
             batch.add(text.substr(0, b.path_size), text.substr(b.path_size));
             texts_.pop(b.size);
@@ -268,61 +268,63 @@ private:
             co_await self->origin_->sender->call(self->op_, t.request, self->op_.next_deadline(), result);
             if (!result.succeeded) self->fail(t, result);
         } catch (const error& e) {
-            self->note_failure(t, e);
+            self->record_failure(t, e);
             co_return;
         }
-        self->note_success(t);
+        self->record_success(t);
     }
 
-    // A transaction fails as a whole, but the service may say which of its operations is the reason.
+    // A transaction fails as a whole, but the service may report which of its operations is the cause.
     [[noreturn]] void fail(const transaction& t, const client::call_result& result) {
         const std::size_t failed = result.response.failed_operation.value_or(0);
         const bool known = result.response.failed_operation.has_value() || t.request.batch_size == 1;
         std::rethrow_exception(op_.failure(result, known ? &all_[t.first + failed].key : nullptr));
     }
 
-    void note_failure(const transaction& t, const error& e) {
+    void record_failure(const transaction& t, const error& e) {
         const std::lock_guard lock(mutex_);
-        note(t, e.outcome_unknown() ? batched::outcome::unknown : batched::outcome::not_written);
+        set_outcome(t, e.outcome_unknown() ? encoded_pair::outcome::unknown
+                                           : encoded_pair::outcome::not_written);
         if (!first_failure_) first_failure_ = e;
-        // The others would fail in the same way.
+        // The other transactions would fail in the same way.
         const bool is_for_all =
             e.code() == condition::unauthorized || e.code() == errc::closed || e.code() == errc::overloaded;
         if (is_for_all) stopped_ = true;
     }
 
-    void note_success(const transaction& t) {
+    void record_success(const transaction& t) {
         const std::lock_guard in_turn(progress_mutex_);
         std::size_t written = 0;
         {
             const std::lock_guard lock(mutex_);
-            note(t, batched::outcome::written);
+            set_outcome(t, encoded_pair::outcome::written);
             written = written_ += t.request.batch_size;
         }
         if (progress_) progress_(written, all_.size());
     }
 
-    void note(const transaction& t, enum batched::outcome outcome) {
+    void set_outcome(const transaction& t, enum encoded_pair::outcome outcome) {
         for (std::size_t i = 0; i < t.request.batch_size; ++i) all_[t.first + i].outcome = outcome;
     }
 
     // Precondition: all workers have ended.
     void finish() {
-        if (broken_) std::rethrow_exception(broken_);
-        // The cancellation may have come when the last transactions had just succeeded.
+        if (exception_) std::rethrow_exception(exception_);
+        // A cancellation after the last transaction was taken counts only if it interrupted a worker.
         const bool cut_short = cancelled_ && next_ < all_.size();
         if (cut_short) throw boost::system::system_error(asio::error::operation_aborted);
         if (!first_failure_) return;
         std::vector<std::string> not_written, unknown;
-        for (batched& b : all_) {
-            if (b.outcome == batched::outcome::not_written) not_written.push_back(std::move(b.key));
-            if (b.outcome == batched::outcome::unknown) unknown.push_back(std::move(b.key));
+        for (encoded_pair& b : all_) {
+            if (b.outcome == encoded_pair::outcome::not_written) not_written.push_back(std::move(b.key));
+            if (b.outcome == encoded_pair::outcome::unknown) unknown.push_back(std::move(b.key));
         }
         std::string what = first_failure_->what();
         const std::size_t written = all_.size() - not_written.size() - unknown.size();
-        what.append("; of " + std::to_string(all_.size()) + " keys " + std::to_string(written)
-                    + " are written, " + std::to_string(not_written.size()) + " are not");
-        if (!unknown.empty()) what.append(", " + std::to_string(unknown.size()) + " may or may not be");
+        what.append("; " + std::to_string(written) + " of " + std::to_string(all_.size())
+                    + " keys were written, " + std::to_string(not_written.size()) + " were not");
+        if (!unknown.empty())
+            what.append(", " + std::to_string(unknown.size()) + " may or may not have been");
         throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
     }
 
@@ -333,19 +335,19 @@ private:
     client::operation_context op_;
     std::string table_;
     std::vector<async::stop_signal> stops_;            // of the workers
-    std::shared_ptr<async::manual_reset_event> ended_; // all workers have
+    std::shared_ptr<async::manual_reset_event> ended_; // set when all workers have ended
     std::recursive_mutex progress_mutex_;              // held while the progress function is called
 
     mutable std::mutex mutex_; // guards what follows
-    std::vector<batched> all_;
-    text_stack texts_;     // of those that are in no transaction
-    std::size_t next_ = 0; // the first of `all_` that is in no transaction
+    std::vector<encoded_pair> all_;
+    text_stack texts_;     // of the pairs not yet in a transaction
+    std::size_t next_ = 0; // the first pair not yet in a transaction
     std::size_t written_ = 0;
     std::size_t workers_ = 0;
     std::optional<error> first_failure_;
     bool stopped_ = false; // no further transaction begins
     bool cancelled_ = false;
-    std::exception_ptr broken_; // what ended it: a cancellation, or what the progress function threw
+    std::exception_ptr exception_; // of a worker: its cancellation, or thrown by the progress function
 };
 
 asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const client::call_origin> origin,
@@ -354,7 +356,7 @@ asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const client::call
                                               put_all_progress progress) {
     const auto j =
         std::make_shared<job>(std::move(origin), std::move(collection), batch_size, std::move(progress));
-    std::optional<client::operation_context::guard> guard; // until the end was reported
+    std::optional<client::operation_context::guard> guard; // held until the end is reported
     try {
         guard.emplace(j->op());
         j->prepare(std::move(pairs));

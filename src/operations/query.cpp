@@ -26,27 +26,28 @@ namespace azkv {
 namespace {
 
 /// A query in progress. One thread at a time uses it: the caller's, or the one that reads ahead.
-class reading {
+class running_query {
 public:
-    reading(std::shared_ptr<const client::call_origin> origin, std::string filter, std::string collection,
-            projection select)
+    running_query(std::shared_ptr<const client::call_origin> origin, std::string filter,
+                  std::string collection, projection select)
         : origin_(std::move(origin)), collection_(std::move(collection)),
           op_(*origin_, {"query", collection_, nullptr}), pages_(op_, std::move(filter), std::move(select)) {}
 
     client::operation_context& op() { return op_; }
 
-    /// Returns true if there is, or may be, another page.
+    /// Returns true if there may be another page.
     bool more() const { return refused_ || pages_.more(); }
 
-    /// The store was closed, so a page that had arrived is withheld. `unreported`: the end of the query has
-    /// not been reported yet.
+    /// Withholds a page that has arrived, because the store was closed. `unreported`: the end of the query
+    /// has not been reported yet.
     [[noreturn]] void refuse(bool unreported) {
         refused_ = true;
         if (unreported) op_.fail_closed();
         throw op_.label().failure(errc::closed, make_error_code(errc::closed).message());
     }
 
-    static asio::awaitable<async::outcome<std::vector<entry>>> next_page(std::shared_ptr<reading> self) {
+    static asio::awaitable<async::outcome<std::vector<entry>>>
+    next_page(std::shared_ptr<running_query> self) {
         const client::operation_context::guard guard(self->op_); // not in flight between two pages
         const protocol::request r = self->pages_.request();
         client::call_result result;
@@ -61,24 +62,24 @@ private:
     const std::string collection_;
     client::operation_context op_;
     operations::query_pager pages_;
-    bool refused_ = false; // used by the consumer only
+    bool refused_ = false; // used only by the consumer
 };
 
-/// The next page, fetched before it is asked for. Destroying it ends the fetch.
-class page_ahead {
+/// The next page, fetched before it is requested. Destroying it ends the fetch.
+class prefetched_page {
 public:
-    /// No one else may use `r` until the page is there.
-    page_ahead(std::shared_ptr<reading> r, const asio::any_io_executor& executor)
+    /// Nothing else may use `r` until the page has arrived.
+    prefetched_page(std::shared_ptr<running_query> r, const asio::any_io_executor& executor)
         : fetch_(std::make_shared<fetch>(std::move(r), executor)) {
-        asio::co_spawn(fetch_->strand, run(running(fetch_)),
-                       asio::bind_cancellation_slot(fetch_->stop.slot(),
-                                                    [f = fetch_](std::exception_ptr) {})); // whose slot it is
+        asio::co_spawn(fetch_->strand, run(completion(fetch_)),
+                       asio::bind_cancellation_slot(
+                           fetch_->stop.slot(), [f = fetch_](std::exception_ptr) {})); // keeps the slot alive
     }
 
-    page_ahead(const page_ahead&) = delete;
-    page_ahead& operator=(const page_ahead&) = delete;
+    prefetched_page(const prefetched_page&) = delete;
+    prefetched_page& operator=(const prefetched_page&) = delete;
 
-    ~page_ahead() {
+    ~prefetched_page() {
         if (fetch_->over) return;
         try {
             asio::post(fetch_->strand, [f = fetch_] {
@@ -97,45 +98,46 @@ public:
 private:
     class fetch {
     public:
-        fetch(std::shared_ptr<reading> of, const asio::any_io_executor& executor)
-            : of(std::move(of)), strand(async::serial_executor::on(executor)),
+        fetch(std::shared_ptr<running_query> source, const asio::any_io_executor& executor)
+            : source(std::move(source)), strand(async::serial_executor::on(executor)),
               ended(std::make_shared<async::manual_reset_event>(executor)) {}
 
-        const std::shared_ptr<reading> of;
+        const std::shared_ptr<running_query> source;
         const asio::any_io_executor strand;
         const std::shared_ptr<async::manual_reset_event> ended;
         async::stop_signal stop;        // on the strand
-        bool taken = false;             // the consumer's
-        std::atomic<bool> over = false; // there is nothing left to be cancelled
+        bool taken = false;             // used only by the consumer
+        std::atomic<bool> over = false; // nothing is left to cancel
         std::exception_ptr failure;     // on the strand until it has ended, as is the next
         std::vector<entry> page;
     };
 
-    /// Held by the fetch's coroutine: the fetch is over when that is destroyed, however that happens.
-    class running {
+    /// Held by the fetch's coroutine. Marks the fetch as over when the coroutine is destroyed, for whatever
+    /// reason.
+    class completion {
     public:
-        explicit running(std::shared_ptr<fetch> f) : fetch_(std::move(f)) {}
+        explicit completion(std::shared_ptr<fetch> f) : fetch_(std::move(f)) {}
 
-        running(running&&) noexcept = default;
-        running& operator=(running&&) = delete;
+        completion(completion&&) noexcept = default;
+        completion& operator=(completion&&) = delete;
 
-        ~running() {
+        ~completion() {
             if (!fetch_) return;
             fetch_->over = true;
             fetch_->ended->set();
         }
 
-        fetch& of() const { return *fetch_; }
+        fetch& get() const { return *fetch_; }
 
     private:
         std::shared_ptr<fetch> fetch_;
     };
 
-    static asio::awaitable<void> run(running r) {
-        fetch& f = r.of();
+    static asio::awaitable<void> run(completion r) {
+        fetch& f = r.get();
         try {
             f.stop.begin();
-            async::outcome<std::vector<entry>> page = co_await reading::next_page(f.of);
+            async::outcome<std::vector<entry>> page = co_await running_query::next_page(f.source);
             f.page = page.take();
         } catch (...) {
             f.failure = std::current_exception();
@@ -143,13 +145,13 @@ private:
     }
 
     static asio::awaitable<std::vector<entry>> take(std::shared_ptr<fetch> f) {
-        client::operation_context& op = f->of->op();
+        client::operation_context& op = f->source->op();
         op.require_own_process();
         // If the store was closed since the fetch began, a page that has arrived is withheld.
         const async::operation_tracker::registration registration(*op.service().tracker);
         if (registration) co_await f->ended->wait(std::chrono::steady_clock::time_point::max());
         f->taken = true;
-        if (!registration) f->of->refuse(f->over && !f->failure && f->of->more());
+        if (!registration) f->source->refuse(f->over && !f->failure && f->source->more());
         if (f->failure) std::rethrow_exception(f->failure);
         co_return std::move(f->page);
     }
@@ -161,9 +163,9 @@ async_generator<entry> query(std::shared_ptr<const client::call_origin> origin, 
                              std::string collection, projection select) {
     const bool ahead = origin->sender->reads_ahead();
     const asio::any_io_executor executor = origin->executor;
-    const auto r = std::make_shared<reading>(std::move(origin), std::move(filter), std::move(collection),
-                                             std::move(select));
-    std::optional<page_ahead> next;
+    const auto r = std::make_shared<running_query>(std::move(origin), std::move(filter),
+                                                   std::move(collection), std::move(select));
+    std::optional<prefetched_page> next;
     do {
         std::vector<entry> page;
         std::exception_ptr failure;
@@ -171,18 +173,18 @@ async_generator<entry> query(std::shared_ptr<const client::call_origin> origin, 
             if (next)
                 page = co_await next->take();
             else
-                page = co_await async::only_terminal(reading::next_page(r));
+                page = co_await async::only_terminal(running_query::next_page(r));
         } catch (...) {
             failure = std::current_exception();
         }
         if (next && next->is_taken()) next.reset();
         if (failure) {
-            co_yield std::move(failure); // the next call asks for this page again
+            co_yield std::move(failure); // the next call requests this page again
             continue;
         }
         try {
             if (ahead && r->more()) next.emplace(r, executor);
-        } catch (const std::bad_alloc&) { // it is fetched when it is asked for; this page is there
+        } catch (const std::bad_alloc&) { // the next page is fetched on demand; this one is complete
         }
         co_yield std::move(page);
     } while (next || r->more());
@@ -200,24 +202,25 @@ public:
     state(std::shared_ptr<blocking_store::implementation> owner, std::string filter, std::string collection,
           projection select)
         : owner_(std::move(owner)) {
-        loan_.emplace(owner_->sessions());
-        store db = owner_->in(loan_->session());
+        borrowed_.emplace(owner_->sessions());
+        store db = owner_->store_on(borrowed_->session());
         rows_.emplace(db.query(std::move(filter), std::move(collection), std::move(select)));
     }
 
-    // What an interrupted call left in the session's context refers to the rows.
+    // If a call was interrupted, handlers in the session's context still refer to the rows: drop the session
+    // first.
     ~state() {
-        if (loan_ && !loan_->session().fit()) loan_.reset();
+        if (borrowed_ && !borrowed_->session().is_reusable()) borrowed_.reset();
     }
 
     entry* advance() {
         if (at_ < page_.size()) return &page_[at_++];
         if (!rows_) return nullptr;
-        page_ = loan_->session().run(rows_->next_page());
+        page_ = borrowed_->session().run(rows_->next_page());
         at_ = 0;
         if (page_.empty()) {
             rows_.reset();
-            loan_.reset();
+            borrowed_.reset();
             return nullptr;
         }
         return &page_[at_++];
@@ -225,7 +228,7 @@ public:
 
 private:
     std::shared_ptr<blocking_store::implementation> owner_;
-    std::optional<blocking::loan> loan_;
+    std::optional<blocking::borrowed_session> borrowed_;
     std::optional<async_generator<entry>> rows_; // destroyed before the session that it runs on
     std::vector<entry> page_;
     std::size_t at_ = 0;

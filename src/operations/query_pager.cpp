@@ -25,14 +25,15 @@ protocol::request query_pager::request() const {
 async::outcome<std::vector<entry>> query_pager::read(client::operation_context& op,
                                                      const client::call_result& result) {
     std::vector<entry> page;
-    // If the table goes missing after the first page, rows are missing.
+    // A table that disappears after the first page is an error: rows would be missing.
     const bool absent = pages_ == 0 && client::is_table_missing(result.response, op.service().mode);
     if (!absent && !result.succeeded) return op.failure(result);
     protocol::continuation next;
     if (!absent) {
         next = protocol::continuation(result.response);
         if (!next.empty() && (next == from_ || next == before_))
-            op.fail(errc::bad_response, "the service sends the same pages again and again");
+            op.fail(errc::bad_response,
+                    "the listing would never end: the service returned a continuation token again");
         page = op.check([&] { return decode(result.response.body); });
     }
     ++pages_;

@@ -1,4 +1,4 @@
-// The pages of a listing: what to ask for next, and what to make of the responses. No I/O.
+// The pages of a listing: the next request, and the entries in a response. No I/O.
 #pragma once
 
 #include "async/only_terminal.hpp"
@@ -17,15 +17,15 @@
 
 namespace azkv::operations {
 
-/// A listing in progress. It moves on only with success, so that a page that failed can be asked for again.
+/// A listing in progress. It advances only on success, so that a failed page can be requested again.
 class query_pager {
 public:
-    /// The operation fails if the arguments are not valid. `partition`, as stored: the only one that the
-    /// filter matches.
+    /// Fails `op` if the arguments are not valid. `partition`, as stored, is the only one that the filter
+    /// matches, if it is set.
     query_pager(client::operation_context& op, std::string filter, projection select,
                 std::optional<std::string> partition = {});
 
-    /// Returns true if there is, or may be, another page.
+    /// Returns true if there may be another page.
     bool more() const { return more_; }
 
     protocol::request request() const;
@@ -41,8 +41,7 @@ private:
     std::string table_;
     std::string columns_;
     protocol::continuation from_;
-    protocol::continuation
-        before_; // the place after page 1, 2, 4, 8 ..: a circle of any length returns to it
+    protocol::continuation before_; // after page 1, 2, 4, 8 ..: a cycle of any length returns to one of them
     std::size_t pages_ = 0;
     bool more_ = true;
 };

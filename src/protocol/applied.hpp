@@ -1,14 +1,15 @@
-// What a request may have done to the service, and how it may be repeated.
+// What a request may have done at the service, and how it may be repeated.
 #pragma once
 
 #include <algorithm>
 
 namespace azkv::protocol {
 
-/// Whether the service did what was asked for. In this order: what any one sending may have done, all may.
+/// Whether the service applied a request. Ordered, so that several sends together have the greatest of their
+/// values.
 enum class applied {
     no,
-    unknown, ///< a response was lost, or left it open
+    unknown, ///< the response was lost or does not say
     yes,
 };
 
@@ -16,10 +17,10 @@ constexpr applied either(applied a, applied b) {
     return std::max(a, b);
 }
 
-/// How a request may be repeated after a sending whose outcome is unknown. Each operation declares its own.
+/// How a request may be repeated after a send whose outcome is unknown. Each operation declares its own.
 enum class idempotency {
-    idempotent,        ///< sending it twice does what sending it once does
-    verify_after_loss, ///< only after the operation has found out what became of the first sending
+    idempotent,        ///< two sends have the effect of one
+    verify_after_loss, ///< only after the operation has determined the outcome of the first send
     never,
 };
 

@@ -23,10 +23,10 @@ constexpr std::string_view operation_headers = " HTTP/1.1\r\n"
                                                "DataServiceVersion: 3.0\r\n"
                                                "\r\n";
 
-/// The answer to an operation, in a multipart answer.
+/// The response to one operation in a multipart response.
 class part {
 public:
-    bool ok() const { return status == 204; } // upserts are all that is sent
+    bool succeeded() const { return status == 204; } // only upserts are sent
 
     response unwrap() const {
         response r;
@@ -47,8 +47,8 @@ public:
     std::string_view body;
 };
 
-// The next of the parts. The boundaries are passed over: an operation's answer begins at its status line and
-// its body, JSON on one line, ends before the next boundary.
+// Takes the next part. Skips boundaries: the response to an operation begins at its status line, and its
+// body, JSON on one line, ends before the next boundary.
 std::optional<part> take_part(std::string_view& text) {
     constexpr std::string_view status_line = "HTTP/1.1 ";
     while (!text.empty()) {
@@ -69,7 +69,7 @@ std::optional<part> take_part(std::string_view& text) {
     return std::nullopt;
 }
 
-// The number before the first colon of the service's message: the index of the failing operation.
+// Returns the number before the first colon of the service's message: the index of the failed operation.
 std::optional<std::size_t> index_in_message(const response& r) {
     const std::string_view message = r.error().message;
     const auto digits = message.substr(0, message.find(':'));
@@ -79,8 +79,8 @@ std::optional<std::size_t> index_in_message(const response& r) {
     return result.ec == std::errc{} && result.ptr == end ? std::optional(index) : std::nullopt;
 }
 
-// `in_part`: the failure of one operation, not that of the whole batch. Then the service leaves the index out
-// for the first operation; but a failure that no operation causes, such as throttling, has none.
+// `in_part`: the failure of one operation, not of the whole batch. In that case the service omits the index
+// of the first operation. A failure that no operation caused, such as throttling, has no index.
 std::optional<std::size_t> failed_operation(const response& r, std::size_t operations, bool in_part) {
     const std::optional<std::size_t> index = index_in_message(r);
     if (index) return *index < operations ? index : std::nullopt;
@@ -101,7 +101,7 @@ std::size_t batch_builder::size() const {
     return body_.size() + closing + 2 * id_.size();
 }
 
-std::size_t batch_builder::size_of(std::size_t text) const {
+std::size_t batch_builder::operation_size(std::size_t text) const {
     return head_.size() + operation_headers.size() + text + 2;
 }
 
@@ -129,27 +129,27 @@ request batch_builder::release() {
 }
 
 response unwrap_batch(response r, std::size_t operations) {
-    if (r.status != 202) { // not looked into: refused as a whole
+    if (r.status != 202) { // rejected as a whole
         r.failed_operation = failed_operation(r, operations, false);
         return r;
     }
     std::string_view rest = r.body;
     std::optional<part> first;
     std::size_t parts = 0, succeeded = 0;
-    while (parts <= operations) { // more need not be counted
+    while (parts <= operations) { // further parts need not be counted
         const std::optional<part> p = take_part(rest);
         if (!p) break;
         if (!first) first = p;
         ++parts;
-        succeeded += p->ok();
+        succeeded += p->succeeded();
     }
     if (succeeded == parts && parts == operations) return r;
     const bool one_failed = parts == 1 && first->status >= 400 && first->status < 600;
     if (!one_failed)
-        throw error(errc::bad_response, "of the answer to a batch of " + std::to_string(operations)
-                                            + " operations " + std::to_string(parts)
-                                            + (parts > operations ? " or more" : "") + " parts, and "
-                                            + std::to_string(succeeded) + " successes, are understood");
+        throw error(errc::bad_response, "the response to a batch of " + std::to_string(operations)
+                                            + " operations has " + std::to_string(parts)
+                                            + (parts > operations ? " or more" : "") + " valid parts, "
+                                            + std::to_string(succeeded) + " of them successful");
     response failure = first->unwrap();
     failure.failed_operation = failed_operation(failure, operations, true);
     if (failure.request_id.empty()) failure.request_id = std::move(r.request_id);

@@ -1,3 +1,4 @@
+// Batches: builds the body of a `$batch` request and reads its response. No I/O.
 #pragma once
 
 #include "protocol/endpoint.hpp"
@@ -14,7 +15,7 @@ namespace azkv::protocol {
 
 inline constexpr std::size_t max_batch_operations = 100;
 
-/// The largest `$batch` body that the service takes.
+/// Returns the size of the largest `$batch` body that the service accepts.
 constexpr std::size_t max_batch_bytes(service_mode mode) {
     return mode == service_mode::storage ? std::size_t{4} << 20 : std::size_t{2'000'000};
 }
@@ -22,22 +23,23 @@ constexpr std::size_t max_batch_bytes(service_mode mode) {
 /// Collects upserts into the body of one `$batch` request.
 class batch_builder {
 public:
-    /// `id` is unique text for the boundaries: a UUID.
+    /// `id` makes the boundaries unique: a UUID.
     batch_builder(const endpoint& at, std::string id);
 
-    /// Of the whole body, in bytes.
+    /// Returns the size of the whole body, in bytes.
     std::size_t size() const;
 
-    /// What `add` would add to it, for a path and an entity that are `text` bytes together.
-    std::size_t size_of(std::size_t text) const;
+    /// Returns by how much `add` increases the size for a path and an entity of `text` bytes together.
+    std::size_t operation_size(std::size_t text) const;
 
-    /// Makes room for a body of that size: growing would copy it.
+    /// Reserves memory for a body of that size, so that it is not copied as it grows.
     void reserve(std::size_t size);
 
     void add(std::string_view path, std::string_view entity);
 
     std::size_t operations() const { return operations_; }
 
+    /// Returns the complete request. The builder cannot be used afterwards.
     request release();
 
 private:
@@ -47,9 +49,9 @@ private:
     std::size_t operations_ = 0;
 };
 
-/// Looks into the answer to a `$batch`: one in which an operation failed becomes the response to that
-/// operation (its status, error and index), so that it is treated as any other. Success stays the 202 that
-/// it is. Throws `azkv::error` (errc::bad_response) if it is not the answer to `operations` operations.
+/// Returns the response to a `$batch`. If an operation in it failed, this is the response to that operation
+/// (its status, error and index), so that it is treated like any other; otherwise the 202 itself. Throws
+/// `azkv::error` (errc::bad_response) unless it is a response to `operations` operations.
 response unwrap_batch(response r, std::size_t operations);
 
 } // namespace azkv::protocol

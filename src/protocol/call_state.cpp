@@ -16,15 +16,15 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds longest_hint{
-    1'000'000'000}; // far beyond any deadline; nothing overflows below
+    1'000'000'000}; // far beyond any deadline; prevents overflow below
 
 std::optional<long long> read_hint(const std::string& text) {
     const auto n = support::whole_number<long long>(text, 0, std::numeric_limits<long long>::max());
     return n ? std::optional(std::min<long long>(*n, longest_hint.count())) : std::nullopt;
 }
 
-// Requests that were refused were not carried out. Those at which the service, or an intermediary, failed may
-// have been carried out nevertheless, and so may those whose success is not the one that was asked for.
+// Rejected requests were not applied. A request may have been applied if the service or an intermediary
+// failed, or if it succeeded with an unexpected status.
 // https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
 applied applied_by(const response& r, const retry_policy& p) {
     if (p.success.contains(r.status)) return applied::yes;
@@ -34,7 +34,7 @@ applied applied_by(const response& r, const retry_policy& p) {
 
 } // namespace
 
-// A date of its clock is compared with that clock.
+// A date in the header is relative to the service's clock, so it is compared with the date of the response.
 std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
     if (const auto ms = read_hint(r.retry_after_ms)) return milliseconds(*ms);
     if (const auto s = read_hint(r.retry_after)) return std::chrono::seconds(*s);
@@ -46,7 +46,7 @@ std::optional<milliseconds> retry_hint(const response& r, const clocks& now) {
     return std::clamp<std::chrono::seconds>(pause, std::chrono::seconds(0), longest_hint);
 }
 
-// A status alone may be the trouble of somebody on the way; but nobody says 429 for any other reason.
+// A 503 without the service's code may come from an intermediary. A 429 has no other meaning.
 // https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
 bool is_throttled(const response& r) {
     return r.status == 429 || (r.status == 503 && r.own_code() == "ServerBusy");
@@ -76,14 +76,13 @@ call_state::action call_state::on_response(const response& r, protocol::applied 
     remember(either(earlier, applied_by(r, policy_)));
     const auto why = policy_.judge(r, policy_);
     if (!why) {
-        // What the secondary has not got, or does not allow, the primary may.
-        // And a listing goes on where it began.
+        // The primary may have, or allow, what the secondary does not. A listing continues where it began.
         const bool final = policy_.success.contains(r.status) && !r.next_partition_key && !r.next_row_key;
         if (at_secondary_ && !final) return back_to_primary();
         reason_ = "";
         return action::done;
     }
-    return again(*why, retry_hint(r, now), action::done, now);
+    return schedule_retry(*why, retry_hint(r, now), action::done, now);
 }
 
 call_state::action call_state::on_error(boost::system::error_code ec, protocol::applied sent,
@@ -95,8 +94,8 @@ call_state::action call_state::on_error(boost::system::error_code ec, protocol::
         return action::fail;
     }
     const bool late = ec == condition::timed_out;
-    return again(retry(policy_.first, late ? "timed out" : "the connection failed"), std::nullopt,
-                 action::fail, now);
+    return schedule_retry(retry(policy_.first, late ? "timed out" : "the connection failed"), std::nullopt,
+                          action::fail, now);
 }
 
 call_state::action call_state::on_throttled(const response& r, protocol::applied earlier) {
@@ -106,13 +105,13 @@ call_state::action call_state::on_throttled(const response& r, protocol::applied
         return action::done;
     }
     if (!may_repeat()) return action::done;
-    reason_ = "throttled, when its turn comes";
+    reason_ = "throttled, waits for its turn";
     delay_ = milliseconds(0);
     ++attempt_;
     return action::wait;
 }
 
-// A sending whose outcome is unknown is in the way of all but idempotent requests.
+// After a send whose outcome is unknown only idempotent requests are repeated.
 bool call_state::may_repeat() {
     if (policy_.idempotency == idempotency::idempotent || applied_ == applied::no) return true;
     reason_ = outcome_is_unknown;
@@ -127,8 +126,8 @@ void call_state::next_request(const success_statuses& success, protocol::idempot
     reason_ = "";
 }
 
-call_state::action call_state::again(const retry& why, std::optional<milliseconds> hint, action otherwise,
-                                     const clocks& now) {
+call_state::action call_state::schedule_retry(const retry& why, std::optional<milliseconds> hint,
+                                              action otherwise, const clocks& now) {
     const bool is_last = why.until_deadline ? policy_.max_attempts == 1 : counted_ >= policy_.max_attempts;
     if (is_last) {
         reason_ = no_attempt_left;
@@ -143,7 +142,7 @@ call_state::action call_state::again(const retry& why, std::optional<millisecond
             std::uniform_int_distribution<milliseconds::rep>(least.count(), most.count())(random_));
     };
     const milliseconds own = by_chance(ceiling / 2, ceiling);
-    // No earlier than the service asks for, not all at the same moment, and never at once.
+    // Not before the time that the service requests, spread over time, and never at once.
     delay_ = own;
     if (hint) delay_ = std::max(own, *hint + by_chance(milliseconds(0), *hint / 10));
     if (delay_ >= deadline_ - now.steady) {
@@ -162,11 +161,12 @@ call_state::action call_state::again(const retry& why, std::optional<millisecond
     return action::wait;
 }
 
-// At once, and for good. It is the primary's answer that was asked for, so this counts as no attempt.
+// The rest of the call stays at the primary. This does not count as an attempt, because only the
+// primary's response is final.
 call_state::action call_state::back_to_primary() {
     policy_.secondary = false;
     at_secondary_ = false;
-    reason_ = "the secondary has no answer";
+    reason_ = "the secondary could not serve it";
     delay_ = milliseconds(0);
     ++backoffs_;
     ++attempt_;

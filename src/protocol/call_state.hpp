@@ -1,4 +1,4 @@
-// Retries: which responses, when, how often. No I/O.
+// Retries: which responses, when, how often. No I/O, no clock.
 #pragma once
 
 #include "protocol/message.hpp"
@@ -14,7 +14,7 @@
 
 namespace azkv::protocol {
 
-/// Why another attempt is worth it, and how long to wait for it.
+/// The reason for another attempt, and the pause before it.
 class retry {
 public:
     retry(std::chrono::milliseconds first_pause, std::string_view reason)
@@ -22,7 +22,7 @@ public:
 
     std::chrono::milliseconds first_pause;
     std::string_view reason;     // a literal
-    bool until_deadline = false; // however many attempts it takes; the service is in no trouble
+    bool until_deadline = false; // the attempts are not limited: the service is healthy
 };
 
 /// The two clocks, read at one moment.
@@ -41,10 +41,10 @@ public:
     std::chrono::system_clock::time_point wall;
 };
 
-/// How long the service asks to be left alone, if it does.
+/// Returns the pause that the service requests, if it does.
 std::optional<std::chrono::milliseconds> retry_hint(const response& r, const clocks& now);
 
-/// Whether the service would have done it at another time: calls come too fast for it.
+/// Returns true if the service refused the request only because requests arrive too fast.
 bool is_throttled(const response& r);
 
 /// When to try again.
@@ -59,74 +59,74 @@ public:
     success_statuses success{200};
     protocol::idempotency idempotency = idempotency::idempotent;
 
-    /// Whether an answer is worth another attempt.
+    /// Returns whether, and how, a response is retried.
     using rule = std::optional<retry> (*)(const response&, const retry_policy&);
     rule judge = &common_rule;
 
-    /// 408, 429, 500, 502, 503 and 504 are.
+    /// Retries 408, 429, 500, 502, 503 and 504.
     static std::optional<retry> common_rule(const response&, const retry_policy&);
 
-    /// So is a table that is being deleted, which may take a minute, to those who want to write to it.
+    /// Retries a write to a table that is being deleted, too. The deletion may take a minute.
     static std::optional<retry> write_rule(const response&, const retry_policy&);
 };
 
-/// One logical call with its retries, as a state machine: no socket, no clock, no randomness of its own.
+/// One logical call with its retries, as a state machine. Time and the random seed are arguments.
 class call_state {
 public:
     enum class action {
-        done, ///< the response is the answer, good or bad
+        done, ///< the response is final, whether a success or not
         wait, ///< wait for `delay()`, then send again
-        fail, ///< the network error is the answer
+        fail, ///< the network error is final
     };
 
-    /// `budget`: what retries are taken out of; null: unlimited.
+    /// `budget` pays for the retries; null: unlimited.
     call_state(const retry_policy& policy, std::chrono::steady_clock::time_point deadline, std::uint32_t seed,
                retry_budget* budget = nullptr)
         : policy_(policy), deadline_(deadline), random_(seed), budget_(budget) {}
 
-    /// A response arrived. `earlier`: what an earlier sending in the same attempt may have done.
+    /// A response arrived. `earlier` is what a first send in the same attempt may have done.
     action on_response(const response& r, protocol::applied earlier, const clocks& now);
 
-    /// The exchange failed. `sent`: what its sendings may have done.
+    /// The exchange failed. `sent` is what its sends may have done.
     action on_error(boost::system::error_code ec, protocol::applied sent, const clocks& now);
 
-    /// The service refused the request only because requests come too fast: see `is_throttled`. That does not
-    /// count as a failed attempt; the request is sent again when its turn comes, however often that takes.
+    /// The service throttled the request (see `is_throttled`). That does not count as a failed attempt: the
+    /// request is sent again when its turn comes, as often as necessary.
     action on_throttled(const response& r, protocol::applied earlier);
 
-    /// The attempt that was to follow is not made, because too many others wait, or its turn came too late.
+    /// The next attempt is not made, because too many calls wait or its turn would come too late.
     void withdraw(bool late) {
         reason_ = late && attempt_ > 1 ? no_time_left : "";
         if (attempt_ > 1) --attempt_;
     }
 
-    /// The call goes on with another request. Failed attempts stay counted; `attempt()` begins anew.
+    /// The call continues with another request. Failed attempts stay counted; `attempt()` is 1 again.
     void next_request(const success_statuses& success, protocol::idempotency i);
 
-    /// What a sending whose response is not judged may have done.
+    /// Records what a send may have done whose response is not judged.
     void remember(protocol::applied a) { applied_ = either(applied_, a); }
 
     std::chrono::milliseconds delay() const { return delay_; }
 
     static constexpr std::string_view no_attempt_left = "no attempt is left";
     static constexpr std::string_view no_time_left = "no time is left for another attempt";
-    static constexpr std::string_view outcome_is_unknown = "repeating it might do it twice";
+    static constexpr std::string_view outcome_is_unknown = "a retry could apply it twice";
 
-    /// Why there is another attempt, or why there is none although it was worth one; empty for other answers.
+    /// Returns why another attempt follows, or why none does although one might help; otherwise empty.
     std::string_view reason() const { return reason_; }
 
-    /// How many requests were, or are now to be, sent.
+    /// Returns the number of the current attempt of the request, from 1.
     int attempt() const { return attempt_; }
 
-    /// Where the next request goes.
+    /// Returns true if the next request goes to the secondary endpoint.
     bool at_secondary() const { return at_secondary_; }
 
-    /// What the attempts so far did.
+    /// Returns what the attempts so far may have done.
     protocol::applied applied() const { return applied_; }
 
 private:
-    action again(const retry& why, std::optional<std::chrono::milliseconds> hint, action otherwise,
-                 const clocks& now);
+    action schedule_retry(const retry& why, std::optional<std::chrono::milliseconds> hint, action otherwise,
+                          const clocks& now);
     action back_to_primary();
     bool may_repeat();
 
@@ -135,8 +135,8 @@ private:
     std::minstd_rand random_;
     retry_budget* budget_;
     int attempt_ = 1;  // of the request
-    int counted_ = 1;  // attempts that the policy limits
-    int backoffs_ = 1; // attempts that make pauses longer
+    int counted_ = 1;  // attempts of the call that the policy limits
+    int backoffs_ = 1; // attempts that lengthen the pauses
     bool at_secondary_ = false;
     protocol::applied applied_ = applied::no;
     std::chrono::milliseconds delay_{0};

@@ -1,4 +1,4 @@
-// Requests to the table service, and its responses, as values.
+// Requests to the table service and its responses, as values. No I/O.
 #pragma once
 
 #include "protocol/applied.hpp"
@@ -13,7 +13,7 @@
 namespace azkv::protocol {
 
 /// The statuses with which the service confirms a request. Any other status is a failure, or the response of
-/// a proxy, a portal or a cache.
+/// an intermediary such as a proxy, a login page or a cache.
 class success_statuses {
 public:
     constexpr success_statuses() {}
@@ -31,7 +31,7 @@ private:
     unsigned other_ = 0;
 };
 
-/// What a request is for.
+/// What a request reads or changes.
 enum class effect {
     reads,
     changes_tables,
@@ -44,7 +44,7 @@ class request {
 public:
     request() {}
 
-    std::string_view name;    // a literal, for the observer: "put entity"
+    std::string_view name;    // a literal, for events: "put entity"
     std::string_view method;  // a literal
     std::string path;         // after the base path, percent-encoded: `/T(PartitionKey='p',RowKey='r')`
     std::string query;        // percent-encoded, without the `?`
@@ -55,9 +55,9 @@ public:
     success_statuses success;
     protocol::effect effect = effect::reads;
     protocol::idempotency idempotency = idempotency::idempotent;
-    std::string table;          // of a write that needs it: created if it is missing. Empty: it is not needed
-    bool continues = false;     // a listing, after its first page
-    std::size_t batch_size = 0; // operations in a `$batch`; 0 for every other request
+    std::string table;            // created if a write finds it missing; empty: never created
+    bool is_continuation = false; // a page of a listing after the first
+    std::size_t batch_size = 0;   // operations in a `$batch`; 0 for every other request
 };
 
 /// A response, with the headers that azkv reads.
@@ -71,26 +71,26 @@ public:
     std::string error_code; // x-ms-error-code
     std::optional<std::string> next_partition_key;
     std::optional<std::string> next_row_key;
-    std::string retry_after_ms;                  // either of the two headers in milliseconds
+    std::string retry_after_ms;                  // from either of the two headers in milliseconds
     std::string retry_after;                     // seconds, or a date
-    std::string date;                            // only of what is, or may contain, a failure
-    std::string challenge;                       // WWW-Authenticate; several are joined by commas
-    std::optional<std::size_t> failed_operation; // of a batch: its index, if it is known
+    std::string date;                            // kept only if the response is or may contain a failure
+    std::string challenge;                       // WWW-Authenticate; several headers are joined by commas
+    std::optional<std::size_t> failed_operation; // its index in a batch, if known
     std::string body;
 
-    /// The error that a failed response reports. Read from the body when it is first asked for, once.
+    /// Returns the error that a failed response reports. The first call parses the body.
     const service_error& error() const {
         if (!error_) error_ = read_error(*this);
         return *error_;
     }
 
-    /// The error's code if the body is in the service's own form, else empty. A status alone, a header alone
-    /// or the page of a proxy proves nothing.
+    /// Returns the error's code if the body is in the service's own format; otherwise an empty one. A status
+    /// alone, a header alone or the page of a proxy proves nothing.
     std::string_view own_code() const {
         return error().own_words ? std::string_view(error().code) : std::string_view();
     }
 
-    /// Keeps a header if it is one of those above. Precondition: the status is set.
+    /// Stores a header if it is one of those above. Precondition: the status is set.
     void keep_header(std::string_view name, std::string_view text);
 
 private:

@@ -63,7 +63,7 @@ request create_table(std::string_view table) {
     r.prefer = "return-no-content";
     r.content_type = json_type;
     r.body = R"({"TableName":")" + std::string(table) + R"("})"; // letters and digits only
-    r.success = success_statuses(204, 201);                      // as preferred, and as not
+    r.success = success_statuses(204, 201);                      // with and without the preference
     return r;
 }
 
@@ -84,7 +84,7 @@ request get_entity(std::string_view table, const codec::entity_key& key, std::st
 
 request delete_entity(std::string_view table, const codec::entity_key& key) {
     request r = entity_request("delete entity", "DELETE", table, key);
-    r.if_match = "*"; // the service insists on the header
+    r.if_match = "*"; // the service requires the header
     r.success = success_statuses(204);
     return r;
 }
@@ -98,7 +98,7 @@ request query_entities(std::string_view table, std::string_view filter, std::str
     r.success = success_statuses(200);
     if (!filter.empty()) add_parameter(r.query, "$filter", filter);
     if (!select.empty()) add_parameter(r.query, "$select", select);
-    r.continues = !from.empty();
+    r.is_continuation = !from.empty();
     if (from.next_partition_key) add_parameter(r.query, "NextPartitionKey", *from.next_partition_key);
     if (from.next_row_key) add_parameter(r.query, "NextRowKey", *from.next_row_key);
     return r;

@@ -12,14 +12,13 @@
 
 namespace azkv::protocol {
 
-// One function for each request that the store sends. Keys are as stored (escaped), not yet quoted or
-// percent-encoded; `body` is the JSON of an entity.
+// Keys are as stored (escaped), but not yet quoted or percent-encoded. `body` is the JSON of an entity.
 // (https://learn.microsoft.com/rest/api/storageservices/table-service-rest-api)
 
 /// Appends `/T(PartitionKey='p',RowKey='r')`.
 void append_entity_path(std::string& path, std::string_view table, const codec::entity_key& key);
 
-/// A literal of a filter: quotes around it, those inside doubled.
+/// Returns `text` as a string literal of a filter: in quotes, with those inside doubled.
 std::string string_literal(std::string_view text);
 
 request create_table(std::string_view table);
@@ -27,7 +26,7 @@ request upsert_entity(std::string_view table, const codec::entity_key& key, std:
 request get_entity(std::string_view table, const codec::entity_key& key, std::string_view select);
 request delete_entity(std::string_view table, const codec::entity_key& key);
 
-/// Where a listing goes on. The service may send one of the two without the other.
+/// The continuation token of a listing. The service may send one part without the other.
 class continuation {
 public:
     continuation() {}

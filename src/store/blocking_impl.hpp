@@ -1,4 +1,4 @@
-// How a blocking call runs: on an execution context of its own, on the caller's thread.
+// Blocking calls: each runs on the caller's thread, on an execution context of its own.
 #pragma once
 
 #include "client/call_settings.hpp"
@@ -29,19 +29,20 @@ namespace azkv {
 
 namespace blocking {
 
-/// A store on an execution context of its own. One thread at a time uses it.
+/// A store on an execution context of its own. Used by one thread at a time.
 class session {
 public:
     explicit session(const std::shared_ptr<const client::service_context>& service)
         : store(detail::store_access::make(context_.get_executor(), service, false)) {}
 
-    /// Runs one operation to its end on this thread. If an exception ends the run before the operation, what
-    /// is left of it in the context refers to this call, and the session cannot be used again.
+    /// Runs one operation on this thread until it completes. If an exception interrupts the run, handlers of
+    /// the operation remain in the context, and the session cannot be used again.
     template <class T>
     T run(asio::awaitable<T> operation) {
         require_own_process();
-        if (!fit_) throw error(errc::invalid_argument, "an exception interrupted its last call");
-        fit_ = false;
+        if (!reusable_)
+            throw error(errc::invalid_argument, "an exception interrupted the query; start it again");
+        reusable_ = false;
         outcome<T> o;
         if constexpr (std::is_void_v<T>) {
             asio::co_spawn(context_, std::move(operation), [&o](std::exception_ptr e) {
@@ -58,19 +59,20 @@ public:
         context_.restart();
         while (!o.done) {
             const bool idle = context_.run_one() == 0;
-            if (!o.done && idle) throw error(errc::invalid_argument, "a source of tokens never completed");
-            require_own_process(); // a function that the operation called may have forked
+            if (!o.done && idle)
+                throw error(errc::invalid_argument, "the token credential never completed its request");
+            require_own_process(); // a callback of the operation may have forked
         }
-        // What the operation abandoned, such as a program that prints a token, learns of it now rather than
-        // when the next operation runs.
+        // Lets whatever the operation abandoned, such as a program that prints a token, end now instead of
+        // during the next operation.
         if (o.failure) context_.run_for(std::chrono::milliseconds(20));
-        fit_ = true;
+        reusable_ = true;
         if (o.failure) std::rethrow_exception(o.failure);
         if constexpr (!std::is_void_v<T>) return std::move(o.result);
     }
 
-    /// Whether it may run another operation.
-    bool fit() const { return fit_; }
+    /// Returns true if it may run another operation.
+    bool is_reusable() const { return reusable_; }
 
 private:
     template <class T>
@@ -81,38 +83,40 @@ private:
         [[no_unique_address]] std::conditional_t<std::is_void_v<T>, std::monostate, T> result{};
     };
 
-    // What the context waits on is shared with the parent process.
+    // The parent process waits on the same descriptors.
     void require_own_process() const {
         if (process_ != support::process_number())
-            throw error(errc::forked, "it was begun before this process was forked; begin it again");
+            throw error(errc::forked,
+                        "the operation was started before this process was forked; start it again");
     }
 
     const unsigned process_ = support::process_number();
-    bool fit_ = true;
+    bool reusable_ = true;
     asio::io_context context_{1};
 
 public:
-    azkv::store store; // after the context that it lives on
+    azkv::store store; // declared after its context
 };
 
-/// The sessions of one process. The last used is taken first, so that one thread needs one connection.
+/// The sessions of one process. The most recently used one is taken first, so that a single thread keeps to
+/// one connection.
 class session_pool {
 public:
     explicit session_pool(std::shared_ptr<const client::service_context> service)
         : service_(std::move(service)) {}
 
-    class resting {
+    class pooled_session {
     public:
-        explicit resting(const std::shared_ptr<const client::service_context>& service)
+        explicit pooled_session(const std::shared_ptr<const client::service_context>& service)
             : session(std::make_unique<blocking::session>(service)) {}
 
         std::unique_ptr<blocking::session> session;
         std::chrono::steady_clock::time_point since;
     };
 
-    /// One of them.
-    std::list<resting> take() {
-        std::list<resting> one;
+    /// Returns a free session, or a new one.
+    std::list<pooled_session> take() {
+        std::list<pooled_session> one;
         {
             const std::lock_guard lock(mutex_);
             if (!free_.empty()) one.splice(one.begin(), free_, std::prev(free_.end()));
@@ -121,22 +125,23 @@ public:
         return one;
     }
 
-    /// What a burst of threads needed is not kept forever.
-    void take_back(std::list<resting> one) noexcept {
-        std::list<resting> dropped; // destroyed when the mutex is free again
+    /// Keeps the session for the next call, and drops those that have been unused for longer than the idle
+    /// timeout, as after a burst of threads.
+    void give_back(std::list<pooled_session> one) noexcept {
+        std::list<pooled_session> dropped; // destroyed after the mutex is released
         const auto now = std::chrono::steady_clock::now();
         one.front().since = now;
         const std::lock_guard lock(mutex_);
-        auto& kept = one.front().session->fit() ? free_ : dropped;
+        auto& kept = one.front().session->is_reusable() ? free_ : dropped;
         kept.splice(kept.end(), one);
-        auto fresh = free_.begin(); // the oldest is in front
+        auto fresh = free_.begin(); // the oldest is first
         while (fresh != free_.end() && fresh->since + service_->options.idle_timeout() < now) ++fresh;
         dropped.splice(dropped.end(), free_, free_.begin(), fresh);
     }
 
-    /// Drops what no call uses.
+    /// Drops the sessions that no call uses.
     void drop_free() {
-        std::list<resting> dropped;
+        std::list<pooled_session> dropped;
         const std::lock_guard lock(mutex_);
         dropped.swap(free_);
     }
@@ -148,29 +153,29 @@ public:
 private:
     const std::shared_ptr<const client::service_context> service_;
     std::mutex mutex_; // guards `free_`
-    std::list<resting> free_;
+    std::list<pooled_session> free_;
 };
 
-/// A session for one user.
-class loan {
+/// A session that one call or query holds.
+class borrowed_session {
 public:
-    explicit loan(session_pool& from) : from_(from), one_(from.take()) {}
+    explicit borrowed_session(session_pool& from) : from_(from), one_(from.take()) {}
 
-    loan(const loan&) = delete;
-    loan& operator=(const loan&) = delete;
+    borrowed_session(const borrowed_session&) = delete;
+    borrowed_session& operator=(const borrowed_session&) = delete;
 
-    ~loan() {
+    ~borrowed_session() {
         if (from_.process == support::process_number())
-            from_.take_back(std::move(one_));
+            from_.give_back(std::move(one_));
         else
-            static_cast<void>(one_.front().session.release()); // as is the pool that it came from
+            static_cast<void>(one_.front().session.release()); // leaked, as is the parent's pool
     }
 
     blocking::session& session() const { return *one_.front().session; }
 
 private:
     session_pool& from_;
-    std::list<session_pool::resting> one_;
+    std::list<session_pool::pooled_session> one_;
 };
 
 } // namespace blocking
@@ -181,7 +186,7 @@ public:
         : sessions_(std::make_shared<support::per_process<blocking::session_pool>>(
             std::make_unique<blocking::session_pool>(std::move(service)))) {}
 
-    /// A view of `viewed`, with other settings.
+    /// Creates a view of `viewed` with other settings.
     implementation(const implementation& viewed, client::call_settings settings)
         : sessions_(viewed.sessions_), settings_(std::move(settings)) {}
 
@@ -193,16 +198,16 @@ public:
 
     client::call_settings settings() { return settings_ ? *settings_ : sessions().service()->settings(); }
 
-    /// The session's store with the settings of this.
-    store in(const blocking::session& s) const {
+    /// Returns the session's store with the settings of this view.
+    store store_on(const blocking::session& s) const {
         return settings_ ? detail::store_access::view(s.store, *settings_) : s.store;
     }
 
-    /// Runs `operation(store&)`.
+    /// Runs the awaitable that `operation(store&)` returns.
     template <class Operation>
     auto run(Operation operation) {
-        const blocking::loan l(sessions());
-        store db = in(l.session());
+        const blocking::borrowed_session l(sessions());
+        store db = store_on(l.session());
         return l.session().run(operation(db));
     }
 

@@ -1,4 +1,4 @@
-// What a store consists of, and the ways to create one that are not for everyone.
+// The implementation of a store, and the ways to create one that are not public.
 #pragma once
 
 #include "client/call_origin.hpp"
@@ -18,15 +18,15 @@ public:
 
 class [[gnu::visibility("hidden")]] detail::store_access {
 public:
-    /// `executor_outlives_calls`: the executor runs also when no call is in flight.
+    /// `executor_outlives_calls`: the executor also runs when no call is in flight.
     static store make(asio::any_io_executor executor, std::shared_ptr<const client::service_context> service,
                       bool executor_outlives_calls = true);
 
-    /// Over a transport of the caller's.
+    /// Creates a store on a transport of the caller's.
     static store make(asio::any_io_executor executor, std::shared_ptr<const client::service_context> service,
                       std::shared_ptr<net::transport> transport, bool executor_outlives_calls = true);
 
-    /// The same store with other settings.
+    /// Returns the same store with other settings.
     static store view(const store& s, client::call_settings settings);
 
     static const client::call_settings& settings(const store& s) { return s.impl_->settings; }

@@ -1,4 +1,4 @@
-// What the transport of a store is set up with.
+// The settings of a store's transport, from its options.
 #pragma once
 
 #include "client/service_context.hpp"

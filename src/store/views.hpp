@@ -1,4 +1,4 @@
-// The settings of views, from those of the store that they are views of.
+// The settings of a view, from those of the store that it is a view of.
 #pragma once
 
 #include "client/call_settings.hpp"
@@ -11,7 +11,7 @@
 
 namespace azkv::views {
 
-// Each throws `azkv::error` (errc::invalid_argument) for what a store could not have.
+// Each function throws `azkv::error` (errc::invalid_argument) if the argument is not valid.
 
 client::call_settings in_partition(client::call_settings s, std::string_view partition, service_mode mode);
 

@@ -43,10 +43,11 @@ TEST_CASE("the body of a batch") {
     const endpoint at = parse_endpoint("http://127.0.0.1:10002/acct");
     batch_builder batch(at, "ID");
     const std::size_t none = batch.size();
-    const std::size_t one = none + batch.size_of(sizeof "/T(PartitionKey='p',RowKey='r'){\"v\":1}" - 1);
+    const std::size_t one =
+        none + batch.operation_size(sizeof "/T(PartitionKey='p',RowKey='r'){\"v\":1}" - 1);
     batch.add("/T(PartitionKey='p',RowKey='r')", R"({"v":1})");
     CHECK(batch.size() == one);
-    const std::size_t two = one + batch.size_of(sizeof "/T(PartitionKey='p',RowKey='s'){\"v\":2}" - 1);
+    const std::size_t two = one + batch.operation_size(sizeof "/T(PartitionKey='p',RowKey='s'){\"v\":2}" - 1);
     batch.reserve(two);
     batch.add("/T(PartitionKey='p',RowKey='s')", R"({"v":2})");
     const request r = batch.release();

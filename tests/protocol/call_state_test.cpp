@@ -188,7 +188,7 @@ TEST_CASE("throttling spends no attempt but one attempt remains one") {
         CHECK(state.attempt() == i);
         REQUIRE(state.on_throttled(answer(429), applied::no) == action::wait);
         CHECK(state.delay() == 0ms);
-        CHECK(state.reason() == "throttled, when its turn comes");
+        CHECK(state.reason() == "throttled, waits for its turn");
     }
     CHECK(state.applied() == applied::no);
     CHECK(state.on_response(answer(500), applied::no, moment()) == action::done);

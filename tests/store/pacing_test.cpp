@@ -321,7 +321,7 @@ TEST_CASE("the log reports a pace") {
     REQUIRE(lines.size() == 3);
     CHECK(lines[0] == "\"data\" is throttled: 1800 entities a second, after 10.0 ms; 0 calls wait");
     CHECK(contains(lines[1], "HTTP 429"));
-    CHECK(contains(lines[1], "again: throttled, when its turn comes"));
+    CHECK(contains(lines[1], "retried: throttled, waits for its turn"));
     CHECK(lines[2] == "\"data\" is no longer throttled");
 }
 

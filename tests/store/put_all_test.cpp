@@ -141,8 +141,8 @@ TEST_CASE("put_all continues when a transaction fails and lists what was not wri
     CHECK(e.key() == "k25");
     CHECK(contains(e.server_message(), "5:not that"));
     CHECK(std::string(e.what())
-          == "put_all \"k25\" in \"data\": the service rejected the request (HTTP 400); of 100 keys 80 are "
-             "written, 20 are not");
+          == "put_all \"k25\" in \"data\": the service rejected the request (HTTP 400); 80 of 100 keys were "
+             "written, 20 were not");
 }
 
 TEST_CASE("put_all reports what may or may not have been written") {
@@ -161,7 +161,7 @@ TEST_CASE("put_all reports what may or may not have been written") {
     CHECK(e.not_written().size() == 10);
     CHECK(std::ranges::count(e.not_written(), "k20") == 1);
     CHECK(e.outcome_unknown());
-    CHECK(contains(e.what(), "; of 40 keys 10 are written, 10 are not, 20 may or may not be"));
+    CHECK(contains(e.what(), "; 10 of 40 keys were written, 10 were not, 20 may or may not have been"));
 }
 
 TEST_CASE("put_all stops at the first rejected credential") {

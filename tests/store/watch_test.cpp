@@ -97,7 +97,7 @@ TEST_CASE("each attempt and each operation is told, under one id") {
     CHECK_FALSE(first.error);
     CHECK(first.retried);
     CHECK(first.delay == 0ms);
-    CHECK(first.reason == "throttled, when its turn comes");
+    CHECK(first.reason == "throttled, waits for its turn");
     const seen& second = w.events[1];
     CHECK(second.attempt == 2);
     CHECK(second.error == asio::error::connection_reset);
