@@ -44,6 +44,7 @@ void prepare(net::exchange& x, const operation_context& op, const call_flow& flo
     x.id = op.id();
     x.writer = &writer;
     x.body = flow.request().body;
+    x.idempotency = flow.request().idempotency;
     x.attempt_timeout = op.service().options.attempt_timeout();
 }
 

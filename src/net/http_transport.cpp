@@ -63,7 +63,9 @@ asio::awaitable<void> http_transport::run(exchange& x) {
         // connection; the retry policy decides about everything else.
         const bool interrupted = x.error == errc::timed_out || x.error == errc::closed
                                  || x.error == asio::error::operation_aborted;
-        if (!x.connection_reused || x.response_begun || interrupted) co_return;
+        const bool may_repeat =
+            x.idempotency == protocol::idempotency::idempotent || x.applied == protocol::applied::no;
+        if (!x.connection_reused || x.response_begun || interrupted || !may_repeat) co_return;
         if (!connection.replace(*x.to)) {
             x.error = errc::closed;
             co_return;
