@@ -1,11 +1,12 @@
 // Every operation, asynchronous and blocking, against a real table service. One body serves both forms: the
 // asynchronous store is driven through `driver`, which has the face of a blocking one.
 
+#include "client/operation_context.hpp"
 #include "client/request_sender.hpp"
-#include "client/service_context.hpp"
 #include "integration/service.hpp"
 #include "net/http_transport.hpp"
 #include "protocol/requests.hpp"
+#include "support/all_operations.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>
@@ -29,17 +30,19 @@ value parse(const char* text) {
 
 bool table_exists(const std::string& name) {
     asio::io_context context;
-    const auto account = client::service_context::from_connection_string(connection_string(), {});
+    const auto service = client::service_context::from_connection_string(connection_string(), {});
     const auto transport = std::make_shared<net::http_transport>(context.get_executor(), net::pool::limits(1),
                                                                  net::connector::settings());
-    const client c(context.get_executor(), true, account, transport);
+    const auto sender =
+        std::make_shared<const client::request_sender>(context.get_executor(), true, service, transport);
+    const client::call_origin origin(context.get_executor(), sender, service->settings());
+    client::operation_context op(origin, {"list", name, nullptr});
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";
-    operation op(c.shared_account(), *c.process(), {"list", name, nullptr}, c.new_id(), {});
-    answer a;
-    run(context, c.call(op, tables, op.deadline(), a));
-    REQUIRE(a.response.status == 200);
-    return contains(a.response.body, "\"TableName\":\"" + name + "\"");
+    client::call_result result;
+    run(context, sender->call(op, tables, op.deadline(), result));
+    REQUIRE(result.response.status == 200);
+    return contains(result.response.body, "\"TableName\":\"" + name + "\"");
 }
 
 struct stop {
@@ -133,6 +136,25 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("every operation returns the same in both forms") {
+    asio::io_context context;
+    store db = store::from_connection_string(context.get_executor(), connection_string());
+    auto blocking = blocking_store::from_connection_string(connection_string());
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        for (const bool blocks : {false, true}) {
+            const std::string c = new_collection();
+            for (const auto& [key, v] : o.before) blocking.put(key, v, c);
+            operation_arguments a = o.in(c);
+            const std::string result = blocks ? o.call_blocking(blocking, a) : run(context, o.call(db, a));
+            CHECK(result == o.result);
+        }
+        if (!o.absent) continue;
+        CHECK(o.call_blocking(blocking, o.in(new_collection())) == o.absent);
+        CHECK(run(context, o.call(db, o.in(new_collection()))) == o.absent);
+    }
+}
 
 TEST_CASE_TEMPLATE("a value comes back as it was put", Driver, async_driver, blocking_driver) {
     Driver db;
