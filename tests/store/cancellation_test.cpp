@@ -14,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -33,9 +34,21 @@ void answer(scripted_transport& net, const operation_sample& o) {
     }
 }
 
+// Asio ends a caller who is cancelled at the next await, so that no loop over the rows goes on.
+asio::awaitable<std::string> first_row(store db, operation_arguments a) {
+    auto rows = db.query(std::move(a.filter), std::move(a.collection));
+    const auto row = co_await rows.next();
+    co_return row ? row->key() : "none";
+}
+
 std::vector<operation_sample> operations() {
     std::vector<operation_sample> all = all_operations();
-    operation_sample empty_pages = operation_named("query");
+    const auto query = std::ranges::find(all, "query", &operation_sample::name);
+    REQUIRE(query != all.end());
+    query->call = &first_row;
+    query->good.erase(query->good.begin()); // the last page is enough
+    query->result = "b";
+    operation_sample empty_pages = *query;
     empty_pages.name = "query, with empty pages";
     for (const char* next : {"y", "x"}) {
         protocol::response empty;
