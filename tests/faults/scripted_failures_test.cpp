@@ -84,7 +84,8 @@ std::vector<failing> all_failures() {
 }
 
 void run(scripted_store& s, const operation_sample& op) {
-    CHECK(s.run(op.run(s.db)) == op.result);
+    const std::string result = s.run(op.run(s.db));
+    CHECK(result == op.result);
 }
 
 /// Whether a failure of step `at` says for certain if there was a write.
