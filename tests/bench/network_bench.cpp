@@ -5,6 +5,7 @@
 // Prints one line. CPU time is that of this process, user and system, for an entity; what is written is made
 // before the clock starts, and connections are opened before.
 
+#include "support/all_operations.hpp"
 #include "usage.hpp"
 
 #include <azkv.hpp>
@@ -43,7 +44,8 @@ constexpr auto account =
 
 constexpr std::size_t pairs_of_put_all = 100;
 
-enum class work { get, put, put_all, get_all, query };
+/// What is measured. These have code of their own, which costs nothing besides the call.
+enum class work { get, put, put_all, get_all, query, other };
 
 const std::map<std::string, work> works{{"get", work::get},
                                         {"put", work::put},
@@ -51,9 +53,22 @@ const std::map<std::string, work> works{{"get", work::get},
                                         {"get_all", work::get_all},
                                         {"query", work::query}};
 
+work work_of(const std::string& name) {
+    const auto it = works.find(name);
+    return it == works.end() ? work::other : it->second;
+}
+
+/// The names of all operations.
+std::vector<std::string> operations() {
+    std::vector<std::string> names;
+    for (const auto& o : azkv::test::all_operations())
+        if (o.is_plain()) names.push_back(o.name);
+    return names;
+}
+
 class arguments {
 public:
-    work what = work::get;
+    std::string what;
     std::string url;
     std::string ca_file;
     std::string collection = "kvbench";
@@ -78,7 +93,10 @@ azkv::value make_value() {
 class calls {
 public:
     calls(const arguments& a, std::size_t count)
-        : what(a.what), collection(a.collection), input_(count), count_(count) {
+        : what(work_of(a.what)), operation(azkv::test::operation_named(a.what)),
+          others(operation.in(a.collection)), collection(a.collection), input_(count), count_(count) {
+        others.key = key;
+        others.v = make_value();
         const std::size_t size = what == work::put ? 1 : what == work::put_all ? pairs_of_put_all : 0;
         for (pairs& input : input_)
             for (std::size_t i = 0; i < size; ++i)
@@ -93,6 +111,8 @@ public:
     }
 
     const work what;
+    const azkv::test::operation_sample& operation;
+    azkv::test::operation_arguments others; // of operations without code of their own here
     const std::string key = "r000001";
     const std::string collection;
     std::atomic<std::size_t> entities{0};
@@ -132,6 +152,11 @@ asio::awaitable<void> make(azkv::store db, calls& todo) {
             while (auto row = co_await rows.next()) ++entities;
             break;
         }
+        case work::other: {
+            const std::string result = co_await todo.operation.call(db, todo.others);
+            ++entities;
+            break;
+        }
         }
     }
     todo.entities += entities;
@@ -155,6 +180,10 @@ void make(azkv::blocking_store& db, calls& todo) {
         case work::get_all: entities += db.get_all(todo.collection).size(); break;
         case work::query:
             for ([[maybe_unused]] auto& row : db.query("", todo.collection)) ++entities;
+            break;
+        case work::other:
+            todo.operation.call_blocking(db, todo.others);
+            ++entities;
             break;
         }
     }
@@ -268,9 +297,9 @@ int main(int argc, char** argv) {
     arguments a;
     CLI::App app("What a call of azkv costs, at a server that costs nothing: run it by tests/bench/canned");
     app.set_version_flag("--version", BOOST_COMPILER ", Boost " BOOST_LIB_VERSION);
-    app.add_option("work", a.what, "get, put, put_all (of 100), get_all, query")
+    app.add_option("work", a.what, "The operation to call; put_all with 100 pairs")
         ->required()
-        ->transform(CLI::CheckedTransformer(works));
+        ->check(CLI::IsMember(operations()));
     app.add_option("--count", a.count, "Calls to make")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--warm-up", a.warm_up, "Calls before, which are not measured (default: a tenth)");
     app.add_option("--in-flight", a.in_flight, "Coroutines that call at the same time")

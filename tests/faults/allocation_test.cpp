@@ -8,7 +8,9 @@
 // It replaces the functions that allocate, as the sanitizers do: so it is not built with them.
 
 #include "faults/pooled_store.hpp"
+#include "support/all_operations.hpp"
 #include "support/emulator_process.hpp"
+#include "support/fixtures.hpp"
 
 #include <azkv.hpp>
 #include <azkv/emulator.hpp>
@@ -93,16 +95,63 @@ extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 
 namespace {
 
-constexpr int keys = 10; // in the table, p0 to p9
+constexpr int keys = 10; // in each collection, p0 to p9
 constexpr auto limit = 3s;
 
 std::vector<std::pair<std::string, value>> pairs(int n) {
     std::vector<std::pair<std::string, value>> all;
-    for (int i = 0; i < n; ++i) {
-        value v;
-        v["n"] = i;
-        all.emplace_back("p" + std::to_string(i), std::move(v));
+    for (int i = 0; i < n; ++i) all.emplace_back("p" + std::to_string(i), numbered(i));
+    return all;
+}
+
+/// An operation under test, in a collection of its own.
+class trial {
+public:
+    /// Fills the collection, and learns what the operation returns, however often it is called.
+    trial(const std::string& connection_string, const operation_sample& o, std::string name)
+        : name(std::move(name)), call(o.call), call_blocking(o.call_blocking),
+          arguments(o.in("c" + std::to_string(++collections))), reads_ahead(this->name == "read_ahead") {
+        arguments.filter.clear();
+        if (o.writes()) { // none of these keys is there
+            arguments.key = "x y";
+            arguments.v["a"] = "b c";
+        }
+        if (arguments.batch_size < arguments.pairs.size()) arguments.pairs = pairs(keys);
+        auto db = blocking_store::from_connection_string(connection_string);
+        db.put_all(pairs(keys), arguments.collection);
+        for (const auto& [key, v] : o.before) db.put(key, v, arguments.collection);
+        for (int i = 0; i < 2; ++i) result = call_blocking(db, arguments);
     }
+
+    std::string name;
+    asio::awaitable<std::string> (*call)(store, operation_arguments);
+    std::string (*call_blocking)(blocking_store&, operation_arguments);
+    operation_arguments arguments;
+    std::string result;
+    bool reads_ahead;
+
+private:
+    static inline int collections = 0;
+};
+
+asio::awaitable<std::string> close(store db, operation_arguments) {
+    const bool all = co_await db.close(1s);
+    co_return all ? "closed" : "somebody was inside";
+}
+
+std::string blocking_close(blocking_store& db, operation_arguments) {
+    return db.close(1s) ? "closed" : "somebody was inside";
+}
+
+std::vector<trial> all_trials(const std::string& connection_string) {
+    std::vector<trial> all;
+    for (const operation_sample& o : all_operations())
+        if (!o.makes_table) all.emplace_back(connection_string, o, o.name);
+    all.emplace_back(connection_string, operation_named("query"), "read_ahead");
+    operation_sample closing;
+    closing.call = &close;
+    closing.call_blocking = &blocking_close;
+    all.emplace_back(connection_string, closing, "close");
     return all;
 }
 
@@ -176,65 +225,29 @@ asio::awaitable<void> watch(asio::awaitable<void> op, run_state& s) {
     s.ended = true;
 }
 
-asio::awaitable<void> perform(std::string what, store db) {
-    if (what == "put") {
-        value v;
-        v["a"] = "b c";
-        co_await db.put("x y", std::move(v));
-    } else if (what == "get") {
-        const std::optional<value> v = co_await db.get("p1");
-        if (!v || v->at("n") != 1) throw std::logic_error("wrong value");
-    } else if (what == "erase") {
-        const bool there = co_await db.erase("never there");
-        if (there) throw std::logic_error("wrong answer");
-    } else if (what == "get_all") {
-        const std::map<std::string, value> all = co_await db.get_all();
-        if (all.size() < keys) throw std::logic_error("rows are missing");
-    } else if (what == "query" || what == "read_ahead") {
-        std::size_t rows = 0;
-        auto all = db.query("");
-        while (auto e = co_await all.next()) ++rows;
-        if (rows < keys) throw std::logic_error("rows are missing");
-    } else if (what == "put_all") {
-        auto some = pairs(keys);
-        co_await db.put_all(std::move(some), "data", 2);
-    } else if (what == "close") {
-        const bool all = co_await db.close(1s);
-        if (!all) throw std::logic_error("somebody was inside");
-    }
+const trial& trial_named(const std::vector<trial>& all, std::string_view name) {
+    for (const trial& t : all)
+        if (t.name == name) return t;
+    throw std::logic_error("no trial of this name: " + std::string(name));
 }
 
-void perform(const std::string& what, blocking_store& db) {
-    if (what == "put") {
-        value v;
-        v["a"] = "b c";
-        db.put("x y", std::move(v));
-    } else if (what == "get") {
-        static_cast<void>(db.get("p1"));
-    } else if (what == "erase") {
-        db.erase("never there");
-    } else if (what == "get_all") {
-        static_cast<void>(db.get_all());
-    } else if (what == "query" || what == "read_ahead") {
-        for (const entry& e : db.query("")) static_cast<void>(e);
-    } else if (what == "put_all") {
-        db.put_all(pairs(keys), "data", 2);
-    } else if (what == "close") {
-        db.close(1s);
-    }
+asio::awaitable<void> perform(const trial& t, store db) {
+    operation_arguments a = t.arguments;
+    const std::string result = co_await t.call(std::move(db), std::move(a));
+    if (result != t.result) throw std::logic_error("wrong result");
 }
 
 /// One operation on a context, while the `n`th allocation fails.
 class async_trial {
 public:
-    async_trial(const std::string& connection_string, std::string what)
-        : what_(std::move(what)),
-          store_(context_.get_executor(), connection_string, options().read_ahead(what_ == "read_ahead")) {}
+    async_trial(const std::string& connection_string, const std::vector<trial>& all, const trial& what)
+        : what_(what), get_(trial_named(all, "get")), close_(trial_named(all, "close")),
+          store_(context_.get_executor(), connection_string, options().read_ahead(what.reads_ahead)) {}
 
     int run(long n, bool warm) {
         if (warm) {
             run_state s;
-            begin("get", s);
+            begin(get_, s);
             finish(s);
         }
         run_state tried;
@@ -245,12 +258,12 @@ public:
         if (!failed) return not_reached;
         if (!tried.gone) return hung;
         if (!tried.ended) return lost;
-        if (what_ != "read_ahead" && store_.in_use() != 0) return not_empty; // it has left something behind
+        if (!what_.reads_ahead && store_.in_use() != 0) return not_empty; // it has left something behind
         if (is_logic_error(tried.failure)) return wrong_afterwards;
-        if (what_ != "close") {
+        if (&what_ != &close_) {
             for (int i = 0; i < 4; ++i) { // twice as many as there are connections
                 run_state s;
-                begin("get", s);
+                begin(get_, s);
                 finish(s);
                 if (!s.ended) return hung;
                 if (is_logic_error(s.failure)) return wrong_afterwards;
@@ -258,7 +271,7 @@ public:
             }
             if (store_.in_use() != 0) return not_empty;
             run_state s;
-            begin("close", s);
+            begin(close_, s);
             finish(s);
             if (!s.ended || s.failure) return not_empty;
         }
@@ -267,7 +280,7 @@ public:
     }
 
 private:
-    void begin(const std::string& what, run_state& s) {
+    void begin(const trial& what, run_state& s) {
         try {
             asio::co_spawn(context_, watch(perform(what, store_.db), s), [](std::exception_ptr) {});
         } catch (const std::bad_alloc&) { // it did not begin
@@ -300,27 +313,32 @@ private:
     }
 
     asio::io_context context_{1};
-    const std::string what_;
+    const trial& what_;
+    const trial& get_;
+    const trial& close_;
     pooled_store store_;
     bool thrown_ = false;
 };
 
-int blocking_trial(const std::string& connection_string, const std::string& what, long n, bool warm) {
+int blocking_trial(const std::string& connection_string, const std::vector<trial>& all, const trial& what,
+                   long n, bool warm) {
     auto db = blocking_store::from_connection_string(connection_string, options());
-    if (warm) static_cast<void>(db.get("p1"));
+    const trial& get = trial_named(all, "get");
+    if (warm) get.call_blocking(db, get.arguments);
+    bool wrong = false;
     left = n;
     try {
-        perform(what, db);
+        wrong = what.call_blocking(db, what.arguments) != what.result;
     } catch (const std::bad_alloc&) {
     } catch (const error&) {
     }
     left = 0;
     if (!failed) return not_reached;
-    if (what == "close") return right;
+    if (what.name == "close") return right;
+    if (wrong) return wrong_afterwards;
     for (int i = 0; i < 4; ++i) {
         try {
-            const std::optional<value> v = db.get("p1");
-            if (!v || v->at("n") != 1) return wrong_afterwards;
+            if (get.call_blocking(db, get.arguments) != get.result) return wrong_afterwards;
         } catch (const std::exception&) {
             return broken_afterwards;
         }
@@ -331,8 +349,9 @@ int blocking_trial(const std::string& connection_string, const std::string& what
 /// What became of one operation.
 class row {
 public:
-    row(std::string connection_string, std::string what, bool blocking, bool warm)
-        : connection_string_(std::move(connection_string)), what_(std::move(what)), blocking_(blocking),
+    row(std::string connection_string, const std::vector<trial>& all, const trial& what, bool blocking,
+        bool warm)
+        : connection_string_(std::move(connection_string)), all_(all), what_(what), blocking_(blocking),
           warm_(warm) {}
 
     /// Whether all was right.
@@ -345,8 +364,8 @@ public:
         }
         std::size_t tried = 0;
         for (const auto& [ending, at] : places_) tried += at.size();
-        std::cout << (blocking_ ? "blocking " : "async    ") << what_ << (warm_ ? ", warm" : ", cold") << ": "
-                  << tried << " of its " << n - 1 << " allocations failed, " << places_[right].size()
+        std::cout << (blocking_ ? "blocking " : "async    ") << what_.name << (warm_ ? ", warm" : ", cold")
+                  << ": " << tried << " of its " << n - 1 << " allocations failed, " << places_[right].size()
                   << " right";
         for (const auto& [ending, at] : places_) {
             if (ending == right) continue;
@@ -363,15 +382,17 @@ private:
         const pid_t child = fork();
         if (child == 0) {
             alarm(20);
-            _exit(blocking_ ? blocking_trial(connection_string_, what_, n, warm_)
-                            : async_trial(connection_string_, what_).run(n, warm_));
+            _exit(blocking_ ? blocking_trial(connection_string_, all_, what_, n, warm_)
+                            : async_trial(connection_string_, all_, what_).run(n, warm_));
         }
         int status = 0;
         waitpid(child, &status, 0);
         return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
     }
 
-    const std::string connection_string_, what_;
+    const std::string connection_string_;
+    const std::vector<trial>& all_;
+    const trial& what_;
     const bool blocking_, warm_;
     std::map<int, std::vector<long>> places_; // how it ended, and when
 };
@@ -387,22 +408,23 @@ int main(int argc, char** argv) {
         const bool warm = argv[4] == std::string_view("warm");
         const long n = std::strtol(argv[5], nullptr, 10);
         const std::string at = std::getenv("AZKV_CONNECTION_STRING");
-        std::cout << (argv[3] == std::string_view("blocking") ? blocking_trial(at, only, n, warm)
-                                                              : async_trial(at, only).run(n, warm))
+        const std::vector<trial> all = all_trials(at);
+        const trial& what = trial_named(all, only);
+        std::cout << (argv[3] == std::string_view("blocking") ? blocking_trial(at, all, what, n, warm)
+                                                              : async_trial(at, all, what).run(n, warm))
                   << std::endl;
         return 0;
     }
     emulator_process service("/proc/self/exe");
-    { blocking_store::from_connection_string(service.connection_string()).put_all(pairs(keys)); }
+    const std::vector<trial> all = all_trials(service.connection_string());
     bool all_right = true;
     long first = 1;
     for (const bool blocking : {false, true}) {
-        for (const char* const what :
-             {"put", "get", "erase", "get_all", "query", "read_ahead", "put_all", "close"}) {
-            if (!only.empty() && only != what) continue;
+        for (const trial& what : all) {
+            if (!only.empty() && only != what.name) continue;
             if (argc > 3 && blocking != (argv[3] == std::string_view("blocking"))) continue;
             for (const bool warm : {false, true}) {
-                row r(service.connection_string(), what, blocking, warm);
+                row r(service.connection_string(), all, what, blocking, warm);
                 const bool right = r.run(first, step);
                 all_right = all_right && right;
                 first = first % step + 1;

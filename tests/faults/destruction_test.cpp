@@ -2,6 +2,8 @@
 // and nothing is touched that is gone. (AddressSanitizer and LeakSanitizer tell.)
 
 #include "faults/wait_points.hpp"
+#include "support/all_operations.hpp"
+#include "support/fixtures.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>
@@ -19,42 +21,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-value one() {
-    value v;
-    v["n"] = 1;
-    return v;
+/// The collection of an operation, which begins with what the operation is to find.
+std::string prepare(blocking_store& db, const operation_sample& o, int number) {
+    const std::string collection = "c" + std::to_string(number);
+    if (o.makes_table) return collection;
+    if (o.before.empty()) db.put("another", numbered(0), collection); // creates the table
+    for (const auto& [key, v] : o.before) db.put(key, v, collection);
+    return collection;
 }
 
-asio::awaitable<void> put(store db) {
-    return db.put("k", one());
-}
-
-asio::awaitable<void> put_in_new_table(store db) {
-    static int tables = 0;
-    return db.put("k", one(), "new" + std::to_string(++tables));
-}
-
-asio::awaitable<void> put_all(store db) {
-    std::vector<std::pair<std::string, value>> pairs;
-    for (int i = 0; i < 6; ++i) pairs.emplace_back("k" + std::to_string(i), one());
-    return db.put_all(std::move(pairs), default_collection, 2);
-}
-
-asio::awaitable<void> get(store db) {
-    co_await db.get("k");
-}
-
-asio::awaitable<void> get_all(store db) {
-    co_await db.get_all();
-}
-
-asio::awaitable<void> query(store db) {
-    auto rows = db.query("n eq 1");
-    while (auto row = co_await rows.next()) CHECK(row->value() == one());
-}
-
-asio::awaitable<void> erase(store db) {
-    co_await db.erase("k");
+asio::awaitable<void> check(const operation_sample& o, store db, std::string collection) {
+    operation_arguments a = o.in(std::move(collection));
+    const std::string result = co_await o.call(std::move(db), std::move(a));
+    if (!o.writes()) CHECK(result == o.result);
 }
 
 /// How many steps `op` takes to its end, having been cut short after each number of steps less than that.
@@ -78,8 +57,15 @@ int cut_short(emulator& service, const wait_point::operation& op) {
 
 TEST_CASE("an execution context may go after any step of any operation") {
     emulator service;
-    blocking_store::from_connection_string(service.connection_string()).put("k", one());
-    for (const auto op : {&put, &put_in_new_table, &put_all, &get, &get_all, &query, &erase}) {
+    blocking_store first = blocking_store::from_connection_string(service.connection_string());
+    int collections = 0;
+    for (const operation_sample& o : all_operations()) {
+        INFO(o.name);
+        std::string collection = prepare(first, o, ++collections);
+        const auto op = [&](store db) {
+            if (o.makes_table) collection = "new" + std::to_string(++collections);
+            return check(o, std::move(db), collection);
+        };
         CHECK(cut_short(service, op) > 3);
         // With a step back: the first request is not answered, and sent once more.
         service.faults(fault_plan(7)

@@ -1,6 +1,6 @@
 // Every step of every operation, failed in every way, over a scripted network.
 
-#include "support/fixtures.hpp"
+#include "support/all_operations.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
 
@@ -35,26 +35,6 @@ protocol::response with_hint(protocol::response r, std::string seconds, std::str
 protocol::response throttled_batch() {
     return response(202, "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 429 x\r\n\r\n"
                              + error_body("TooManyRequests", "0:slow down") + "\r\n--c--\r\n--b--\r\n");
-}
-
-protocol::response batch_of(int n) {
-    return response(202, batch_answer(static_cast<std::size_t>(n)));
-}
-
-protocol::response page(std::string rows, std::optional<std::string> next) {
-    protocol::response r = response(200, R"({"value":[)" + rows + "]}");
-    r.next_partition_key = std::move(next);
-    return r;
-}
-
-std::string row(const std::string& key) {
-    return R"({"PartitionKey":"default","RowKey":")" + key + R"(","n":1})";
-}
-
-value one() {
-    value v;
-    v["n"] = 1;
-    return v;
 }
 
 /// How a step fails.
@@ -103,81 +83,14 @@ std::vector<failing> all_failures() {
     return all;
 }
 
-/// An operation, and what the service answers when nothing goes wrong.
-class trial {
-public:
-    using body = std::function<asio::awaitable<void>(store)>;
-
-    trial(std::string name, body run, std::vector<protocol::response> answers)
-        : name(std::move(name)), run(std::move(run)), answers(std::move(answers)) {}
-
-    std::string name;
-    body run; // checks the result
-    std::vector<protocol::response> answers;
-    std::size_t writes_with = none; // the request from which on it writes
-    bool batches = false;
-
-    static constexpr std::size_t none = static_cast<std::size_t>(-1);
-};
-
-asio::awaitable<void> get(store db) {
-    const auto v = co_await db.get("k");
-    CHECK(v == one());
+void run(scripted_store& s, const operation_sample& op) {
+    const std::string result = s.run(op.run(s.db));
+    CHECK(result == op.result);
 }
 
-asio::awaitable<void> get_all(store db) {
-    const auto all = co_await db.get_all();
-    CHECK(all == std::map<std::string, value>{{"a", one()}, {"b", one()}});
-}
-
-asio::awaitable<void> query(store db) {
-    std::string keys;
-    auto rows = db.query("n eq 1");
-    while (auto r = co_await rows.next()) keys += r->key();
-    CHECK(keys == "ab");
-}
-
-asio::awaitable<void> erase(store db) {
-    const bool was_there = co_await db.erase("k");
-    CHECK(was_there);
-}
-
-asio::awaitable<void> put(store db) {
-    return db.put("k", one());
-}
-
-std::vector<std::pair<std::string, value>> pairs(int n) {
-    std::vector<std::pair<std::string, value>> all;
-    for (int i = 0; i < n; ++i) all.emplace_back("k" + std::to_string(i), one());
-    return all;
-}
-
-asio::awaitable<void> put_three(store db) {
-    return db.put_all(pairs(3));
-}
-
-asio::awaitable<void> put_four_by_two(store db) {
-    return db.put_all(pairs(4), default_collection, 2);
-}
-
-std::vector<trial> all_operations() {
-    std::vector<trial> all;
-    all.emplace_back("get", &get, std::vector{response(200, row("k"))});
-    all.emplace_back("get_all", &get_all, std::vector{page(row("a"), "x"), page(row("b"), {})});
-    all.emplace_back("query", &query, std::vector{page(row("a"), "x"), page(row("b"), {})});
-    all.emplace_back("erase", &erase, std::vector{response(204)}).writes_with = 0;
-    all.emplace_back("put", &put, std::vector{response(204)}).writes_with = 0;
-    all.emplace_back("put that makes its table", &put,
-                     std::vector{response(404, error_body("TableNotFound")), response(201), response(204)})
-        .writes_with = 2;
-    trial& batch = all.emplace_back("put_all", &put_three, std::vector{batch_of(3)});
-    batch.writes_with = 0;
-    batch.batches = true;
-    trial& batches =
-        all.emplace_back("put_all by two", &put_four_by_two, std::vector{batch_of(2), batch_of(2)});
-    batches.writes_with = 0;
-    batches.batches = true;
-    return all;
+/// Whether a failure of step `at` says for certain if there was a write.
+bool tells_of_writes(const operation_sample& op, std::size_t at) {
+    return !op.writes() || op.writes_with(at);
 }
 
 store_options one_transaction_after_the_other() {
@@ -186,11 +99,11 @@ store_options one_transaction_after_the_other() {
 
 template <class F>
 void for_each_step(F f) {
-    for (const trial& op : all_operations()) {
+    for (const operation_sample& op : all_operations()) {
         std::vector<failing> failures = all_failures();
         if (op.batches)
             failures.emplace_back("a 429 within a batch", throttled_batch(), errc::throttled, false);
-        for (std::size_t at = 0; at < op.answers.size(); ++at) {
+        for (std::size_t at = 0; at < op.good.size(); ++at) {
             for (const failing& how : failures) {
                 INFO(op.name, ", step ", at, ": ", how.name);
                 f(op, at, how);
@@ -202,16 +115,16 @@ void for_each_step(F f) {
 } // namespace
 
 TEST_CASE("any step may fail once, twice or three times without anybody noticing") {
-    for_each_step([](const trial& op, std::size_t at, const failing& how) {
+    for_each_step([](const operation_sample& op, std::size_t at, const failing& how) {
         const std::size_t most = how.code == errc::throttled ? 2 : 3; // those wait for longer
         for (std::size_t times = 1; times <= most; ++times) {
             scripted_store s(one_transaction_after_the_other());
-            for (std::size_t i = 0; i < op.answers.size(); ++i) {
+            for (std::size_t i = 0; i < op.good.size(); ++i) {
                 for (std::size_t n = 0; i == at && n < times; ++n) how.play(*s.net);
-                s.net->answer(op.answers[i]);
+                s.net->answer(op.good[i]);
             }
-            test::run(s.context, op.run(s.db));
-            CHECK(s.net->sent.size() == op.answers.size() + times);
+            run(s, op);
+            CHECK(s.net->sent.size() == op.good.size() + times);
             CHECK(s.net->finished());
         }
     });
@@ -219,36 +132,35 @@ TEST_CASE("any step may fail once, twice or three times without anybody noticing
 
 TEST_CASE("any step that fails for good is told, with whether it may have been applied") {
     for (const int attempts : {1, 3}) {
-        for_each_step([&](const trial& op, std::size_t at, const failing& how) {
+        for_each_step([&](const operation_sample& op, std::size_t at, const failing& how) {
             if (attempts > 1 && how.code == errc::throttled) return; // no number of attempts is for good
             scripted_store s(one_transaction_after_the_other().max_attempts(attempts));
-            for (std::size_t i = 0; i < at; ++i) s.net->answer(op.answers[i]);
+            for (std::size_t i = 0; i < at; ++i) s.net->answer(op.good[i]);
             for (int n = 0; n < attempts; ++n) how.play(*s.net);
-            const std::size_t others = op.batches ? op.answers.size() - at - 1 : 0; // which go on
-            for (std::size_t i = 0; i < others; ++i) s.net->answer(op.answers[at + 1 + i]);
-            const error e = failure_of([&] { test::run(s.context, op.run(s.db)); });
+            const std::size_t others = op.batches ? op.good.size() - at - 1 : 0; // which go on
+            for (std::size_t i = 0; i < others; ++i) s.net->answer(op.good[at + 1 + i]);
+            const error e = failure_of([&] { run(s, op); });
             CHECK(e.code() == how.code);
             CHECK(e.status()
                   == static_cast<int>(how.answer && !op.batches ? how.answer->status : e.status()));
             CHECK(s.net->sent.size() == at + static_cast<std::size_t>(attempts) + others);
             CHECK(s.net->finished());
-            const bool may_be = op.writes_with <= at && how.maybe_applied;
-            if (op.writes_with <= at || op.writes_with == trial::none) CHECK(e.outcome_unknown() == may_be);
+            if (tells_of_writes(op, at))
+                CHECK(e.outcome_unknown() == (op.writes_with(at) && how.maybe_applied));
         });
     }
 }
 
 TEST_CASE("a step that is throttled until the time is over is told, with whether it may have been applied") {
-    for_each_step([](const trial& op, std::size_t at, const failing& how) {
+    for_each_step([](const operation_sample& op, std::size_t at, const failing& how) {
         if (how.code != errc::throttled) return;
         scripted_store s(one_transaction_after_the_other().timeout(std::chrono::milliseconds(40)));
-        for (std::size_t i = 0; i < at; ++i) s.net->answer(op.answers[i]);
+        for (std::size_t i = 0; i < at; ++i) s.net->answer(op.good[i]);
         for (int n = 0; n < 30; ++n) how.play(*s.net); // more than there is time for
-        const error e = failure_of([&] { test::run(s.context, op.run(s.db)); });
+        const error e = failure_of([&] { run(s, op); });
         CHECK(e.code() == errc::throttled);
         CHECK(s.net->sent.size() > at + 1);
-        if (op.writes_with <= at || op.writes_with == trial::none)
-            CHECK(e.outcome_unknown() == (op.writes_with <= at && how.maybe_applied));
+        if (tells_of_writes(op, at)) CHECK(e.outcome_unknown() == (op.writes_with(at) && how.maybe_applied));
     });
 }
 
@@ -256,19 +168,20 @@ TEST_CASE("put_all names the keys that are not written, and those that may be") 
     std::vector<failing> failures = all_failures();
     failures.emplace_back("a 429 within a batch", throttled_batch(), errc::throttled, false);
     for (const failing& how : failures) {
-        for (int at = 0; at < 3; ++at) {
+        for (std::size_t at = 0; at < 3; ++at) {
             INFO(how.name, " in transaction ", at);
             scripted_store s(one_transaction_after_the_other().max_attempts(1));
-            for (int i = 0; i < 3; ++i) {
+            for (std::size_t i = 0; i < 3; ++i) {
                 if (i == at)
                     how.play(*s.net);
                 else
-                    s.net->answer(batch_of(2)); // also behind the one that fails: the others go on
+                    s.net->answer(operation_named("put_all of three transactions")
+                                      .good[i]); // also behind the one that fails: the others go on
             }
             std::vector<std::string> not_written;
             std::vector<std::string> unknown;
             try {
-                test::run(s.context, s.db.put_all(pairs(6), default_collection, 2));
+                s.run(operation_named("put_all of three transactions").run(s.db));
                 FAIL("nothing was thrown");
             } catch (const put_all_error& e) {
                 not_written = e.not_written();
@@ -285,17 +198,17 @@ TEST_CASE("put_all names the keys that are not written, and those that may be") 
 }
 
 TEST_CASE("writes wait for a table that is being deleted, however often it takes") {
-    for (const trial& op : all_operations()) {
-        if (op.writes_with == trial::none || op.name == "erase") continue;
+    for (const operation_sample& op : all_operations()) {
+        if (!op.needs_table) continue;
         INFO(op.name);
-        for (std::size_t at = 0; at < op.answers.size(); ++at) {
+        for (std::size_t at = 0; at < op.good.size(); ++at) {
             scripted_store s(one_transaction_after_the_other().max_attempts(2));
-            for (std::size_t i = 0; i < op.answers.size(); ++i) {
+            for (std::size_t i = 0; i < op.good.size(); ++i) {
                 for (int n = 0; i == at && n < 6; ++n) s.net->answer(409, error_body("TableBeingDeleted"));
-                s.net->answer(op.answers[i]);
+                s.net->answer(op.good[i]);
             }
-            test::run(s.context, op.run(s.db));
-            CHECK(s.net->sent.size() == op.answers.size() + 6);
+            run(s, op);
+            CHECK(s.net->sent.size() == op.good.size() + 6);
         }
     }
 }
@@ -313,7 +226,7 @@ TEST_CASE("what a first attempt may have done is not forgotten when there is no 
     protocol::response refused = response(401);
     refused.challenge = "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhIjoxfQ==\"";
     s.net->answer(refused);
-    const error e = failure_of([&] { test::run(s.context, put(s.db)); });
+    const error e = failure_of([&] { run(s, operation_named("put")); });
     CHECK(asked == 2);
     CHECK(e.code() == errc::authentication_failed);
     CHECK(e.outcome_unknown());

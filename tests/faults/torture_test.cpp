@@ -2,6 +2,7 @@
 // caller is told is true of the table.
 
 #include "faults/pooled_store.hpp"
+#include "support/all_operations.hpp"
 #include "support/fixtures.hpp"
 #include "support/run.hpp"
 #include "support/sanitized.hpp"
@@ -27,146 +28,44 @@ constexpr std::size_t step = sanitized ? 3 : 1;
 
 using contents = std::map<std::string, value>;
 
-/// What one transaction makes of keys; nothing: it erases them.
-using transaction = std::map<std::string, std::optional<value>>;
-
-/// A put_all of `n` pairs whose values are `number`.
-std::vector<std::pair<std::string, value>> pairs(int n, int number) {
-    std::vector<std::pair<std::string, value>> all;
-    for (int i = 0; i < n; ++i) all.emplace_back("k" + std::to_string(i), numbered(number));
-    return all;
-}
-
 /// An operation under test. It is run often; `round` tells one time from the other.
 class trial {
 public:
-    trial(std::string name, std::size_t requests) : name(std::move(name)), requests(requests) {}
+    trial(const operation_sample& o, contents beginning)
+        : operation(o), name(o.name), requests(o.good.size()), beginning(std::move(beginning)) {
+        if (o.batches && requests > 2) requests = 2; // two transactions meet all that more of them would
+    }
 
-    virtual ~trial() = default;
+    std::string collection(int round) const {
+        return operation.makes_table ? "t" + std::to_string(1'000'000 + round) : "data";
+    }
+
+    operation_arguments arguments(int round) const {
+        operation_arguments a = operation.in(collection(round));
+        a.v = numbered(round);
+        if (operation.batches) a.pairs.resize(std::min(a.pairs.size(), requests * a.batch_size));
+        for (auto& [key, v] : a.pairs) v = numbered(round);
+        return a;
+    }
 
     /// Throws what the store throws; checks the result.
-    virtual asio::awaitable<void> run(store db, int round) const = 0;
-
-    virtual std::string collection(int) const { return "data"; }
-
-    /// What the table must hold when it begins; nullopt: that does not matter.
-    virtual std::optional<contents> beginning() const { return std::nullopt; }
+    asio::awaitable<void> run(store db, int round) const {
+        operation_arguments a = arguments(round);
+        const std::string result = co_await operation.call(std::move(db), std::move(a));
+        // With an answer lost, what was not there and what is not there any more look the same.
+        if (beginning == operation.before) CHECK(result == operation.result);
+    }
 
     /// What it does, if all of it is done. Reads have none.
-    virtual std::vector<transaction> changes(int) const { return {}; }
-
-    const std::string name;
-    const std::size_t requests; // how many it sends when nothing goes wrong
-};
-
-class put final : public trial {
-public:
-    put() : trial("put", 1) {}
-
-    asio::awaitable<void> run(store db, int round) const override {
-        return db.put("k", numbered(round), collection(round));
+    std::vector<changed_keys> changes(int round) const {
+        return operation.writes() ? operation.changes(arguments(round)) : std::vector<changed_keys>();
     }
 
-    std::vector<transaction> changes(int round) const override { return {{{"k", numbered(round)}}}; }
-};
-
-class put_in_new_table final : public trial {
-public:
-    put_in_new_table() : trial("put that makes its table", 3) {}
-
-    std::string collection(int round) const override { return "t" + std::to_string(1'000'000 + round); }
-
-    asio::awaitable<void> run(store db, int round) const override {
-        return db.put("k", numbered(round), collection(round));
-    }
-
-    std::vector<transaction> changes(int round) const override { return {{{"k", numbered(round)}}}; }
-};
-
-class put_all final : public trial {
-public:
-    put_all(std::string name, int pairs, int batch_size)
-        : trial(std::move(name), static_cast<std::size_t>(pairs / batch_size)), pairs_(pairs),
-          batch_size_(batch_size) {}
-
-    asio::awaitable<void> run(store db, int round) const override {
-        return db.put_all(pairs(pairs_, round), collection(round), static_cast<std::size_t>(batch_size_));
-    }
-
-    std::vector<transaction> changes(int round) const override {
-        std::vector<transaction> all;
-        int n = 0;
-        for (auto& [key, v] : pairs(pairs_, round)) {
-            if (n++ % batch_size_ == 0) all.emplace_back();
-            all.back().emplace(key, v);
-        }
-        return all;
-    }
-
-private:
-    int pairs_;
-    int batch_size_;
-};
-
-class erase final : public trial {
-public:
-    explicit erase(bool present)
-        : trial(present ? "erase" : "erase of what is not there", 1), present_(present) {}
-
-    // With an answer lost, what was not there and what is not there any more look the same.
-    asio::awaitable<void> run(store db, int round) const override {
-        const bool was_there = co_await db.erase("k", collection(round));
-        if (present_) CHECK(was_there);
-    }
-
-    std::optional<contents> beginning() const override {
-        return present_ ? contents{{"k", numbered(0)}} : contents();
-    }
-
-    std::vector<transaction> changes(int) const override { return {{{"k", std::nullopt}}}; }
-
-private:
-    bool present_;
-};
-
-class get final : public trial {
-public:
-    get() : trial("get", 1) {}
-
-    asio::awaitable<void> run(store db, int round) const override {
-        const auto v = co_await db.get("k", collection(round));
-        CHECK(v == numbered(0));
-    }
-
-    std::optional<contents> beginning() const override { return contents{{"k", numbered(0)}}; }
-};
-
-const contents three{{"a", numbered(1)}, {"b", numbered(2)}, {"c", numbered(3)}};
-
-class get_all final : public trial {
-public:
-    get_all() : trial("get_all", 2) {}
-
-    asio::awaitable<void> run(store db, int round) const override {
-        const auto all = co_await db.get_all(collection(round));
-        CHECK(all == three);
-    }
-
-    std::optional<contents> beginning() const override { return three; }
-};
-
-class query final : public trial {
-public:
-    query() : trial("query", 2) {}
-
-    asio::awaitable<void> run(store db, int round) const override {
-        contents all;
-        auto rows = db.query("i ge 1", collection(round));
-        while (auto row = co_await rows.next()) CHECK(all.emplace(row->key(), row->value()).second);
-        CHECK(all == three);
-    }
-
-    std::optional<contents> beginning() const override { return three; }
+    const operation_sample& operation;
+    std::string name;
+    std::size_t requests;      // how many it sends when nothing goes wrong
+    contents beginning;        // what the table must hold then; empty: see `begins_empty`
+    bool begins_empty = false; // else an empty beginning does not matter
 };
 
 /// What was told of a failure.
@@ -289,7 +188,7 @@ private:
         const contents found = read(op);
         contents others = now_; // that are none of its business
         contents others_found = found;
-        for (const transaction& t : op.changes(rounds)) {
+        for (const changed_keys& t : op.changes(rounds)) {
             std::size_t changed = 0;
             for (const auto& [key, v] : t) {
                 INFO(key);
@@ -321,12 +220,12 @@ private:
             collection_ = op.collection(round);
             now_ = read(op);
         }
-        const auto beginning = op.beginning();
-        if (!beginning || *beginning == now_) return;
+        const contents& beginning = op.beginning;
+        if ((beginning.empty() && !op.begins_empty) || beginning == now_) return;
         for (const auto& [key, v] : now_)
-            if (!beginning->contains(key)) test::run(context, witness_.erase(key, collection_));
-        for (const auto& [key, v] : *beginning) test::run(context, witness_.put(key, v, collection_));
-        now_ = *beginning;
+            if (!beginning.contains(key)) test::run(context, witness_.erase(key, collection_));
+        for (const auto& [key, v] : beginning) test::run(context, witness_.put(key, v, collection_));
+        now_ = beginning;
     }
 
     contents read(const trial& op) { return test::run(context, witness_.get_all(op.collection(rounds))); }
@@ -337,17 +236,15 @@ private:
     std::map<std::pair<std::string, std::size_t>, std::size_t> answers_; // how long they are
 };
 
-std::vector<std::unique_ptr<trial>> all_operations() {
-    std::vector<std::unique_ptr<trial>> all;
-    all.push_back(std::make_unique<put>());
-    all.push_back(std::make_unique<put_in_new_table>());
-    all.push_back(std::make_unique<put_all>("put_all of one transaction", 3, 3));
-    all.push_back(std::make_unique<put_all>("put_all of two transactions", 4, 2));
-    all.push_back(std::make_unique<erase>(true));
-    all.push_back(std::make_unique<erase>(false));
-    all.push_back(std::make_unique<get>());
-    all.push_back(std::make_unique<get_all>());
-    all.push_back(std::make_unique<query>());
+std::vector<trial> all_trials() {
+    std::vector<trial> all;
+    for (const operation_sample& o : all_operations()) {
+        all.emplace_back(o, o.before);
+        if (!o.writes() || o.before.empty()) continue;
+        trial& missing = all.emplace_back(o, contents());
+        missing.name += " of what is not there";
+        missing.begins_empty = true;
+    }
     return all;
 }
 
@@ -356,8 +253,8 @@ std::vector<std::unique_ptr<trial>> all_operations() {
 TEST_CASE("a connection that breaks at any byte never makes the store say what is not true") {
     torture t;
     test::run(t.context, t.once.db.put("k", numbered(0))); // makes the table
-    for (const auto& op : all_operations()) t.break_everywhere(*op, t.once, false);
-    for (const auto& op : all_operations()) t.break_everywhere(*op, t.stubborn, true);
+    for (const trial& op : all_trials()) t.break_everywhere(op, t.once, false);
+    for (const trial& op : all_trials()) t.break_everywhere(op, t.stubborn, true);
     CHECK(t.once.idle() == 0);
     std::cout << "broken connections: " << t.rounds << '\n';
 }

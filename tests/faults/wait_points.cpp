@@ -1,6 +1,7 @@
 #include "faults/wait_points.hpp"
 
 #include "faults/silent_peer.hpp"
+#include "support/all_operations.hpp"
 #include "support/test_account.hpp"
 
 #include <azkv.hpp>
@@ -110,17 +111,16 @@ test_setup before_a_token(asio::io_context& context, store_options o) {
                       port, std::move(peer));
 }
 
-asio::awaitable<void> put(store db) {
-    return db.put("k", {});
+asio::awaitable<void> run_sample(const operation_sample& o, store db, operation_arguments a) {
+    co_await o.call(std::move(db), std::move(a));
 }
 
-asio::awaitable<void> get(store db) {
-    co_await db.get("k");
+wait_point::operation operation(const operation_sample& o) {
+    return [&o](store db) { return run_sample(o, std::move(db), o.arguments); };
 }
 
-asio::awaitable<void> next(store db) {
-    auto rows = db.query("");
-    co_await rows.next();
+wait_point::operation operation(std::string_view name) {
+    return operation(operation_named(name));
 }
 
 std::vector<std::pair<std::string, value>> pairs(int n, std::size_t size) {
@@ -134,54 +134,52 @@ std::vector<std::pair<std::string, value>> pairs(int n, std::size_t size) {
     return all;
 }
 
-asio::awaitable<void> put_three_transactions(store db) {
-    return db.put_all(pairs(6, 10), default_collection, 2);
-}
-
 // More than the kernel keeps for a peer that does not read.
 asio::awaitable<void> put_much(store db) {
-    return db.put_all(pairs(8, 450'000));
+    operation_arguments a;
+    a.pairs = pairs(8, 450'000);
+    return run_sample(operation_named("put_all"), std::move(db), std::move(a));
 }
 
 std::vector<wait_point> make_wait_points() {
     std::vector<wait_point> all;
-    const auto add = [&](const char* name, wait_point::setting set, wait_point::operation run,
+    const auto add = [&](std::string name, wait_point::setting set, wait_point::operation run,
                          const char* doing) -> wait_point& {
-        wait_point& p = all.emplace_back(name, std::move(set), std::move(run));
+        wait_point& p = all.emplace_back(std::move(name), std::move(set), std::move(run));
         p.doing = doing;
         return p;
     };
-    add("in line for a connection", &in_line, &get, "waiting for a connection to");
-    add("looking up the host", &before_a_look_up, &put, "looking up");
-    add("connecting", &before_a_full_port, &put, "connecting to");
-    add("in the handshake of TLS", before(silent_peer::manner::reads, "https"), &put, "TLS handshake with");
-    add("before a silent proxy", &before_a_proxy, &put, "asking the proxy for a tunnel to");
+    add("in line for a connection", &in_line, operation("get"), "waiting for a connection to");
+    add("looking up the host", &before_a_look_up, operation("put"), "looking up");
+    add("connecting", &before_a_full_port, operation("put"), "connecting to");
+    add("in the handshake of TLS", before(silent_peer::manner::reads, "https"), operation("put"),
+        "TLS handshake with");
+    add("before a silent proxy", &before_a_proxy, operation("put"), "asking the proxy for a tunnel to");
     wait_point& sending =
         add("sending", before(silent_peer::manner::is_deaf, "http"), &put_much, "sending the request to");
     sending.tries = 4;
     sending.may_be_applied = true;
-    add("waiting for the answer", before_silence(), &put, "waiting for a response from").may_be_applied =
-        true;
+    for (const operation_sample& o : all_operations())
+        add("waiting for the answer to " + o.name, before_silence(), operation(o),
+            "waiting for a response from")
+            .may_be_applied = o.writes();
     add("in the middle of the answer",
         before(silent_peer::manner::reads, "http",
                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"Part"),
-        &get, "reading the response from");
+        operation("get"), "reading the response from");
     // No more than the budget of retries has in reserve.
     for (const bool is_long : {true, false}) {
         wait_point& p = add(is_long ? "in a long pause before a retry" : "in short pauses before retries",
-                            is_long ? &in_a_long_pause : &in_short_pauses, &put, "");
+                            is_long ? &in_a_long_pause : &in_short_pauses, operation("put"), "");
         p.tries = is_long ? 40 : 10;
         p.may_be_applied = true;
         p.gives_up = true;
     }
-    wait_point& throttled = add("in line at a throttled partition", &at_a_throttled_partition, &put, "");
+    wait_point& throttled =
+        add("in line at a throttled partition", &at_a_throttled_partition, operation("put"), "");
     throttled.tries = 40; // of which some are refused, and the others never sent
     throttled.gives_up = true;
-    add("waiting for a token", &before_a_token, &put, "logging in");
-    add("in a put_all of several transactions", before_silence(), &put_three_transactions,
-        "waiting for a response from")
-        .may_be_applied = true;
-    add("in a query", before_silence(), &next, "waiting for a response from");
+    add("waiting for a token", &before_a_token, operation("put"), "logging in");
     return all;
 }
 

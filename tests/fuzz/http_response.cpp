@@ -3,16 +3,15 @@
 #include "net/response_reader.hpp"
 #include "net/transport.hpp"
 #include "store/store_impl.hpp"
+#include "support/all_operations.hpp"
 
 #include <azkv/store.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <exception>
 #include <functional>
@@ -106,7 +105,7 @@ public:
             wire_)) {}
 
     /// What the operation brings, or why it fails, as text.
-    std::string run(std::string_view operation, std::string_view answers,
+    std::string run(const test::operation_sample& operation, std::string_view answers,
                     const std::vector<std::size_t>& sizes) {
         wire_->play(answers, sizes);
         boost::system::error_code why;
@@ -114,7 +113,9 @@ public:
         const auto text = fuzz::unless_refused(
             [&] {
                 try {
-                    return perform(operation);
+                    test::operation_arguments a = operation.arguments;
+                    a.pairs = {{"k", a.v}, {"l", a.v}};
+                    return wait(operation.call(db_, std::move(a)));
                 } catch (const error& e) {
                     what = e.what();
                     throw;
@@ -136,40 +137,6 @@ private:
         return result.get();
     }
 
-    static asio::awaitable<std::string> list(store db) {
-        async_generator<entry> rows = db.query("");
-        std::string all;
-        for (;;) {
-            const auto row = co_await rows.next();
-            if (!row) break;
-            all +=
-                row->partition_key() + ' ' + row->key() + ' ' + boost::json::serialize(row->value()) + '\n';
-        }
-        co_return all;
-    }
-
-    std::string perform(std::string_view operation) {
-        value v;
-        v["i"] = 1;
-        if (operation == "get") {
-            const auto found = wait(db_.get("k"));
-            return found ? boost::json::serialize(*found) : "absent";
-        }
-        if (operation == "get_all") {
-            std::string all;
-            for (const auto& [key, value] : wait(db_.get_all()))
-                all += key + ' ' + boost::json::serialize(value) + '\n';
-            return all;
-        }
-        if (operation == "query") return wait(list(db_));
-        if (operation == "erase") return wait(db_.erase("k")) ? "erased" : "absent";
-        if (operation == "put")
-            wait(db_.put("k", v));
-        else
-            wait(db_.put_all({{"k", v}, {"l", v}}));
-        return "written";
-    }
-
     asio::io_context context_;
     std::shared_ptr<scripted_wire> wire_ = std::make_shared<scripted_wire>();
     store db_;
@@ -179,12 +146,12 @@ private:
 
 // `get 3 1 20`, the operation and the sizes of the pieces, then the bytes that come from the server.
 bool fuzz::check(std::string_view input) {
-    constexpr std::array<std::string_view, 6> operations{"get", "get_all", "query",
-                                                         "put", "erase",   "put_all"};
     std::string_view line = take_line(input);
-    const std::string_view operation = line.substr(0, line.find(' '));
-    if (std::ranges::find(operations, operation) == operations.end()) return false;
-    line.remove_prefix(operation.size());
+    const std::string_view name = line.substr(0, line.find(' '));
+    const auto& all = test::all_operations();
+    const auto operation = std::ranges::find(all, name, &test::operation_sample::name);
+    if (operation == all.end()) return false;
+    line.remove_prefix(name.size());
     std::vector<std::size_t> sizes;
     while (!line.empty() && sizes.size() < 8) {
         line.remove_prefix(1);
@@ -197,8 +164,8 @@ bool fuzz::check(std::string_view input) {
     if (sizes.empty()) return false;
 
     static bench the_bench;
-    const std::string whole = the_bench.run(operation, input, {input.size() + 1});
-    require(the_bench.run(operation, input, {1}) == whole, "bytes one by one change nothing");
-    require(the_bench.run(operation, input, sizes) == whole, "how bytes are split changes nothing");
+    const std::string whole = the_bench.run(*operation, input, {input.size() + 1});
+    require(the_bench.run(*operation, input, {1}) == whole, "bytes one by one change nothing");
+    require(the_bench.run(*operation, input, sizes) == whole, "how bytes are split changes nothing");
     return true;
 }

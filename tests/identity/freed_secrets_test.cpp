@@ -1,5 +1,7 @@
 // No block of memory is freed with a secret in it, wherever the secret came from.
 
+#include "support/all_operations.hpp"
+
 #include <azkv/blocking_store.hpp>
 #include <azkv/identity.hpp>
 #include <azkv/sas.hpp>
@@ -88,20 +90,12 @@ store_options one_attempt() {
 }
 
 void use(blocking_store db) {
-    const auto try_to = [](const std::function<void()>& f) {
+    for (const test::operation_sample& o : test::all_operations()) {
         try {
-            f();
+            o.run(db);
         } catch (const std::exception&) {
         }
-    };
-    try_to([&] { static_cast<void>(db.get("k")); });
-    try_to([&] { db.put("k", {}); });
-    try_to([&] { db.erase("k"); });
-    try_to([&] { static_cast<void>(db.get_all()); });
-    try_to([&] { db.put_all({{"k", {}}, {"l", {}}}); });
-    try_to([&] {
-        for (auto& e : db.query("")) static_cast<void>(e);
-    });
+    }
 }
 
 /// Sets an environment variable until destruction.

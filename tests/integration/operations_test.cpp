@@ -6,6 +6,7 @@
 #include "integration/service.hpp"
 #include "net/http_transport.hpp"
 #include "protocol/requests.hpp"
+#include "support/all_operations.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>
@@ -135,6 +136,25 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("every operation returns the same in both forms") {
+    asio::io_context context;
+    store db = store::from_connection_string(context.get_executor(), connection_string());
+    auto blocking = blocking_store::from_connection_string(connection_string());
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        for (const bool blocks : {false, true}) {
+            const std::string c = new_collection();
+            for (const auto& [key, v] : o.before) blocking.put(key, v, c);
+            operation_arguments a = o.in(c);
+            const std::string result = blocks ? o.call_blocking(blocking, a) : run(context, o.call(db, a));
+            CHECK(result == o.result);
+        }
+        if (!o.absent) continue;
+        CHECK(o.call_blocking(blocking, o.in(new_collection())) == o.absent);
+        CHECK(run(context, o.call(db, o.in(new_collection()))) == o.absent);
+    }
+}
 
 TEST_CASE_TEMPLATE("a value comes back as it was put", Driver, async_driver, blocking_driver) {
     Driver db;

@@ -2,6 +2,7 @@
 // their exit codes.
 #include "async/serial_executor.hpp"
 #include "identity/sources/client_certificate.hpp"
+#include "support/all_operations.hpp"
 #include "support/certificates.hpp"
 #include "support/child.hpp"
 #include "support/host_names.hpp"
@@ -408,15 +409,11 @@ TEST_CASE("a store whose context was not notified refuses in the child and works
     };
     CHECK(child_says([&] {
         const std::size_t before = service.server().requests();
-        std::vector<std::pair<std::string, value>> pairs(3, {"k", value()});
         const auto void_of = [](auto op) -> asio::awaitable<void> { co_await std::move(op); };
-        const auto drained = [](store s) -> asio::awaitable<void> {
-            auto rows = s.query("");
-            co_await rows.next();
-        };
-        return refused(db.put("k", value())) && refused(void_of(db.get("k"))) && refused(db.put_all(pairs))
-               && refused(void_of(db.get_all())) && refused(void_of(db.erase("k"))) && refused(drained(db))
-               && refused(void_of(db.close(1s))) && service.server().requests() == before;
+        bool all_refused = true;
+        for (const operation_sample& o : all_operations())
+            all_refused = refused(void_of(o.run(db))) && all_refused;
+        return all_refused && refused(void_of(db.close(1s))) && service.server().requests() == before;
     }));
     CHECK(get_own(context, db, "parent"));
     CHECK(child_says([&] { // a new store

@@ -1,5 +1,6 @@
 // What a server may send instead of an answer, over real sockets.
 
+#include "support/all_operations.hpp"
 #include "support/fixtures.hpp"
 #include "support/raw_server.hpp"
 #include "support/run.hpp"
@@ -8,7 +9,6 @@
 #include <azkv.hpp>
 
 #include <boost/asio/error.hpp>
-#include <boost/json/serialize.hpp>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -88,19 +88,6 @@ std::string service_error(std::string_view code, std::string_view message = evil
            + std::string(message) + "\"}}}";
 }
 
-enum class operation { get, get_all, query, put, erase, put_all };
-
-asio::awaitable<std::string> count_rows(store db) {
-    async_generator<entry> rows = db.query("");
-    std::size_t n = 0;
-    for (;;) {
-        const auto row = co_await rows.next();
-        if (!row) break;
-        ++n;
-    }
-    co_return std::to_string(n);
-}
-
 /// The most memory that this program had since it was told to forget: bytes.
 std::size_t peak() {
     std::ifstream status("/proc/self/status");
@@ -118,22 +105,14 @@ bool forget_peak() {
     return file.good();
 }
 
-/// What the operation brings, as text.
-std::string perform(asio::io_context& context, store db, operation op) {
-    value v;
-    v["i"] = 1;
-    switch (op) {
-    case operation::get: {
-        const auto found = run(context, db.get("k"));
-        return found ? boost::json::serialize(*found) : "absent";
-    }
-    case operation::get_all: return std::to_string(run(context, db.get_all()).size());
-    case operation::query: return run(context, count_rows(db));
-    case operation::put: run(context, db.put("k", v)); return "done";
-    case operation::erase: return run(context, db.erase("k")) ? "erased" : "absent";
-    case operation::put_all: run(context, db.put_all({{"k", v}, {"l", v}})); return "done";
-    }
-    return {};
+/// What the operation returns, as text: of a listing the number of rows.
+std::string perform(asio::io_context& context, store db, const std::string& name) {
+    const operation_sample& o = operation_named(name);
+    operation_arguments a = o.arguments;
+    a.pairs = {{"k", a.v}, {"l", a.v}};
+    std::string result = run(context, o.call(std::move(db), std::move(a)));
+    if (o.lists) result = std::to_string(std::ranges::count(result, '\n'));
+    return result;
 }
 
 using outcome = std::variant<std::string, errc, condition>;
@@ -141,8 +120,9 @@ using outcome = std::variant<std::string, errc, condition>;
 /// One thing that a server does, and what must come of it.
 class hostile_case {
 public:
-    hostile_case(std::string name, operation op, std::vector<raw_answer> answers, outcome expected)
-        : name(std::move(name)), op(op), answers(std::move(answers)), expected(std::move(expected)) {}
+    hostile_case(std::string name, std::string op, std::vector<raw_answer> answers, outcome expected)
+        : name(std::move(name)), op(std::move(op)), answers(std::move(answers)),
+          expected(std::move(expected)) {}
 
     /// The connection may be used again: the answer was HTTP, whatever it said.
     hostile_case reused() && {
@@ -156,7 +136,7 @@ public:
     }
 
     std::string name;
-    operation op;
+    std::string op;
     std::vector<raw_answer> answers;
     outcome expected;
     bool is_reused = false;
@@ -204,7 +184,7 @@ void check(const hostile_case& c) {
 
     // Whatever came over the connection, the next answer is that of the next request.
     const std::size_t before = server.connections();
-    CHECK(perform(context, db, operation::get) == R"({"after":true})");
+    CHECK(perform(context, db, "get") == R"({"after":true})");
     CHECK(server.connections() == before + (c.is_reused ? 0 : 1));
 }
 
@@ -238,20 +218,19 @@ raw_answer trickles(std::string text, std::string endless) {
 }
 
 hostile_case get(std::string name, raw_answer a, outcome expected) {
-    return hostile_case(std::move(name), operation::get, {std::move(a)}, std::move(expected));
+    return hostile_case(std::move(name), "get", {std::move(a)}, std::move(expected));
 }
 
 hostile_case put(std::string name, raw_answer a, outcome expected) {
-    return hostile_case(std::move(name), operation::put, {std::move(a)}, std::move(expected));
+    return hostile_case(std::move(name), "put", {std::move(a)}, std::move(expected));
 }
 
 hostile_case list(std::string name, raw_answer a, outcome expected) {
-    return hostile_case(std::move(name), operation::get_all, {std::move(a)}, std::move(expected));
+    return hostile_case(std::move(name), "get_all", {std::move(a)}, std::move(expected));
 }
 
 hostile_case write_two(std::string name, std::string a, outcome expected) {
-    return hostile_case(std::move(name), operation::put_all, {stays(std::move(a))}, std::move(expected))
-        .reused();
+    return hostile_case(std::move(name), "put_all", {stays(std::move(a))}, std::move(expected)).reused();
 }
 
 /// A `get` of a body that is HTTP, but for what stands in it.
@@ -402,12 +381,11 @@ TEST_CASE("hostile servers: redirections are not followed") {
     const std::string location = "Location: " + elsewhere.endpoint() + "/data\r\n";
     std::vector<hostile_case> cases;
     for (const char* status : {"300", "301", "302", "303", "307", "308"})
-        for (const operation op : {operation::get, operation::get_all, operation::query, operation::put,
-                                   operation::erase, operation::put_all})
-            cases.push_back(
-                hostile_case(std::string(status) + " for operation " + std::to_string(static_cast<int>(op)),
-                             op, {stays(answer(status, "evil", location))}, errc::bad_response)
-                    .reused());
+        for (const operation_sample& o : all_operations())
+            if (o.is_plain())
+                cases.push_back(hostile_case(std::string(status) + " for " + o.name, o.name,
+                                             {stays(answer(status, "evil", location))}, errc::bad_response)
+                                    .reused());
     check(cases);
     CHECK(elsewhere.connections() == 0);
 }
@@ -571,7 +549,8 @@ TEST_CASE("hostile servers: pages") {
     const auto leads_to = [&](std::string_view place) {
         return stays(ok(page, "x-ms-continuation-NextPartitionKey: " + std::string(place) + "\r\n"));
     };
-    const auto pages = [](std::string name, operation op, std::vector<raw_answer> answers, outcome expected) {
+    const auto pages = [](std::string name, std::string op, std::vector<raw_answer> answers,
+                          outcome expected) {
         return hostile_case(std::move(name), op, std::move(answers), std::move(expected)).reused();
     };
     check({
@@ -598,21 +577,21 @@ TEST_CASE("hostile servers: pages") {
         rows("a million empty rows", value_is("[" + repeat("{},", 999'999) + "{}]"), errc::bad_response),
         rows("20,000 rows", value_is("[" + repeat(row + ",", 19'999) + row + "]"), errc::bad_response),
         rows("10,000 rows", value_is("[" + repeat(row + ",", 9'999) + row + "]"), "1"),
-        pages("the same place again and again", operation::get_all, {leads_to("evil"), leads_to("evil")},
+        pages("the same place again and again", "get_all", {leads_to("evil"), leads_to("evil")},
               errc::bad_response),
-        pages("two places by turns", operation::get_all,
+        pages("two places by turns", "get_all",
               {leads_to("evil"), leads_to("good"), leads_to("evil"), leads_to("good")}, errc::bad_response),
-        pages("three places by turns", operation::query,
+        pages("three places by turns", "query",
               {leads_to("1"), leads_to("2"), leads_to("3"), leads_to("1"), leads_to("2"), leads_to("3"),
                leads_to("1")},
               errc::bad_response),
-        pages("an empty place", operation::get_all, {leads_to(""), stays(ok(page))}, "1"),
-        pages("a huge place", operation::get_all, {leads_to(repeat("\xff", 30'000)), stays(ok(page))}, "1"),
-        pages("a place with line ends in disguise", operation::query,
+        pages("an empty place", "get_all", {leads_to(""), stays(ok(page))}, "1"),
+        pages("a huge place", "get_all", {leads_to(repeat("\xff", 30'000)), stays(ok(page))}, "1"),
+        pages("a place with line ends in disguise", "query",
               {leads_to("%0d%0aX-Evil: 1%0d%0a%0d%0a\xc4\x8d\xc4\x8a \\r\\n&$top=1#"), stays(ok(page))}, "2"),
-        pages("a page that fails behind a good one", operation::query, {leads_to("1"), stays(ok("{"))},
+        pages("a page that fails behind a good one", "query", {leads_to("1"), stays(ok("{"))},
               errc::bad_response),
-        pages("a page that is absent behind a good one", operation::query,
+        pages("a page that is absent behind a good one", "query",
               {leads_to("1"), stays(answer("404", service_error("TableNotFound")))}, errc::not_found),
     });
 }
@@ -668,22 +647,23 @@ TEST_CASE("hostile servers: what is read does not outgrow the memory" * doctest:
         store db(context.get_executor(), server.endpoint(), account_key);
         if (!forget_peak()) return; // not to be measured here
         const std::size_t before = peak();
-        CHECK(failure_of([&] { perform(context, db, operation::get); }).code() == errc::bad_response);
+        CHECK(failure_of([&] { perform(context, db, "get"); }).code() == errc::bad_response);
         CHECK(peak() - before > 60 * mib);
         CHECK(peak() - before < 400 * mib);
     }
 }
 
 TEST_CASE("hostile servers: failures") {
-    const auto failure = [](std::string name, operation op, std::string_view status, std::string_view text,
+    const auto failure = [](std::string name, std::string op, std::string_view status, std::string_view text,
                             outcome expected, std::string_view headers = {}) {
-        return hostile_case(std::move(name), op, {stays(answer(status, text, headers))}, std::move(expected))
+        return hostile_case(std::move(name), std::move(op), {stays(answer(status, text, headers))},
+                            std::move(expected))
             .reused();
     };
     const auto busy = [](std::string name, std::string_view hint, std::size_t attempts) {
         const raw_answer refusal =
             stays(answer("503", service_error("InternalError"), std::string(hint) + "\r\n"));
-        return hostile_case(std::move(name), operation::get, std::vector<raw_answer>(attempts, refusal),
+        return hostile_case(std::move(name), "get", std::vector<raw_answer>(attempts, refusal),
                             errc::server_error)
             .reused()
             .with(persistent());
@@ -692,29 +672,27 @@ TEST_CASE("hostile servers: failures") {
                              + repeat("<!ENTITY b \"&a;&a;&a;\">", 500) + "]><Error><Code>&b;</Code><Message>"
                              + repeat("&amp;", 10'000) + "</Message></Error>";
     check({
-        failure("400 with HTML", operation::get, "400", "<html><title>evil</title>", errc::rejected),
-        failure("400 with half a JSON", operation::put, "400", service_error("evil").substr(0, 30),
-                errc::rejected),
-        failure("400 with deep JSON", operation::put, "400", repeat("{\"a\":", 40'000), errc::rejected),
-        failure("400 with a bomb of XML", operation::erase, "400", bomb, errc::rejected),
-        failure("400 with tags without end", operation::get, "400", repeat("<a", 100'000), errc::rejected),
-        failure("403 with a megabyte", operation::query, "403", service_error("X", repeat("evil", 250'000)),
+        failure("400 with HTML", "get", "400", "<html><title>evil</title>", errc::rejected),
+        failure("400 with half a JSON", "put", "400", service_error("evil").substr(0, 30), errc::rejected),
+        failure("400 with deep JSON", "put", "400", repeat("{\"a\":", 40'000), errc::rejected),
+        failure("400 with a bomb of XML", "erase", "400", bomb, errc::rejected),
+        failure("400 with tags without end", "get", "400", repeat("<a", 100'000), errc::rejected),
+        failure("403 with a megabyte", "query", "403", service_error("X", repeat("evil", 250'000)),
                 errc::forbidden),
-        failure("409 with line ends and control characters", operation::put, "409",
+        failure("409 with line ends and control characters", "put", "409",
                 service_error(R"(a\r\nb\u0000)", R"(evil\n\u001b[2J)"), errc::conflict),
-        failure("412 with codes that are no text", operation::put, "412",
-                R"({"odata.error":{"code":[],"message":7}})", errc::bad_response),
-        failure("404 of nobody", operation::get, "404", "<html>evil</html>", errc::bad_response),
-        failure("404 of nobody for an erase", operation::erase, "404", "", errc::bad_response),
-        failure("404 of nobody for a listing", operation::get_all, "404", "", errc::bad_response),
-        failure("404 of the service", operation::get, "404", service_error("ResourceNotFound"), "absent"),
-        failure("404 of the service in a header", operation::erase, "404", "", errc::bad_response,
+        failure("412 with codes that are no text", "put", "412", R"({"odata.error":{"code":[],"message":7}})",
+                errc::bad_response),
+        failure("404 of nobody", "get", "404", "<html>evil</html>", errc::bad_response),
+        failure("404 of nobody for an erase", "erase", "404", "", errc::bad_response),
+        failure("404 of nobody for a listing", "get_all", "404", "", errc::bad_response),
+        failure("404 of the service", "get", "404", service_error("ResourceNotFound"), "absent"),
+        failure("404 of the service in a header", "erase", "404", "", errc::bad_response,
                 "x-ms-error-code: ResourceNotFound\r\n"),
-        failure("404 of the table for a listing", operation::get_all, "404", service_error("TableNotFound"),
-                "0"),
-        failure("418", operation::get, "418", "evil", errc::rejected),
-        failure("507", operation::put, "507", "evil", errc::server_error),
-        failure("206", operation::get, "206", entity, errc::bad_response),
+        failure("404 of the table for a listing", "get_all", "404", service_error("TableNotFound"), "0"),
+        failure("418", "get", "418", "evil", errc::rejected),
+        failure("507", "put", "507", "evil", errc::server_error),
+        failure("206", "get", "206", entity, errc::bad_response),
         busy("Retry-After: nonsense", "Retry-After: evil", 2),
         busy("Retry-After: negative", "Retry-After: -7", 2),
         busy("Retry-After: a fraction", "Retry-After: 1.5", 2),

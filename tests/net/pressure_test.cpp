@@ -232,6 +232,26 @@ TEST_CASE("a request that lost its connection is repeated in its place") {
     check_at_rest(*t, 1);
 }
 
+TEST_CASE("a request that is not idempotent is not sent again on a new connection") {
+    http_server server([](const http_request& r) {
+        http_reply reply(200, "{}");
+        reply.drop = r.target == "/lost";
+        return reply;
+    });
+    asio::io_context context;
+    const auto t = make(context.get_executor(), 1);
+    operations all{std::make_shared<operation>(at(server.port()), "/"),
+                   std::make_shared<operation>(at(server.port()), "/lost")};
+    all[1]->x.idempotency = protocol::idempotency::never;
+    for (const auto& op : all) spawn(context, t, op);
+    wait_for(all, context);
+    CHECK_FALSE(all[0]->x.error);
+    CHECK(all[1]->x.connection_reused);
+    CHECK(all[1]->x.error);
+    CHECK(all[1]->x.applied == protocol::applied::unknown);
+    CHECK(server.requests() == 2);
+}
+
 TEST_CASE("a server that closes every connection causes no error") {
     constexpr std::size_t max = 8;
     http_server server([](const http_request&) {

@@ -1,4 +1,6 @@
 // Unsolicited bytes are never the response to the next request.
+
+#include "support/all_operations.hpp"
 #include "support/certificates.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
@@ -9,7 +11,6 @@
 #include <doctest/doctest.h>
 #include <openssl/ssl.h>
 
-#include <functional>
 #include <set>
 #include <string>
 #include <thread>
@@ -22,58 +23,21 @@ namespace {
 
 const credential key = test_credential();
 
-const std::string no_content = "HTTP/1.1 204 No Content\r\n\r\n";
-
-std::string ok(const std::string& body, const std::string& status = "200 OK") {
-    return "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: "
-           + std::to_string(body.size()) + "\r\n\r\n" + body;
+/// A response as it is sent.
+std::string text_of(const protocol::response& r, const std::string& header = {}) {
+    std::string text = "HTTP/1.1 " + std::to_string(r.status) + " x\r\n" + header;
+    if (r.status != 204) text += "Content-Length: " + std::to_string(r.body.size()) + "\r\n";
+    return text + "\r\n" + r.body;
 }
 
 std::string row(const std::string& name, int n) {
     return R"({"PartitionKey":"default","RowKey":")" + name + R"(","n":)" + std::to_string(n) + "}";
 }
 
-/// Stray bytes, and the operation that would take them for its response.
-class danger {
-public:
-    std::string name;
-    std::string stray;
-    bool (*call)(blocking_store&); // returns whether it got the right response
-};
-
-const std::string batch =
-    "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n"
-    "Content-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n--c--\r\n--b--\r\n";
-
-// The service of the second request rejects all writes, and has other values.
-http_reply truth(const http_request& r) {
-    if (r.method != "GET") return http_reply(403, error_body("AuthorizationFailure"));
-    if (contains(r.target, "()")) return http_reply(200, R"({"value":[)" + row("k", 1) + "]}");
-    return http_reply(200, row("k", 1));
+// The last response of an operation is one that it would take for the answer to its first request.
+const protocol::response& believable(const operation_sample& o) {
+    return o.good.back();
 }
-
-bool is_refused(const std::function<void()>& f) {
-    return failure_of(f).code() == errc::forbidden;
-}
-
-const std::vector<danger> dangers{
-    {"get", ok(row("k", 666)), [](blocking_store& db) { return db.get("k")->at("n").as_int64() == 1; }},
-    {"put", no_content, [](blocking_store& db) { return is_refused([&] { db.put("k", value()); }); }},
-    {"erase", no_content, [](blocking_store& db) { return is_refused([&] { db.erase("k"); }); }},
-    {"put_all",
-     "HTTP/1.1 202 Accepted\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Length: "
-         + std::to_string(batch.size()) + "\r\n\r\n" + batch,
-     [](blocking_store& db) { return is_refused([&] {
-                                  db.put_all({{"k", value()}});
-                              }); }},
-    {"query", ok(R"({"value":[)" + row("k", 666) + "]}"),
-     [](blocking_store& db) {
-         int n = 0;
-         for (const entry& e : db.query("")) n += static_cast<int>(e.value().at("n").as_int64());
-         return n == 1;
-     }},
-    {"get_all", ok(R"({"value":[]})"), [](blocking_store& db) { return db.get_all().size() == 1; }},
-};
 
 } // namespace
 
@@ -81,18 +45,19 @@ TEST_CASE("an unsolicited response is not that of the next request over TCP or T
     const certificate identity = self_signed("127.0.0.1");
     const temporary_file authority(identity.chain);
     for (const int version : {0, TLS1_2_VERSION, TLS1_3_VERSION}) {
-        for (const danger& d : dangers) {
+        for (const operation_sample& o : all_operations()) {
+            if (!o.is_plain()) continue;
             CAPTURE(version);
-            CAPTURE(d.name);
+            CAPTURE(o.name);
             std::size_t first = 0; // the connection of the first request
             const auto handler = [&](const http_request& r) {
                 if (first == 0) {
                     first = r.connection;
                     http_reply reply(200, row("first", 1));
-                    reply.behind = d.stray;
+                    reply.behind = text_of(believable(o));
                     return reply;
                 }
-                return truth(r);
+                return http_reply(403, error_body("AuthorizationFailure"));
             };
             http_server server =
                 version == 0 ? http_server(handler) : http_server(handler, server_tls(identity, version));
@@ -100,7 +65,7 @@ TEST_CASE("an unsolicited response is not that of the next request over TCP or T
             blocking_store db(scheme + server.authority() + "/acct", key,
                               store_options().max_attempts(1).tls(tls_options().ca_file(authority.path())));
             CHECK(db.get("first")->at("n") == 1);
-            CHECK(d.call(db));
+            CHECK(failure_of([&] { o.run(db); }).code() == errc::forbidden);
             CHECK(server.strays() == 1);
             CHECK(server.connections() == 2);
         }
@@ -108,33 +73,24 @@ TEST_CASE("an unsolicited response is not that of the next request over TCP or T
 }
 
 TEST_CASE("a response with the id of another request is rejected and its connection closed") {
-    for (const danger& d : dangers) {
-        CAPTURE(d.name);
+    for (const operation_sample& o : all_operations()) {
+        if (!o.is_plain()) continue;
+        CAPTURE(o.name);
         bool right = true;
-        const auto begin = d.stray.find("\r\n") + 2;
         http_server server([&](const http_request& r) {
             const std::string id = right ? r.headers.at("x-ms-client-request-id") : "another";
             http_reply reply;
-            reply.raw =
-                d.stray.substr(0, begin) + "x-ms-client-request-id: " + id + "\r\n" + d.stray.substr(begin);
+            reply.raw = text_of(believable(o), "x-ms-client-request-id: " + id + "\r\n");
             return reply;
         });
         blocking_store db(server.endpoint(), key, store_options().max_attempts(1));
-        const auto call = [&] {
-            if (d.name == "put") return db.put("k", value());
-            if (d.name == "erase") return static_cast<void>(db.erase("k"));
-            if (d.name == "put_all") return db.put_all({{"k", value()}});
-            if (d.name == "get") return static_cast<void>(db.get("k"));
-            if (d.name == "get_all") return static_cast<void>(db.get_all());
-            for ([[maybe_unused]] const entry& e : db.query("")) break;
-        };
+        const auto call = [&] { o.run(db); };
         call();
         right = false;
         const error e = failure_of(call);
         CHECK(e.code() == errc::bad_response);
         CHECK(contains(e.what(), "response to a different request"));
-        const bool writes = d.name == "put" || d.name == "erase" || d.name == "put_all";
-        CHECK(e.outcome_unknown() == writes);
+        CHECK(e.outcome_unknown() == o.writes());
         right = true;
         call();
         CHECK(server.requests() == 3);

@@ -1,6 +1,7 @@
 // An answer is believed only if it proves that it is the answer: which statuses, bodies and keys each
 // operation takes for its own, over a scripted network.
 
+#include "support/all_operations.hpp"
 #include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/scripted_store.hpp"
@@ -12,7 +13,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,146 +22,67 @@ using namespace azkv::test;
 
 namespace {
 
-const std::string row = R"({"PartitionKey":"default","RowKey":"k","n":1})";
-const std::string rows = "{\"value\":[" + row + "]}";
-const std::string done_batch = batch_answer(1);
-
-value one() {
-    value v;
-    v["n"] = 1;
-    return v;
-}
+const std::string row = R"({"PartitionKey":"default","RowKey":"k","i":1})";
 
 /// An operation, up to the request whose answer is judged.
 class operation_case {
 public:
+    operation_case(operation_sample o, std::size_t at)
+        : name(o.name + ", request " + std::to_string(at + 1)), sample(std::move(o)), judged(at) {}
+
+    const protocol::response& good() const { return sample.good[judged]; }
+
+    /// Whether `status` is one of its own.
+    bool is_success(unsigned status) const {
+        return status == good().status || (creates_table() && status == 204);
+    }
+
+    /// Whether the judged request changes entities.
+    bool writes() const { return sample.writes_with(judged); }
+
+    std::size_t requests() const { return judged + 1; }
+
+    void before(scripted_transport& net) const {
+        for (std::size_t i = 0; i < judged; ++i) net.answer(sample.good[i]);
+    }
+
+    void after(scripted_transport& net) const {
+        for (std::size_t i = requests(); i < sample.good.size(); ++i) net.answer(sample.good[i]);
+    }
+
+    std::string run(scripted_store& s) const { return s.run(sample.run(s.db)); }
+
     std::string name;
-    std::vector<unsigned> success; // its statuses
-    std::string good;              // a body that goes with them
-    bool writes;                   // the judged request changes entities
-    std::size_t requests;          // with the judged one
-    std::size_t further;           // after success
-    std::function<void(scripted_transport&)> before;
-    std::function<void(scripted_transport&)> after;
-    std::function<void(scripted_store&)> run;
+    operation_sample sample;
+    std::size_t judged; // its place in `sample.good`
+
+private:
+    bool creates_table() const { return sample.makes_table && good().status == 201; }
 };
 
-void nothing(scripted_transport&) {}
-
-void first_page(scripted_transport& net) {
-    protocol::response r;
-    r.status = 200;
-    r.body = R"({"value":[{"PartitionKey":"default","RowKey":"a"}]})";
-    r.next_partition_key = r.next_row_key = "b";
-    net.answer(r);
+asio::awaitable<std::string> get_as_map(store db, operation_arguments a) {
+    const auto got = co_await db.get_as<std::map<std::string, int>>(std::move(a.key));
+    CHECK(got == std::map<std::string, int>{{"i", 1}});
+    co_return "{\"i\":1}";
 }
 
 std::vector<operation_case> operations() {
-    using store_run = scripted_store;
-    const auto no_table = [](scripted_transport& net) { net.answer(404, error_body("TableNotFound")); };
-    const auto put = [](store_run& s) { s.run(s.db.put("k", one())); };
-    const auto list = [](store_run& s) {
-        auto all = s.db.query("");
-        while (s.run(all.next())) {
-        }
-    };
-    return {
-        {"put", {204}, "", true, 1, 0, nothing, nothing, put},
-        {"put_all",
-         {202},
-         done_batch,
-         true,
-         1,
-         0,
-         nothing,
-         nothing,
-         [](store_run& s) {
-             s.run(s.db.put_all({{"k", one()}}));
-         }},
-        {"erase",
-         {204},
-         "",
-         true,
-         1,
-         0,
-         nothing,
-         nothing,
-         [](store_run& s) {
-             const bool was_there = s.run(s.db.erase("k"));
-             CHECK(was_there);
-         }},
-        {"get",
-         {200},
-         row,
-         false,
-         1,
-         0,
-         nothing,
-         nothing,
-         [](store_run& s) {
-             const auto got = s.run(s.db.get("k"));
-             CHECK(got == one());
-         }},
-        {"get with a projection",
-         {200},
-         row,
-         false,
-         1,
-         0,
-         nothing,
-         nothing,
-         [](store_run& s) {
-             const auto got = s.run(s.db.get("k", "data", select("n")));
-             CHECK(got == one());
-         }},
-        {"get_as",
-         {200},
-         row,
-         false,
-         1,
-         0,
-         nothing,
-         nothing,
-         [](store_run& s) {
-             const auto got = s.run(s.db.get_as<std::map<std::string, int>>("k"));
-             CHECK(got == std::map<std::string, int>{{"n", 1}});
-         }},
-        {"get_all",
-         {200},
-         rows,
-         false,
-         1,
-         0,
-         nothing,
-         nothing,
-         [](store_run& s) {
-             const auto all = s.run(s.db.get_all());
-             CHECK(all.size() == 1);
-         }},
-        {"get_all, page 2",
-         {200},
-         rows,
-         false,
-         2,
-         0,
-         first_page,
-         nothing,
-         [](store_run& s) {
-             const auto all = s.run(s.db.get_all());
-             CHECK(all.size() == 2);
-         }},
-        {"query, page 1", {200}, rows, false, 1, 0, nothing, nothing, list},
-        {"query, page 2", {200}, rows, false, 2, 0, first_page, nothing, list},
-        {"create table",
-         {201, 204},
-         "",
-         false,
-         2,
-         1,
-         no_table,
-         [](scripted_transport& net) { net.answer(204); },
-         put},
-    };
+    std::vector<operation_sample> samples = all_operations();
+    operation_sample projected = operation_named("get");
+    projected.name = "get with a projection";
+    projected.arguments.select = select("i");
+    samples.push_back(projected);
+    operation_sample converted = operation_named("get");
+    converted.name = "get_as";
+    converted.call = &get_as_map;
+    samples.push_back(converted);
+    std::vector<operation_case> all;
+    for (const operation_sample& o : samples) {
+        if (o.batches && o.good.size() > 1) continue; // in parallel: one that is refused ends no other
+        for (std::size_t i = 0; i < o.good.size(); ++i)
+            if (o.good[i].status < 300) all.emplace_back(o, i);
+    }
+    return all;
 }
 
 /// What comes instead of the answer.
@@ -176,10 +97,10 @@ const std::vector<body> foreign_bodies{
     {"HTML", "<html><title>Please log in to the network</title><code>x</code></html>"},
     {"{}", "{}"},
     {"a foreign entity", R"({"message":"Request blocked. Your support ID is 123."})"},
-    {"an entity of another key", R"({"PartitionKey":"default","RowKey":"other","n":1})"},
-    {"an entity of another partition", R"({"PartitionKey":"other","RowKey":"k","n":1})"},
-    {"a page of another partition", R"({"value":[{"PartitionKey":"other","RowKey":"k","n":1}]})"},
-    {"a page without keys", R"({"value":[{"n":1}]})"},
+    {"an entity of another key", R"({"PartitionKey":"default","RowKey":"other","i":1})"},
+    {"an entity of another partition", R"({"PartitionKey":"other","RowKey":"k","i":1})"},
+    {"a page of another partition", R"({"value":[{"PartitionKey":"other","RowKey":"k","i":1}]})"},
+    {"a page without keys", R"({"value":[{"i":1}]})"},
     {"a batch's answer with another status",
      "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 200 x\r\n\r\n{}\r\n--c--\r\n--b--\r\n"},
     {"a batch's redirection", "--b\r\n\r\n--c\r\n\r\nHTTP/1.1 302 x\r\n\r\n{}\r\n--c--\r\n--b--\r\n"},
@@ -187,7 +108,7 @@ const std::vector<body> foreign_bodies{
 
 // Whether the operation looks into the body that comes with success.
 bool reads_body(const operation_case& o) {
-    return !o.good.empty();
+    return !o.good().body.empty();
 }
 
 } // namespace
@@ -198,30 +119,34 @@ TEST_CASE("each operation believes its own statuses only") {
         for (const unsigned status :
              {200u, 201u, 202u, 203u, 204u, 205u, 206u, 207u, 226u, 301u, 302u, 304u}) {
             CAPTURE(status);
-            const bool successful = std::ranges::count(o.success, status) > 0;
+            const bool successful = o.is_success(status);
             std::vector<body> bodies = foreign_bodies;
-            bodies.push_back({"its own", o.good});
+            bodies.push_back({"its own", o.good().body});
             for (const body& b : bodies) {
                 CAPTURE(b.name);
-                const bool its_own = b.name == "its own" || b.text == o.good || !reads_body(o);
+                const bool its_own = b.name == "its own" || b.text == o.good().body || !reads_body(o);
                 // A query may ask for any partition.
                 const bool any_partition =
-                    o.name.starts_with("query") && b.name == "a page of another partition";
+                    o.sample.operation == "query" && b.name == "a page of another partition";
                 scripted_store s;
                 o.before(*s.net);
-                s.net->answer(status, b.text);
+                protocol::response r = o.good(); // with what leads to another page
+                r.status = status;
+                r.body = b.text;
+                s.net->answer(r);
                 if (successful && (its_own || any_partition)) {
                     o.after(*s.net);
-                    o.run(s);
-                    CHECK(s.net->sent.size() == o.requests + o.further);
+                    const std::string result = o.run(s);
+                    if (its_own) CHECK(result == o.sample.result);
+                    CHECK(s.net->sent.size() == o.sample.good.size());
                     CHECK(s.net->finished());
                     continue;
                 }
                 const error e = failure_of([&] { o.run(s); });
                 CHECK(e.code() == errc::bad_response);
-                CHECK(e.outcome_unknown() == o.writes);
-                CHECK(contains(e.what(), "it may have been applied nevertheless") == o.writes);
-                CHECK(s.net->sent.size() == o.requests); // once: it is for the caller to say what now
+                CHECK(e.outcome_unknown() == o.writes());
+                CHECK(contains(e.what(), "it may have been applied nevertheless") == o.writes());
+                CHECK(s.net->sent.size() == o.requests()); // once: it is for the caller to say what now
                 if (!successful) CHECK(e.status() == static_cast<int>(status));
                 CHECK_FALSE(contains(e.what(), "support ID")); // untrusted text
             }
@@ -258,7 +183,7 @@ TEST_CASE("a 404 that is not the service's is a failure, and no absence") {
                 CHECK(e.code() == (own ? errc::not_found : errc::bad_response));
                 CHECK(e.status() == 404);
                 CHECK_FALSE(e.outcome_unknown()); // it was refused
-                CHECK(s.net->sent.size() == o.requests);
+                CHECK(s.net->sent.size() == o.requests());
             }
         }
     }
@@ -300,29 +225,21 @@ TEST_CASE("absence is what the service says of what was asked for") {
                         CHECK(failure_of([&] { run(s); }).status() == static_cast<int>(a.status));
                     CHECK(s.net->sent.size() == 1);
                 };
-                absent(a.entity, [](scripted_store& s) { return !s.run(s.db.get("k")); });
-                absent(a.entity, [](scripted_store& s) { return !s.run(s.db.erase("k")); });
                 const bool no_table = mode == service_mode::storage ? a.storage : a.cosmos;
-                absent(no_table, [](scripted_store& s) { return s.run(s.db.get_all()).empty(); });
-                absent(no_table, [](scripted_store& s) {
-                    auto all = s.db.query("");
-                    return !s.run(all.next());
-                });
+                for (const operation_sample& o : all_operations()) {
+                    if (!o.absent) continue;
+                    CAPTURE(o.name);
+                    absent(o.lists ? no_table : a.entity,
+                           [&](scripted_store& s) { return s.run(o.run(s.db)) == o.absent; });
+                    if (!o.lists) continue;
 
-                // In the middle of a listing it has left out rows.
-                const auto broken = [&](auto run) {
+                    // In the middle of a listing it has left out rows.
                     scripted_store s(store_options().mode(mode));
-                    first_page(*s.net);
+                    s.net->answer(o.good[0]);
                     s.net->answer(a.status, text);
-                    CHECK(failure_of([&] { run(s); }).status() == static_cast<int>(a.status));
+                    CHECK(failure_of([&] { s.run(o.run(s.db)); }).status() == static_cast<int>(a.status));
                     CHECK(s.net->sent.size() == 2);
-                };
-                broken([](scripted_store& s) { s.run(s.db.get_all()); });
-                broken([](scripted_store& s) {
-                    auto all = s.db.query("");
-                    CHECK(s.run(all.next()));
-                    s.run(all.next());
-                });
+                }
             }
         }
     }
@@ -347,13 +264,13 @@ TEST_CASE("a table is made for the service's word only, and only by upserts") {
             if (mode == service_mode::storage && code == std::string("ResourceNotFound")) {
                 // There it is the account, or the path, that is wrong.
                 s.net->answer(404, error_body(code));
-                CHECK(failure_of([&] { s.run(s.db.put("k", one())); }).code() == errc::not_found);
+                CHECK(failure_of([&] { s.run(s.db.put("k", numbered(1))); }).code() == errc::not_found);
                 continue;
             }
             s.net->answer(404, error_body(code));
             s.net->answer(201, R"({"TableName":"data"})");
             s.net->answer(204);
-            s.run(s.db.put("k", one()));
+            s.run(s.db.put("k", numbered(1)));
             CHECK(s.net->sent.size() == 3);
             // As Cosmos DB says it: with no index, and an index of some other kind.
             for (const char* message :
@@ -362,8 +279,8 @@ TEST_CASE("a table is made for the service's word only, and only by upserts") {
                                    "application/json;odata=fullmetadata\r\n\r\n"
                                        + error_body(code, message) + "\r\n--c--\r\n--b--\r\n");
                 s.net->answer(204);
-                s.net->answer(202, done_batch);
-                s.run(s.db.put_all({{"k", one()}}));
+                s.net->answer(202, batch_answer(1));
+                s.run(s.db.put_all({{"k", numbered(1)}}));
             }
             CHECK(s.net->sent.size() == 9);
             CHECK(contains(s.net->sent[4], "POST /acct/Tables "));
@@ -373,7 +290,7 @@ TEST_CASE("a table is made for the service's word only, and only by upserts") {
             // The other one who made it must be the service's word, too.
             s.net->answer(404, error_body(code));
             s.net->answer(409, "<html>TableAlreadyExists</html>");
-            CHECK(failure_of([&] { s.run(s.db.put("k", one())); }).code() == errc::bad_response);
+            CHECK(failure_of([&] { s.run(s.db.put("k", numbered(1))); }).code() == errc::bad_response);
         }
     }
 }
@@ -388,13 +305,13 @@ TEST_CASE("what the service cannot do leaves no doubt about a write") {
         CHECK(e.code() == errc::rejected);
         CHECK_FALSE(e.code() == condition::transient);
         CHECK_FALSE(e.outcome_unknown());
-        CHECK(s.net->sent.size() == o.requests);
+        CHECK(s.net->sent.size() == o.requests());
     }
     // But an attempt before it may.
     scripted_store s;
     s.net->answer(500);
     s.net->answer(501);
-    CHECK(failure_of([&] { s.run(s.db.put("k", one())); }).outcome_unknown());
+    CHECK(failure_of([&] { s.run(s.db.put("k", numbered(1))); }).outcome_unknown());
 }
 
 TEST_CASE("a store that is sent to an account that does not exist does not look empty") {
@@ -405,10 +322,9 @@ TEST_CASE("a store that is sent to an account that does not exist does not look 
     for (const std::string path : {"", "/another"}) {
         CAPTURE(path);
         blocking_store db(host + path, credential::shared_key("devstoreaccount1", key));
-        CHECK_THROWS_AS(db.get("k"), error);
-        CHECK_THROWS_AS(db.get_all(), error);
-        CHECK_THROWS_AS(db.erase("k"), error);
-        CHECK_THROWS_AS(db.put("k", one()), error);
-        CHECK_THROWS_AS(db.query("").begin(), error);
+        for (const operation_sample& o : all_operations()) {
+            CAPTURE(o.name);
+            CHECK_THROWS_AS(o.run(db), error);
+        }
     }
 }

@@ -1,8 +1,7 @@
 // Which cancellation ends an operation, wherever it stands.
 
 #include "async/stop_signal.hpp"
-#include "support/fixtures.hpp"
-#include "support/http_server.hpp"
+#include "support/all_operations.hpp"
 #include "support/raw_server.hpp"
 #include "support/scripted_store.hpp"
 #include "support/spawned.hpp"
@@ -15,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,87 +26,39 @@ using asio::cancellation_type;
 
 namespace {
 
-const std::string done_batch = batch_answer(1);
-
-asio::awaitable<void> put(store db) {
-    value v;
-    v["n"] = 1;
-    co_await db.put("k", v);
+/// Each of its requests is answered after some trouble.
+void answer(scripted_transport& net, const operation_sample& o) {
+    for (std::size_t i = 0; i < o.good.size(); ++i) {
+        net.answer(i == 0 && o.writes() ? 500 : 503); // after the former it may have been applied
+        net.answer(o.good[i]);
+    }
 }
 
-asio::awaitable<void> put_all(store db) {
-    std::vector<std::pair<std::string, value>> pairs;
-    for (int i = 0; i < 3; ++i) pairs.emplace_back("k" + std::to_string(i), value());
-    co_await db.put_all(std::move(pairs), "data", 1);
-}
-
-asio::awaitable<void> erase(store db) {
-    const bool was_there = co_await db.erase("k");
-    CHECK(was_there);
-}
-
-asio::awaitable<void> get(store db) {
-    const auto got = co_await db.get("k");
-    CHECK(got);
-}
-
-asio::awaitable<void> get_all(store db) {
-    const auto all = co_await db.get_all();
-    CHECK(all.size() == 1);
-}
-
-asio::awaitable<void> query(store db) {
-    auto rows = db.query("");
+// Asio ends a caller who is cancelled at the next await, so that no loop over the rows goes on.
+asio::awaitable<std::string> first_row(store db, operation_arguments a) {
+    auto rows = db.query(std::move(a.filter), std::move(a.collection));
     const auto row = co_await rows.next();
-    CHECK(row);
+    co_return row ? row->key() : "none";
 }
 
-/// An operation, and all that it is answered.
-class operation_case {
-public:
-    std::string name;
-    asio::awaitable<void> (*run)(store);
-    std::function<void(scripted_transport&)> answers;
-};
-
-std::vector<operation_case> operations() {
-    const std::string row = empty_entity_text;
-    const auto after_trouble = [](unsigned status, const std::string& body) {
-        return [=](scripted_transport& net) {
-            net.answer(503);
-            net.answer(status, body);
-        };
-    };
-    return {
-        {"put", put,
-         [](scripted_transport& net) {
-             net.answer(500); // it may have been applied
-             net.answer(404, error_body("TableNotFound"));
-             net.answer(503);
-             net.answer(204);
-             net.answer(204);
-         }},
-        {"put_all", put_all,
-         [](scripted_transport& net) {
-             net.answer(503);
-             for (int i = 0; i < 3; ++i) net.answer(202, done_batch);
-         }},
-        {"erase", erase, after_trouble(204, "")},
-        {"get", get, after_trouble(200, row)},
-        {"get_all", get_all, after_trouble(200, "{\"value\":[" + row + "]}")},
-        {"query", query, after_trouble(200, "{\"value\":[" + row + "]}")},
-        {"query, with empty pages", query,
-         [=](scripted_transport& net) {
-             protocol::response empty;
-             empty.status = 200;
-             empty.body = R"({"value":[]})";
-             empty.next_partition_key = empty.next_row_key = "a";
-             net.answer(empty);
-             empty.next_partition_key = empty.next_row_key = "b";
-             net.answer(empty);
-             net.answer(200, "{\"value\":[" + row + "]}");
-         }},
-    };
+std::vector<operation_sample> operations() {
+    std::vector<operation_sample> all = all_operations();
+    const auto query = std::ranges::find(all, "query", &operation_sample::name);
+    REQUIRE(query != all.end());
+    query->call = &first_row;
+    query->good.erase(query->good.begin()); // the last page is enough
+    query->result = "b";
+    operation_sample empty_pages = *query;
+    empty_pages.name = "query, with empty pages";
+    for (const char* next : {"y", "x"}) {
+        protocol::response empty;
+        empty.status = 200;
+        empty.body = R"({"value":[]})";
+        empty.next_partition_key = empty.next_row_key = next;
+        empty_pages.good.insert(empty_pages.good.begin(), empty);
+    }
+    all.push_back(empty_pages);
+    return all;
 }
 
 /// How a coroutine ended that had all kinds of cancellation passed to it.
@@ -116,12 +68,13 @@ public:
     bool throws_again = false; // as Asio's coroutines do
 };
 
-asio::awaitable<void> call(operation_case o, store db, ending& end) {
+asio::awaitable<void> call(const operation_sample& o, store db, ending& end) {
     end.begun = true;
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     std::exception_ptr failure;
     try {
-        co_await o.run(db);
+        const std::string result = co_await o.run(db);
+        CHECK(result == o.result);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -131,8 +84,8 @@ asio::awaitable<void> call(operation_case o, store db, ending& end) {
 
 // Runs it, and emits the signal after so many steps. False if it ended before. (Before the first step it is
 // not ours: what co_spawn does with the signal then depends on Boost's version.)
-bool run(scripted_store& s, const operation_case& o, int steps, cancellation_type type, ending& end) {
-    o.answers(*s.net);
+bool run(scripted_store& s, const operation_sample& o, int steps, cancellation_type type, ending& end) {
+    answer(*s.net, o);
     end.start_cancellable(s.context, call(o, s.db, end));
     run_until(s.context, [&] { return end.begun; });
     for (int i = 0; i < steps && !end.done; ++i) s.context.run_one();
@@ -147,7 +100,7 @@ bool run(scripted_store& s, const operation_case& o, int steps, cancellation_typ
 } // namespace
 
 TEST_CASE("partial and total cancellation end no operation, wherever it stands") {
-    for (const operation_case& o : operations()) {
+    for (const operation_sample& o : operations()) {
         CAPTURE(o.name);
         for (const auto type : {cancellation_type::total, cancellation_type::partial}) {
             int steps = 0;
@@ -166,7 +119,7 @@ TEST_CASE("partial and total cancellation end no operation, wherever it stands")
 
 TEST_CASE("terminal cancellation ends operations, wherever they stand") {
     int aborted = 0;
-    for (const operation_case& o : operations()) {
+    for (const operation_sample& o : operations()) {
         CAPTURE(o.name);
         int steps = 0;
         for (bool in_time = true; in_time; ++steps) {
@@ -223,7 +176,7 @@ TEST_CASE("a write whose answer comes in pieces is done, whatever total cancella
             emit_again();
         });
     };
-    const operation_case o{"put", put, {}};
+    const operation_sample& o = operation_named("put");
     asio::co_spawn(context, call(o, db, end),
                    asio::bind_cancellation_slot(end.signal.slot(), [&](std::exception_ptr e) {
                        end.complete(e);

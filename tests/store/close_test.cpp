@@ -1,3 +1,4 @@
+#include "support/all_operations.hpp"
 #include "support/held_transport.hpp"
 #include "support/http_server.hpp"
 #include "support/spawned.hpp"
@@ -57,13 +58,11 @@ TEST_CASE("a closed store takes no operations, nor do its copies") {
         CHECK_FALSE(e.outcome_unknown());
         CHECK(contains(e.what(), "the store was closed"));
     };
-    refused([&] { run(s.context, s.db.put("k", {})); });
-    refused([&] { run(s.context, copy.get("k")); });
-    refused([&] { run(s.context, copy.erase("k")); });
-    refused([&] { run(s.context, copy.get_all()); });
-    refused([&] { run(s.context, copy.put_all({{"k", value()}})); });
-    auto rows = copy.query("");
-    refused([&] { run(s.context, rows.next()); });
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        refused([&] { run(s.context, o.run(s.db)); });
+        refused([&] { run(s.context, o.run(copy)); });
+    }
     CHECK(s.net->begun == 0);
     CHECK(run(s.context, copy.close())); // once more does no harm
 }
@@ -207,7 +206,10 @@ TEST_CASE("a blocking store is closed for all threads") {
     wait_until([&] { return server.requests() >= 2; });
     CHECK_FALSE(db.close(10ms));
     CHECK(failure_of([&] { slow.get(); }).code() == errc::closed);
-    CHECK(failure_of([&] { db.put("k", {}); }).code() == errc::closed);
-    CHECK(failure_of([&] { return traced.get("k"); }).code() == errc::closed);
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        CHECK(failure_of([&] { o.run(db); }).code() == errc::closed);
+        CHECK(failure_of([&] { o.run(traced); }).code() == errc::closed);
+    }
     CHECK_FALSE(db.close());
 }

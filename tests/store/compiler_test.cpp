@@ -1,8 +1,10 @@
 // Every public operation in the shapes of coroutines that g++ 12 has trouble with, or that people write most:
 // no local variables, temporaries as arguments, results in conditions. The address sanitizer watches.
 
+#include "support/all_operations.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
+#include "support/scripted_store.hpp"
 #include "support/test_account.hpp"
 
 #include <azkv.hpp>
@@ -116,7 +118,29 @@ asio::awaitable<std::string> failure(store& db) {
     co_return what;
 }
 
+// Neither local variables nor names for the arguments.
+asio::awaitable<std::string> operation_as_result(const operation_sample& o, store& db) {
+    co_return co_await o.call(db, o.in(std::string(30, 'c')));
+}
+
+asio::awaitable<std::size_t> operation_in_condition(const operation_sample& o, store& db) {
+    if (const std::string text = co_await o.call(db, o.in(std::string(30, 'c'))); text == o.result)
+        co_return text.size();
+    co_return 0;
+}
+
 } // namespace
+
+TEST_CASE("every operation in coroutines without local variables") {
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        scripted_store s;
+        for (int i = 0; i < 2; ++i)
+            for (const protocol::response& r : o.good) s.net->answer(r);
+        CHECK(s.run(operation_as_result(o, s.db)) == o.result);
+        CHECK(s.run(operation_in_condition(o, s.db)) == o.result.size());
+    }
+}
 
 TEST_CASE("coroutines of many shapes") {
     http_server server(service);

@@ -1,5 +1,6 @@
 // What a store tells those who watch it.
 
+#include "support/all_operations.hpp"
 #include "support/fixtures.hpp"
 #include "support/http_server.hpp"
 #include "support/run.hpp"
@@ -175,6 +176,30 @@ TEST_CASE("each way to end is told once") {
     CHECK(last().error == errc::closed);
 }
 
+TEST_CASE("every operation tells of its attempts and of its end, under its own name") {
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        watched w;
+        scripted_store s(w.options());
+        for (const protocol::response& r : o.good) s.net->answer(r);
+        CHECK(s.run(o.call(s.db, o.in("people"))) == o.result);
+        s.run(s.db.close());
+        failure_of([&] { s.run(o.call(s.db, o.in("people"))); });
+        REQUIRE(w.events.size() == o.good.size() + 2);
+        for (const seen& e : w.events) {
+            CHECK(e.operation == o.operation);
+            CHECK(e.collection == "people");
+        }
+        for (std::size_t i = 0; i < o.good.size(); ++i) CHECK(w.events[i].kind == event_kind::attempt);
+        const seen& end = w.events[o.good.size()];
+        CHECK(end.kind == event_kind::operation);
+        CHECK_FALSE(end.error);
+        CHECK(end.attempt == static_cast<int>(o.good.size()));
+        CHECK(w.events.back().kind == event_kind::operation);
+        CHECK(w.events.back().error == errc::closed);
+    }
+}
+
 TEST_CASE("a cancelled operation is told as such") {
     emulator service;
     service.faults(fault_plan().then(fault::answer(503, "ServerBusy").header("Retry-After", "60")));
@@ -295,9 +320,13 @@ TEST_CASE("a trace is carried on by every request of an operation") {
     s.net->answer(503);
     s.net->answer(204);
     s.run(store(traced).put("k", {}));
-    s.net->answer(202, batch_answer(1));
-    s.run(store(traced).put_all({{"k", value()}}));
-    REQUIRE(s.net->sent.size() == 3);
+    std::size_t requests = 2;
+    for (const operation_sample& o : all_operations()) {
+        for (const protocol::response& r : o.good) s.net->answer(r);
+        s.run(o.run(traced));
+        requests += o.good.size();
+    }
+    REQUIRE(s.net->sent.size() == requests);
     for (const std::string& request : s.net->sent) {
         const std::string head = request.substr(0, request.find("\r\n\r\n") + 4);
         CHECK(contains(head, "\r\ntraceparent: " + parent + "\r\ntracestate: vendor=1\r\n"));
@@ -322,4 +351,14 @@ TEST_CASE("a blocking store carries on a trace, too") {
     static_cast<void>(db.get_all());
     CHECK(parents == std::vector<std::string>{parent, parent, ""});
     CHECK(server.connections() == 1);
+    for (const operation_sample& o : all_operations()) {
+        CAPTURE(o.name);
+        parents.clear();
+        try { // not all of them take what this server answers
+            o.run(traced);
+        } catch (const error&) {
+        }
+        REQUIRE_FALSE(parents.empty());
+        for (const std::string& p : parents) CHECK(p == parent);
+    }
 }
