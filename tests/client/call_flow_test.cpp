@@ -102,25 +102,25 @@ TEST_CASE("a call that succeeds is one request") {
     REQUIRE(put.respond(204) == step::done);
     CHECK(put.settled().succeeded);
     CHECK(put.result.applied == applied::yes);
-    CHECK(put.result.earlier == applied::no);
-    CHECK(put.result.retries.empty());
-    CHECK(put.flow.last().reason.empty());
-    CHECK_FALSE(put.flow.last().next_after);
+    CHECK(put.result.applied_earlier == applied::no);
+    CHECK(put.result.retry_summary.empty());
+    CHECK(put.flow.last_attempt().reason.empty());
+    CHECK_FALSE(put.flow.last_attempt().next_after);
 }
 
 TEST_CASE("a busy service is asked again after a pause") {
     driven get(a_get());
     REQUIRE(get.flow.begin() == step::wait_turn);
     REQUIRE(get.respond(500) == step::pause);
-    CHECK(get.flow.last().attempt == 1);
-    CHECK(get.flow.last().reason == "the service failed");
-    CHECK(get.flow.last().next_after == get.flow.delay());
+    CHECK(get.flow.last_attempt().attempt == 1);
+    CHECK(get.flow.last_attempt().reason == "the service failed");
+    CHECK(get.flow.last_attempt().next_after == get.flow.delay());
     CHECK(get.flow.delay() >= 50ms);
     REQUIRE(get.flow.pause_over() == step::wait_turn);
     CHECK(get.flow.attempt() == 2);
     REQUIRE(get.respond(404, "ResourceNotFound") == step::done);
     CHECK_FALSE(get.settled().succeeded);
-    CHECK(get.result.retries == ", after 2 attempts");
+    CHECK(get.result.retry_summary == ", after 2 attempts");
     CHECK(get.result.applied == applied::no); // it only reads
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("the attempts are those of the settings and the last answer is the res
     REQUIRE(once.respond(502) == step::done);
     CHECK(once.settled().response.status == 502);
     CHECK(once.result.applied == applied::unknown);
-    CHECK(once.flow.last().reason == "no attempt is left");
+    CHECK(once.flow.last_attempt().reason == "no attempt is left");
 
     driven failed(a_put(), store_options().max_attempts(1));
     failed.flow.begin();
@@ -149,7 +149,7 @@ TEST_CASE("a pause that would outlast the deadline is not begun") {
     put.flow.begin();
     put.now.steady += 10s;
     REQUIRE(put.respond(500) == step::done);
-    CHECK(put.settled().retries == "; no time is left for another attempt");
+    CHECK(put.settled().retry_summary == "; no time is left for another attempt");
 }
 
 TEST_CASE("what an attempt without an answer did is told apart from the last answer") {
@@ -158,13 +158,13 @@ TEST_CASE("what an attempt without an answer did is told apart from the last ans
     REQUIRE(erase.fail(asio::error::eof) == step::pause);
     REQUIRE(erase.flow.pause_over() == step::wait_turn);
     REQUIRE(erase.respond(404, "ResourceNotFound") == step::done);
-    CHECK(erase.settled().earlier == applied::unknown);
+    CHECK(erase.settled().applied_earlier == applied::unknown);
 
     driven refused(protocol::delete_entity("T", key));
     refused.flow.begin();
     REQUIRE(refused.fail(asio::error::connection_refused, applied::no) == step::pause);
     REQUIRE(refused.respond(404, "ResourceNotFound") == step::done);
-    CHECK(refused.settled().earlier == applied::no);
+    CHECK(refused.settled().applied_earlier == applied::no);
 
     driven twice(protocol::delete_entity("T", key)); // sent twice in one attempt
     twice.flow.begin();
@@ -172,7 +172,7 @@ TEST_CASE("what an attempt without an answer did is told apart from the last ans
     gone.status = 404;
     gone.body = body_of("ResourceNotFound");
     REQUIRE(twice.respond(gone, applied::unknown) == step::done);
-    CHECK(twice.settled().earlier == applied::unknown);
+    CHECK(twice.settled().applied_earlier == applied::unknown);
 }
 
 TEST_CASE("a write creates its table and is sent again") {
@@ -224,10 +224,10 @@ TEST_CASE("the attempts and the deadline are those of the whole call with the cr
     REQUIRE(put.respond(500) == step::pause);
     REQUIRE(put.respond(404, "TableNotFound") == step::wait_turn);
     REQUIRE(put.respond(500) == step::pause); // of the creation
-    CHECK(put.flow.last().attempt == 1);
+    CHECK(put.flow.last_attempt().attempt == 1);
     REQUIRE(put.respond(204) == step::wait_turn);
     REQUIRE(put.respond(500) == step::done); // the third that failed
-    CHECK(put.flow.last().reason == "no attempt is left");
+    CHECK(put.flow.last_attempt().reason == "no attempt is left");
 
     driven never(a_put(), store_options().max_attempts(1)); // never retries, but creates
     never.flow.begin();
@@ -240,7 +240,7 @@ TEST_CASE("the attempts and the deadline are those of the whole call with the cr
     late.respond(404, "TableNotFound");
     late.now.steady += 10s;
     REQUIRE(late.respond(503, "Busy") == step::done);
-    CHECK(late.flow.last().reason == "no time is left for another attempt");
+    CHECK(late.flow.last_attempt().reason == "no time is left for another attempt");
 }
 
 TEST_CASE("a table that is being deleted is waited for by those who write to it") {
@@ -274,14 +274,14 @@ TEST_CASE("a challenge is answered once") {
     put.flow.begin();
     put.flow.token_ready(secret("t1"));
     REQUIRE(put.respond(refusal) == step::get_token);
-    CHECK(put.flow.last().challenged);
-    CHECK(put.flow.last().reason == "another token is wanted");
+    CHECK(put.flow.last_attempt().challenged);
+    CHECK(put.flow.last_attempt().reason == "the service requires another token");
     CHECK_FALSE(put.flow.wanted_token().claims().empty());
     CHECK(put.flow.token().reveal() == "t1"); // the one that was rejected
     REQUIRE(put.flow.token_ready(secret("t2")) == step::wait_turn);
     CHECK(put.flow.attempt() == 1);
     REQUIRE(put.respond(refusal) == step::done);
-    CHECK_FALSE(put.flow.last().challenged);
+    CHECK_FALSE(put.flow.last_attempt().challenged);
     CHECK(put.settled().response.status == 401);
     CHECK(put.result.applied == applied::no);
 
@@ -295,7 +295,7 @@ TEST_CASE("a throttled request waits for its turn without a pause") {
     put.flow.begin();
     for (int i = 0; i < 100; ++i) {
         REQUIRE(put.respond(429, "TooManyRequests") == step::pause);
-        CHECK(put.flow.last().throttled);
+        CHECK(put.flow.last_attempt().throttled);
         CHECK(put.flow.delay() == 0ms);
         REQUIRE(put.flow.pause_over() == step::wait_turn);
     }
@@ -304,7 +304,7 @@ TEST_CASE("a throttled request waits for its turn without a pause") {
     pace.rate = 1993;
     REQUIRE(put.flow.turn_missed(true, pace) == step::done);
     CHECK(put.settled().response.status == 429); // which says more than the wait
-    CHECK(put.result.retries == ", after 100 attempts; no time is left for another attempt");
+    CHECK(put.result.retry_summary == ", after 100 attempts; no time is left for another attempt");
     CHECK(put.result.applied == applied::no);
 }
 
@@ -396,7 +396,7 @@ TEST_CASE("a request that is not idempotent is not repeated once its outcome is 
         REQUIRE(lost.respond(429, "TooManyRequests") == step::pause);                    // was refused
         REQUIRE(lost.fail(asio::error::eof) == step::done);
         CHECK(lost.settled().applied == applied::unknown);
-        CHECK(contains(lost.result.why, "; repeating it might do it twice"));
+        CHECK(contains(lost.result.why, "; a retry could apply it twice"));
 
         driven failed(r);
         failed.flow.begin();
@@ -416,5 +416,5 @@ TEST_CASE("an error that no attempt would mend ends the call") {
     put.flow.begin();
     REQUIRE(put.fail(errc::closed, applied::no) == step::done);
     CHECK(put.settled().error == errc::closed);
-    CHECK(put.flow.last().reason.empty());
+    CHECK(put.flow.last_attempt().reason.empty());
 }
