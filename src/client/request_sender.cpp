@@ -38,13 +38,15 @@ void update_pace(operation_context& op, pacing::ticket& ticket, const net::excha
     for (const auto& report : ticket.take_reports()) op.report_pace(report);
 }
 
-void prepare(net::exchange& x, const operation_context& op, const call_flow& flow,
-             const request_head& writer) {
+void prepare(net::exchange& x, const operation_context& op, const call_flow& flow, const request_head& writer,
+             request_sender::time_point deadline) {
+    if (x.response.status != 0) x.response = protocol::response(); // of the previous attempt
     x.to = &flow.target().at;
     x.id = op.id();
     x.writer = &writer;
     x.body = flow.request().body;
     x.idempotency = flow.request().idempotency;
+    x.deadline = deadline;
     x.attempt_timeout = op.service().options.attempt_timeout();
 }
 
@@ -83,20 +85,14 @@ asio::awaitable<void> request_sender::call(operation_context& op, const protocol
                 next = flow.pause_over();
             } else if (next == step::wait_turn && ticket.is_needed()) {
                 began = steady_clock::now();
-                const auto turn = co_await await_turn(op, ticket, deadline);
+                next = co_await wait_turn(op, flow, ticket, deadline);
                 admitted_at = steady_clock::now();
-                next = step::send;
-                if (turn != pacing::ticket::result::admitted)
-                    next = flow.turn_missed(turn == pacing::ticket::result::late, ticket.summarize());
             } else {
                 if (!ticket.is_paced()) ticket.sent(began = admitted_at = steady_clock::now());
-                if (result.response.status != 0)
-                    result.response = protocol::response(); // of the previous attempt
                 const protocol::request& sent = flow.request();
                 const request_head head(heads_, op, sent, flow.target(), flow.token());
                 net::exchange x(result.response);
-                prepare(x, op, flow, head);
-                x.deadline = deadline;
+                prepare(x, op, flow, head, deadline);
                 x.paced = admitted_at - began;
                 co_await transport_->run(x);
                 if (x.error == asio::error::operation_aborted) throw boost::system::system_error(x.error);
@@ -140,14 +136,18 @@ asio::awaitable<void> request_sender::pause(operation_context& op, std::chrono::
     if (service_->tracker->is_aborted()) op.fail_closed();
 }
 
-asio::awaitable<pacing::ticket::result>
-request_sender::await_turn(operation_context& op, pacing::ticket& ticket, time_point deadline) const {
+// Waits until the request's partition may be asked.
+asio::awaitable<call_flow::step> request_sender::wait_turn(operation_context& op, call_flow& flow,
+                                                           pacing::ticket& ticket,
+                                                           time_point deadline) const {
+    using result = pacing::ticket::result;
     ticket.drop_finished();
     for (const auto& report : ticket.take_reports()) op.report_pace(report);
-    const auto result = co_await ticket.wait(executor_, service_->tracker, deadline);
-    if (result == pacing::ticket::result::closed) op.fail_closed();
+    const result turn = co_await ticket.wait(executor_, service_->tracker, deadline);
+    if (turn == result::closed) op.fail_closed();
     op.require_own_process(); // other coroutines, which may have forked, ran meanwhile
-    co_return result;
+    if (turn == result::admitted) co_return call_flow::step::send;
+    co_return flow.turn_missed(turn == result::late, ticket.summarize());
 }
 
 asio::awaitable<void> request_sender::yield() const {

@@ -3,6 +3,7 @@
 
 #include "async/fork_watch.hpp"
 #include "async/operation_tracker.hpp"
+#include "client/call_flow.hpp"
 #include "client/call_result.hpp"
 #include "client/pacing.hpp"
 #include "client/request_head.hpp"
@@ -23,7 +24,6 @@ namespace azkv::client {
 
 namespace asio = boost::asio;
 
-class call_flow;
 class operation_context;
 
 /// Sends requests to the service of one account. Safe to share between threads.
@@ -56,8 +56,8 @@ private:
     asio::awaitable<secret> token(operation_context& op, token_request request, secret rejected,
                                   time_point deadline) const;
     asio::awaitable<void> pause(operation_context& op, std::chrono::milliseconds delay) const;
-    asio::awaitable<pacing::ticket::result> await_turn(operation_context& op, pacing::ticket& ticket,
-                                                       time_point deadline) const;
+    asio::awaitable<call_flow::step> wait_turn(operation_context& op, call_flow& flow, pacing::ticket& ticket,
+                                               time_point deadline) const;
     asio::awaitable<void> yield() const;
 
     asio::any_io_executor executor_;

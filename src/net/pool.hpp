@@ -2,7 +2,7 @@
 #pragma once
 
 #include "net/connection.hpp"
-#include "support/reserve.hpp"
+#include "support/time_reserve.hpp"
 
 #include <azkv/error.hpp>
 
@@ -107,7 +107,7 @@ private:
     std::list<idle_connections> idle_;
     connections in_use_;
     queue queue_; // empty unless all slots are in use
-    support::reserve reserve_;
+    support::time_reserve reserve_;
     overload overload_; // since `reported_`
     time_point reported_;
     bool closed_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "async/only_terminal.hpp"
+#include "async/outcome.hpp"
 #include "client/call_origin.hpp"
 #include "client/operation_context.hpp"
 #include "protocol/message.hpp"

@@ -1,7 +1,7 @@
 // The pages of a listing: the next request, and the entries in a response. No I/O.
 #pragma once
 
-#include "async/only_terminal.hpp"
+#include "async/outcome.hpp"
 #include "client/call_result.hpp"
 #include "client/operation_context.hpp"
 #include "protocol/requests.hpp"

@@ -1,7 +1,7 @@
 // Pacing: how fast requests go to a partition that throttles. No I/O, no clock.
 #pragma once
 
-#include "support/reserve.hpp"
+#include "support/time_reserve.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -99,7 +99,7 @@ private:
     void remove_first();
 
     boost::intrusive::list<call> line_;
-    support::reserve reserve_;
+    support::time_reserve reserve_;
     double base_ = 2000; // entities per second when the pace last closed
     time_point since_;   // start of the growth of the rate
     time_point cut_;     // refusals of requests sent before are not counted again

@@ -390,7 +390,7 @@ TEST_CASE("the queue is bounded") {
 }
 
 TEST_CASE("the reserve is the 90th percentile of exchange times and a quarter more") {
-    support::reserve r;
+    support::time_reserve r;
     const steady_clock::time_point since;
     CHECK(r.of(since, since + 1h) == 0ms);
     std::minstd_rand random(1);

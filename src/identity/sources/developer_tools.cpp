@@ -1,6 +1,6 @@
 #include "identity/sources/developer_tools.hpp"
 
-#include "identity/sources/process.hpp"
+#include "identity/sources/run_process.hpp"
 #include "identity/tokens/token_response.hpp"
 #include "support/ascii.hpp"
 #include "support/base64.hpp"

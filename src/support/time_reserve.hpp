@@ -11,7 +11,7 @@ namespace azkv::support {
 /// other calls, too. The quarter is for exchanges that are a little slower than most: without it a tenth of
 /// them would be given up. An exchange that was given up counts as longer than the estimate, which would
 /// otherwise stay low forever where hardly any exchange completes.
-class reserve {
+class time_reserve {
 public:
     using clock = std::chrono::steady_clock;
 

@@ -1,4 +1,4 @@
-#include "identity/sources/process.hpp"
+#include "identity/sources/run_process.hpp"
 
 #include "async/manual_reset_event.hpp"
 #include "support/process.hpp"

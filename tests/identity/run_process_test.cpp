@@ -1,5 +1,5 @@
 #include "identity/fake_programs.hpp"
-#include "identity/sources/process.hpp"
+#include "identity/sources/run_process.hpp"
 #include "support/run.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
