@@ -68,9 +68,8 @@ public:
     /// - a read repeated at the primary because the secondary has no such key or table;
     /// - unless the limit is 1, retries until the deadline: of a throttled request (429, 503 `ServerBusy`),
     ///   which waits for its turn, and of a write to a table that is being deleted;
-    /// - the two further requests of a write whose table is missing: the creation of the table and the
-    /// repeated
-    ///   write. The failures of all three requests count together, and `timeout` limits all three.
+    /// - the two further requests of a write whose table is missing, its creation and the repeated write. The
+    ///   failures of all three requests count together, and `timeout` limits all three.
     ///
     /// With 1, too, a call waits for its turn at a throttled collection; if it is then refused, it fails at
     /// once.

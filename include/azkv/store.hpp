@@ -201,7 +201,8 @@ public:
 
     /// Returns the same store for the keys of another partition.
     ///
-    /// Throws: `azkv::error` (errc::invalid_argument) if the service cannot hold such a partition key.
+    /// Throws: `azkv::error` (errc::invalid_argument, or errc::too_large) if the service cannot hold such a
+    /// partition key.
     [[nodiscard]] store in_partition(std::string_view partition) const;
 
     /// Returns the same store with another `store_options::timeout`: for a call with all its retries; for

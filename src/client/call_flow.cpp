@@ -57,7 +57,7 @@ const protocol::endpoint& call_flow::target() const {
 
 protocol::applied call_flow::applied() const {
     const bool counts = request().effect == protocol::effect::changes_entities;
-    return counts ? either(applied_, state_.applied()) : applied_;
+    return counts ? combined(applied_, state_.applied()) : applied_;
 }
 
 call_flow::step call_flow::next_sending() {
@@ -81,7 +81,7 @@ call_flow::step call_flow::turn_missed(bool late, const pacing::summary& pace) {
     state_.withdraw(late);
     if (verdict_.throttled) return step::done; // with the service's refusal as the result
     const errc why = late ? errc::timed_out : errc::overloaded;
-    return fail(why, describe_pace(why, pace, target()));
+    return fail(why, describe_pace(why, pace, target()) + retry_summary());
 }
 
 call_flow::step call_flow::exchanged(net::exchange& x, const protocol::clocks& now) {
@@ -116,8 +116,8 @@ bool call_flow::unwrap(net::exchange& x) {
     } catch (const error& e) {
         state_.remember(protocol::applied::unknown);
         verdict_.reason = "the response was not understood";
+        verdict_.understood = false;
         fail(e.code(), e.what());
-        result_.why = e.what();
         return false;
     }
 }
@@ -135,7 +135,7 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
         next = state_.on_error(x.error, x.applied, now);
     } else {
         // This response says nothing about the attempts before it.
-        result_.applied_earlier = either(applied_, either(state_.applied(), x.applied));
+        result_.applied_earlier = combined(applied_, combined(state_.applied(), x.applied));
         next = verdict_.throttled && keeps_pace() ? state_.on_throttled(r, x.applied)
                                                   : state_.on_response(r, x.applied, now);
     }
@@ -144,7 +144,7 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
         verdict_.next_after = state_.delay();
         return step::pause;
     }
-    if (next == action::fail) return fail(x.error, net::describe(x, target().host_header));
+    if (next == action::fail) return fail(x.error, net::describe(x, target().host_header) + retry_summary());
     return finish_request();
 }
 
@@ -169,9 +169,11 @@ bool call_flow::misses_table() const {
 
 call_flow::step call_flow::switch_to(bool creating) {
     applied_ = applied(); // a lost attempt may still arrive when the table exists
+    keep_challenge();
     creating_ = creating;
     verdict_.throttled = false;
     service_.budget->earn();
+    earlier_retries_ += state_.attempt() - 1;
     state_.next_request(request().success, request().idempotency);
     return next_sending();
 }
@@ -179,7 +181,7 @@ call_flow::step call_flow::switch_to(bool creating) {
 call_flow::step call_flow::fail(boost::system::error_code why, std::string text) {
     // Drops the source location that the code may carry.
     result_.error = boost::system::error_code(why.value(), why.category());
-    result_.why = std::move(text) + retry_summary();
+    result_.why = std::move(text);
     result_.succeeded = false;
     return step::done;
 }
@@ -188,14 +190,22 @@ void call_flow::settle() {
     if (result_.error) result_.response = protocol::response();
     result_.retry_summary = result_.succeeded || result_.error ? std::string() : retry_summary();
     result_.applied = applied();
-    if (challenge_ && !result_.error && result_.response.status != 401)
-        service_.tokens->remember(*challenge_);
+    result_.creating_table = creating_;
+    keep_challenge();
+}
+
+// The service accepted the token that it had asked for: later requests, and calls, begin with such a one.
+void call_flow::keep_challenge() {
+    if (!challenge_ || result_.error || result_.response.status == 401) return;
+    service_.tokens->remember(*challenge_);
+    challenge_.reset();
 }
 
 // `, after 3 attempts; the retry budget is used up`
 std::string call_flow::retry_summary() const {
     std::string text;
-    if (state_.attempt() > 1) text.append(", after " + std::to_string(state_.attempt()) + " attempts");
+    const int attempts = earlier_retries_ + state_.attempt();
+    if (attempts > 1) text.append(", after " + std::to_string(attempts) + " attempts");
     const std::string_view reason = state_.reason();
     const bool has_reason = !reason.empty() && reason != protocol::call_state::no_attempt_left;
     if (has_reason) text.append("; ").append(reason);

@@ -82,6 +82,7 @@ public:
         int attempt = 0;
         bool challenged = false; // the service requires another token
         bool throttled = false;
+        bool understood = true;                              // the response was one to the request
         std::optional<std::chrono::milliseconds> next_after; // nullopt: no further attempt of this request
         std::string_view reason;                             // a literal
     };
@@ -102,6 +103,7 @@ private:
     step switch_to(bool creating);
     bool is_challenged(const net::exchange& x);
     bool unwrap(net::exchange& x);
+    void keep_challenge();
     bool misses_table() const;
     std::string retry_summary() const;
 
@@ -114,6 +116,7 @@ private:
     bool creating_ = false;
     bool created_ = false;                              // the creation was sent; once is enough
     protocol::applied applied_ = protocol::applied::no; // by requests before this one
+    int earlier_retries_ = 0;                           // of requests before this one
     secret token_;
     std::optional<token_request> wanted_;
     std::optional<token_request> challenge_; // requested after the service rejected the first token

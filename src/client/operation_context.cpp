@@ -29,9 +29,9 @@ std::string printable(std::string_view text) {
 
 } // namespace
 
-operation_context::operation_context(const call_origin& origin, operation_label label, failure_of calls)
-    : origin_(origin), service_(*origin.sender->service()), process_(*origin.sender->process()),
-      label_(label), id_(origin.sender->new_id()), calls_fail_(calls) {}
+operation_context::operation_context(const store_core& core, operation_label label, failure_of calls)
+    : core_(core), service_(*core.sender->service()), process_(*core.sender->process()), label_(label),
+      id_(core.sender->new_id()), calls_fail_(calls) {}
 
 std::string operation_context::table() const {
     return codec::table_name(label_.collection, service_.options.naming());
@@ -81,7 +81,7 @@ void operation_context::report_pace(const pacing::summary& s) {
     if (!is_observed(service_.options, level)) return;
     event e;
     set_common(e, event_kind::pace);
-    e.collection = s.partition;
+    e.collection = s.collection;
     e.rate = s.rate;
     e.waiting = s.waiting;
     e.pause = s.pause;
@@ -134,15 +134,16 @@ void operation_context::fail_forked() {
     fail(errc::forked, std::string(async::fork_advice));
 }
 
-std::exception_ptr operation_context::failure(const call_result& result, const std::string* key) {
+std::exception_ptr operation_context::exception_for(const call_result& result, const std::string* key) {
     operation_label label = label_;
     if (key) label.key = key;
     diagnostics details;
     details.outcome_unknown = result.applied != protocol::applied::no;
     const char* const unknown = details.outcome_unknown ? maybe_applied_text : "";
+    std::string why = result.creating_table ? "creating the table: " : "";
     if (result.error)
         return std::make_exception_ptr(
-            failure(label, result.error, result.why + unknown, std::move(details)));
+            failure(label, result.error, why + result.why + unknown, std::move(details)));
 
     const protocol::response& r = result.response;
     const protocol::service_error& said = r.error();
@@ -152,7 +153,7 @@ std::exception_ptr operation_context::failure(const call_result& result, const s
     details.server_message = said.message;
     details.request_id = r.request_id;
     const bool foreign = said.code.empty() || (code == errc::bad_response && !said.own_words);
-    std::string why = make_error_code(code).message() + " (HTTP " + std::to_string(r.status);
+    why += make_error_code(code).message() + " (HTTP " + std::to_string(r.status);
     if (foreign) why += ", not an error message of a table service: perhaps a proxy's";
     why += ')' + clock_trouble(r, service_.signer.get(), std::chrono::system_clock::now())
            + result.retry_summary;
@@ -161,7 +162,7 @@ std::exception_ptr operation_context::failure(const call_result& result, const s
 
 void operation_context::rethrow(const error& e, protocol::applied outcome) const {
     diagnostics details = e.details();
-    if (outcome == protocol::applied::no || details.outcome_unknown) throw e;
+    if (outcome == protocol::applied::no || details.outcome_unknown) throw;
     details.outcome_unknown = true;
     throw error(e.code(), std::string(e.what()) + maybe_applied_text, std::move(details));
 }

@@ -3,10 +3,10 @@
 
 #include "async/operation_tracker.hpp"
 #include "client/call_flow.hpp"
-#include "client/call_origin.hpp"
 #include "client/call_result.hpp"
 #include "client/operation_label.hpp"
 #include "client/pacing.hpp"
+#include "client/store_core.hpp"
 #include "protocol/message.hpp"
 #include "support/process.hpp"
 #include "support/uuid_text.hpp"
@@ -40,8 +40,8 @@ public:
         part,      ///< a part of it; the operation continues and reports its own end
     };
 
-    /// `origin` and the strings of `label` must outlive this.
-    operation_context(const call_origin& origin, operation_label label,
+    /// `core` and the strings of `label` must outlive this.
+    operation_context(const store_core& core, operation_label label,
                       failure_of calls = failure_of::operation);
 
     operation_context(const operation_context&) = delete;
@@ -49,7 +49,7 @@ public:
 
     const service_context& service() const { return service_; }
 
-    const call_settings& settings() const { return origin_.settings; }
+    const call_settings& settings() const { return core_.settings; }
 
     const operation_label& label() const { return label_; }
 
@@ -112,7 +112,7 @@ public:
 
     /// Fails the operation because a call failed. Returns the error instead of throwing it: each throw takes
     /// microseconds. `key` is the key at fault if the operation has several.
-    std::exception_ptr failure(const call_result& r, const std::string* key = nullptr);
+    std::exception_ptr exception_for(const call_result& r, const std::string* key = nullptr);
 
     /// Rethrows `e`, marked if the operation may have been applied.
     [[noreturn]] void rethrow(const error& e, protocol::applied outcome) const;
@@ -136,7 +136,7 @@ private:
                   diagnostics details);
     [[noreturn]] void fail_forked();
 
-    const call_origin& origin_;
+    const store_core& core_;
     const service_context& service_;
     const std::atomic<unsigned>& process_;
     const operation_label label_;

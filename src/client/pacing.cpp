@@ -35,7 +35,7 @@ void pacing::ticket::drop_finished(time_point now) {
             continue;
         }
         summary& s = reports_.emplace_back();
-        s.partition = at->first;
+        s.collection = at->first.substr(0, at->first.find('\0'));
         at = all.erase(at);
     }
     owner_.has_paces_ = !all.empty();
@@ -47,9 +47,14 @@ void pacing::ticket::drop_finished() {
     drop_finished(now);
 }
 
+// Views of a store share its paces, but not their partitions.
+std::string pacing::ticket::name() const {
+    return std::string(collection_) + '\0' + std::string(partition_);
+}
+
 // Returns the pace of the partition; null if there is none. Precondition: locked.
 std::shared_ptr<protocol::pace> pacing::ticket::find_pace() const {
-    const auto own = owner_.paces_.find(partition_);
+    const auto own = owner_.paces_.find(name());
     return own == owner_.paces_.end() ? nullptr : own->second;
 }
 
@@ -108,14 +113,14 @@ void pacing::ticket::refused(duration hint) {
     std::shared_ptr<pace> p = find_pace();
     if (!p) {
         p = std::make_shared<pace>(now);
-        owner_.paces_.emplace(partition_, p);
+        owner_.paces_.emplace(name(), p);
         owner_.has_paces_ = true;
     }
     if (pace_ && pace_ != p) pace_->leave(*this, now);
     pace_ = p;
     if (p->refused(*this, hint, now)) {
         summary& s = reports_.emplace_back();
-        s.partition = partition_;
+        s.collection = collection_;
         s.rate = p->rate(now);
         s.waiting = p->waiting();
         s.pause = p->paused_until() - now;

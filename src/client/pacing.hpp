@@ -36,7 +36,7 @@ public:
     /// A report on a pace.
     class summary {
     public:
-        std::string partition;
+        std::string collection;
         double rate = 0; // entities per second; 0: no longer throttled
         std::size_t waiting = 0;
         duration pause{0}; // until the next request is sent
@@ -53,18 +53,19 @@ private:
     static void admit_due(pace& p, time_point now);
 
     const std::size_t most_waiting_;
-    std::mutex mutex_; // guards what follows, and the paces
-    std::map<std::string, std::shared_ptr<pace>, std::less<>> paces_;
-    std::atomic<bool> has_paces_{false}; // written under the mutex
+    std::mutex mutex_;                                   // guards what follows, and the paces
+    std::map<std::string, std::shared_ptr<pace>> paces_; // by `ticket::name`
+    std::atomic<bool> has_paces_{false};                 // written under the mutex
 };
 
 /// One call's place in the queue of a partition. Used by one thread at a time.
 class pacing::ticket : public protocol::pace::call {
 public:
-    /// `owner`, `partition` and `process`, the owner of the execution context, must outlive this. `cost` is
-    /// the number of entities in each request.
-    ticket(pacing& owner, const std::atomic<unsigned>& process, std::string_view partition, std::size_t cost)
-        : call(cost), owner_(owner), process_(process), partition_(partition) {}
+    /// All arguments but `cost` must outlive this: `process` is the owner of the execution context. `cost` is
+    /// the number of entities in each request. (The creation of a table, which is rare, counts the same.)
+    ticket(pacing& owner, const std::atomic<unsigned>& process, std::string_view collection,
+           std::string_view partition, std::size_t cost)
+        : call(cost), owner_(owner), process_(process), collection_(collection), partition_(partition) {}
 
     ticket(const ticket&) = delete;
     ticket& operator=(const ticket&) = delete;
@@ -108,12 +109,14 @@ private:
     friend class pacing;
 
     void drop_finished(time_point now);
+    std::string name() const;
     std::shared_ptr<pace> find_pace() const;
     bool is_ready(time_point now, time_point& until);
     void leave(bool given_up);
 
     pacing& owner_;
     const std::atomic<unsigned>& process_;
+    const std::string_view collection_;
     const std::string_view partition_;
     std::vector<summary> reports_;
 

@@ -31,7 +31,7 @@ void update_pace(operation_context& op, pacing::ticket& ticket, const net::excha
         ticket.lost(x.error == errc::timed_out && !x.overloaded);
     else if (v.throttled)
         ticket.refused(protocol::retry_hint(x.response, now).value_or(std::chrono::milliseconds(0)));
-    else if (v.challenged || status >= 500 || status == 408)
+    else if (v.challenged || !v.understood || status >= 500 || status == 408)
         ticket.lost(false);
     else
         ticket.accepted();
@@ -64,14 +64,13 @@ request_sender::request_sender(asio::any_io_executor executor, bool executor_out
     : executor_(std::move(executor)), process_(async::owner_of_context(executor_)),
       executor_outlives_calls_(executor_outlives_calls), service_(std::move(service)),
       transport_(std::move(transport)), heads_(*service_),
-      closing_(service_->tracker, [t = transport_.get()] { t->close(); }),
-      ids_(std::make_unique<request_ids>(process_)) {}
+      closing_(service_->tracker, [t = transport_.get()] { t->close(); }), ids_(process_) {}
 
 asio::awaitable<void> request_sender::call(operation_context& op, const protocol::request& r,
                                            time_point deadline, call_result& result) const {
     using step = call_flow::step;
     call_flow flow(*service_, op.settings(), r, deadline, op.seed(), result);
-    pacing::ticket ticket(*service_->paces, *process_, op.label().collection,
+    pacing::ticket ticket(*service_->paces, *process_, op.label().collection, op.settings().partition,
                           std::max<std::size_t>(r.batch_size, 1));
     time_point began, admitted_at; // the attempt, and its turn
     try {
@@ -136,7 +135,7 @@ asio::awaitable<void> request_sender::pause(operation_context& op, std::chrono::
     if (service_->tracker->is_aborted()) op.fail_closed();
 }
 
-// Waits until the request's partition may be asked.
+// Waits for the request's turn at its partition.
 asio::awaitable<call_flow::step> request_sender::wait_turn(operation_context& op, call_flow& flow,
                                                            pacing::ticket& ticket,
                                                            time_point deadline) const {

@@ -47,7 +47,7 @@ public:
     asio::awaitable<void> call(operation_context& op, const protocol::request& r, time_point deadline,
                                call_result& result) const;
 
-    uuid_text new_id() const { return ids_->next(); }
+    uuid_text new_id() const { return ids_.next(); }
 
     /// Returns the owner of the executor's context.
     const async::context_owner& process() const { return process_; }
@@ -67,7 +67,7 @@ private:
     std::shared_ptr<net::transport> transport_;
     common_heads heads_;
     async::operation_tracker::abort_subscription closing_; // closes the transport
-    std::unique_ptr<request_ids> ids_;
+    mutable request_ids ids_;
 };
 
 } // namespace azkv::client

@@ -99,7 +99,7 @@ credential credential_of(protocol::connection_settings& s) {
 // Returns the URL of an account in the public cloud.
 std::string url_of(const std::string& account, const store_options& options) {
     if (!protocol::is_host_label(account))
-        throw error(errc::invalid_argument,
+        throw error(errc::invalid_argument, // without the name: it may be a key, passed by mistake
                     "invalid account name: only letters, digits and hyphens are allowed");
     const bool cosmos = options.mode() == service_mode::cosmos;
     return "https://" + account + (cosmos ? ".table.cosmos.azure.com" : ".table.core.windows.net");

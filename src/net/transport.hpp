@@ -63,8 +63,8 @@ public:
     const head_writer* writer = nullptr; // writes `head`; null if it is written already
     std::string head;                    // request line and headers with the empty line
     std::string_view body;
-    protocol::idempotency idempotency = protocol::idempotency::idempotent;
-    std::chrono::steady_clock::time_point deadline; // includes the wait for a connection
+    protocol::idempotency idempotency = protocol::idempotency::never; // or it may be sent again
+    std::chrono::steady_clock::time_point deadline;                   // includes the wait for a connection
     std::chrono::milliseconds attempt_timeout =
         std::chrono::hours(24 * 365); // begins once there is a connection
 

@@ -19,15 +19,15 @@ using std::chrono::steady_clock;
 // Limits the wait for aborted operations.
 constexpr std::chrono::seconds abort_time{1};
 
-asio::awaitable<async::outcome<bool>> close(std::shared_ptr<const client::call_origin> origin,
+asio::awaitable<async::outcome<bool>> close(std::shared_ptr<const client::store_core> core,
                                             std::chrono::milliseconds limit) {
     if (limit.count() < 0 || limit > std::chrono::hours(24 * 365))
         throw error(errc::invalid_argument, "close: the limit must be from 0 to a year");
-    if (*origin->sender->process() != support::process_number())
+    if (*core->sender->process() != support::process_number())
         throw error(errc::forked, "close: " + std::string(async::fork_advice));
-    const std::shared_ptr<const client::service_context> service = origin->sender->service();
+    const std::shared_ptr<const client::service_context> service = core->sender->service();
     const std::shared_ptr<async::operation_tracker> tracker = service->tracker;
-    const asio::any_io_executor executor = origin->executor;
+    const asio::any_io_executor executor = core->executor;
     tracker->stop_accepting();
     const bool aborted_before = tracker->has_aborted_any();
     const bool finished =

@@ -29,7 +29,7 @@ public:
     async::outcome<bool> read(client::operation_context& op, const client::call_result& result) const {
         if (result.succeeded) return true;
         const client::missing missing = client::what_is_missing(result.response);
-        if (missing == client::missing::none) return op.failure(result);
+        if (missing == client::missing::none) return op.exception_for(result);
         // An earlier attempt whose outcome is unknown may have removed the key.
         return missing == client::missing::entity && result.applied_earlier != protocol::applied::no;
     }

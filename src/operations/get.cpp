@@ -35,7 +35,8 @@ public:
             const codec::expected_keys keys(op.settings().partition, row_);
             return std::optional(codec::decode_entity(result.response.body, keys, select_, columns_));
         }
-        if (client::what_is_missing(result.response) == client::missing::none) return op.failure(result);
+        if (client::what_is_missing(result.response) == client::missing::none)
+            return op.exception_for(result);
         return std::optional<value>();
     }
 

@@ -12,8 +12,8 @@ namespace azkv {
 namespace {
 
 asio::awaitable<async::outcome<std::map<std::string, value>>>
-get_all(std::shared_ptr<const client::call_origin> origin, std::string collection, projection select) {
-    client::operation_context op(*origin, {"get_all", collection, nullptr});
+get_all(std::shared_ptr<const client::store_core> core, std::string collection, projection select) {
+    client::operation_context op(*core, {"get_all", collection, nullptr});
     const client::operation_context::guard guard(op);
     const std::string& partition = op.settings().partition;
     operations::query_pager pages(op, "PartitionKey eq " + protocol::string_literal(partition),
@@ -22,13 +22,13 @@ get_all(std::shared_ptr<const client::call_origin> origin, std::string collectio
     while (pages.more()) {
         const protocol::request r = pages.request();
         client::call_result result;
-        co_await origin->sender->call(op, r, op.next_deadline(), result);
+        co_await core->sender->call(op, r, op.next_deadline(), result);
         async::outcome<std::vector<entry>> page = pages.read(op, result);
         if (page.failed()) co_return page.failure();
         for (entry& e : page.take()) all.insert_or_assign(e.key(), std::move(e).value());
     }
     op.succeed();
-    co_return all;
+    co_return std::move(all);
 }
 
 } // namespace

@@ -32,7 +32,7 @@ public:
     }
 
     async::outcome<void> read(client::operation_context& op, const client::call_result& result) const {
-        if (!result.succeeded) return op.failure(result);
+        if (!result.succeeded) return op.exception_for(result);
         return {};
     }
 

@@ -115,11 +115,11 @@ public:
 /// those in flight are in memory.
 class job {
 public:
-    job(std::shared_ptr<const client::call_origin> origin, std::string collection, std::size_t batch_size,
+    job(std::shared_ptr<const client::store_core> core, std::string collection, std::size_t batch_size,
         put_all_progress progress)
-        : origin_(std::move(origin)), collection_(std::move(collection)), batch_size_(batch_size),
+        : core_(std::move(core)), collection_(std::move(collection)), batch_size_(batch_size),
           progress_(std::move(progress)),
-          op_(*origin_, {"put_all", collection_, nullptr}, client::operation_context::failure_of::part) {}
+          op_(*core_, {"put_all", collection_, nullptr}, client::operation_context::failure_of::part) {}
 
     client::operation_context& op() { return op_; }
 
@@ -239,7 +239,7 @@ private:
     // Precondition: pairs are left.
     transaction take() {
         const client::service_context& service = op_.service();
-        protocol::batch_builder batch(service.endpoint, std::string(origin_->sender->new_id().view()));
+        protocol::batch_builder batch(service.endpoint, std::string(core_->sender->new_id().view()));
         const std::size_t first = next_;
         const std::size_t most = std::min(batch_size_, all_.size() - first);
         std::size_t size = batch.size();
@@ -258,14 +258,13 @@ private:
         }
         protocol::request r = batch.release();
         r.table = table_;
-        r.idempotency = protocol::idempotency::idempotent; // upserts
         return transaction(first, std::move(r));
     }
 
     static asio::awaitable<void> perform(std::shared_ptr<job> self, transaction t) {
         try {
             client::call_result result;
-            co_await self->origin_->sender->call(self->op_, t.request, self->op_.next_deadline(), result);
+            co_await self->core_->sender->call(self->op_, t.request, self->op_.next_deadline(), result);
             if (!result.succeeded) self->fail(t, result);
         } catch (const error& e) {
             self->record_failure(t, e);
@@ -278,7 +277,7 @@ private:
     [[noreturn]] void fail(const transaction& t, const client::call_result& result) {
         const std::size_t failed = result.response.failed_operation.value_or(0);
         const bool known = result.response.failed_operation.has_value() || t.request.batch_size == 1;
-        std::rethrow_exception(op_.failure(result, known ? &all_[t.first + failed].key : nullptr));
+        std::rethrow_exception(op_.exception_for(result, known ? &all_[t.first + failed].key : nullptr));
     }
 
     void record_failure(const transaction& t, const error& e) {
@@ -328,7 +327,7 @@ private:
         throw put_all_error(*first_failure_, std::move(what), std::move(not_written), std::move(unknown));
     }
 
-    const std::shared_ptr<const client::call_origin> origin_;
+    const std::shared_ptr<const client::store_core> core_;
     const std::string collection_;
     const std::size_t batch_size_;
     const put_all_progress progress_;
@@ -350,12 +349,12 @@ private:
     std::exception_ptr exception_; // of a worker: its cancellation, or thrown by the progress function
 };
 
-asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const client::call_origin> origin,
+asio::awaitable<async::outcome<void>> put_all(std::shared_ptr<const client::store_core> core,
                                               std::vector<std::pair<std::string, value>> pairs,
                                               std::string collection, std::size_t batch_size,
                                               put_all_progress progress) {
     const auto j =
-        std::make_shared<job>(std::move(origin), std::move(collection), batch_size, std::move(progress));
+        std::make_shared<job>(std::move(core), std::move(collection), batch_size, std::move(progress));
     std::optional<client::operation_context::guard> guard; // held until the end is reported
     try {
         guard.emplace(j->op());

@@ -28,10 +28,10 @@ namespace {
 /// A query in progress. One thread at a time uses it: the caller's, or the one that reads ahead.
 class running_query {
 public:
-    running_query(std::shared_ptr<const client::call_origin> origin, std::string filter,
-                  std::string collection, projection select)
-        : origin_(std::move(origin)), collection_(std::move(collection)),
-          op_(*origin_, {"query", collection_, nullptr}), pages_(op_, std::move(filter), std::move(select)) {}
+    running_query(std::shared_ptr<const client::store_core> core, std::string filter, std::string collection,
+                  projection select)
+        : core_(std::move(core)), collection_(std::move(collection)),
+          op_(*core_, {"query", collection_, nullptr}), pages_(op_, std::move(filter), std::move(select)) {}
 
     client::operation_context& op() { return op_; }
 
@@ -51,14 +51,14 @@ public:
         const client::operation_context::guard guard(self->op_); // not in flight between two pages
         const protocol::request r = self->pages_.request();
         client::call_result result;
-        co_await self->origin_->sender->call(self->op_, r, self->op_.next_deadline(), result);
+        co_await self->core_->sender->call(self->op_, r, self->op_.next_deadline(), result);
         async::outcome<std::vector<entry>> page = self->pages_.read(self->op_, result);
         if (!page.failed() && !self->pages_.more()) self->op_.succeed();
-        co_return page;
+        co_return std::move(page);
     }
 
 private:
-    const std::shared_ptr<const client::call_origin> origin_;
+    const std::shared_ptr<const client::store_core> core_;
     const std::string collection_;
     client::operation_context op_;
     operations::query_pager pages_;
@@ -159,12 +159,12 @@ private:
     const std::shared_ptr<fetch> fetch_;
 };
 
-async_generator<entry> query(std::shared_ptr<const client::call_origin> origin, std::string filter,
+async_generator<entry> query(std::shared_ptr<const client::store_core> core, std::string filter,
                              std::string collection, projection select) {
-    const bool ahead = origin->sender->reads_ahead();
-    const asio::any_io_executor executor = origin->executor;
-    const auto r = std::make_shared<running_query>(std::move(origin), std::move(filter),
-                                                   std::move(collection), std::move(select));
+    const bool ahead = core->sender->reads_ahead();
+    const asio::any_io_executor executor = core->executor;
+    const auto r = std::make_shared<running_query>(std::move(core), std::move(filter), std::move(collection),
+                                                   std::move(select));
     std::optional<prefetched_page> next;
     do {
         std::vector<entry> page;

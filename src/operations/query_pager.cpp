@@ -27,7 +27,7 @@ async::outcome<std::vector<entry>> query_pager::read(client::operation_context& 
     std::vector<entry> page;
     // A table that disappears after the first page is an error: rows would be missing.
     const bool absent = pages_ == 0 && client::is_table_missing(result.response, op.service().mode);
-    if (!absent && !result.succeeded) return op.failure(result);
+    if (!absent && !result.succeeded) return op.exception_for(result);
     protocol::continuation next;
     if (!absent) {
         next = protocol::continuation(result.response);

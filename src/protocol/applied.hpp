@@ -13,7 +13,7 @@ enum class applied {
     yes,
 };
 
-constexpr applied either(applied a, applied b) {
+constexpr applied combined(applied a, applied b) {
     return std::max(a, b);
 }
 

@@ -122,6 +122,7 @@ request batch_builder::release() {
     r.content_type = "multipart/mixed; boundary=batch_" + id_;
     r.success = success_statuses(202);
     r.effect = effect::changes_entities;
+    r.idempotency = idempotency::idempotent; // upserts
     r.batch_size = operations_;
     body_.append("--changeset_").append(id_).append("--\r\n--batch_").append(id_).append("--\r\n");
     r.body = std::move(body_);

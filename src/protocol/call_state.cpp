@@ -73,7 +73,7 @@ std::optional<retry> retry_policy::write_rule(const response& r, const retry_pol
 }
 
 call_state::action call_state::on_response(const response& r, protocol::applied earlier, const clocks& now) {
-    remember(either(earlier, applied_by(r, policy_)));
+    remember(combined(earlier, applied_by(r, policy_)));
     const auto why = policy_.judge(r, policy_);
     if (!why) {
         // The primary may have, or allow, what the secondary does not. A listing continues where it began.
@@ -99,7 +99,7 @@ call_state::action call_state::on_error(boost::system::error_code ec, protocol::
 }
 
 call_state::action call_state::on_throttled(const response& r, protocol::applied earlier) {
-    remember(either(earlier, applied_by(r, policy_)));
+    remember(combined(earlier, applied_by(r, policy_)));
     if (policy_.max_attempts == 1) {
         reason_ = no_attempt_left;
         return action::done;

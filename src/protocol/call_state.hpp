@@ -104,7 +104,7 @@ public:
     void next_request(const success_statuses& success, protocol::idempotency i);
 
     /// Records what a send may have done whose response is not judged.
-    void remember(protocol::applied a) { applied_ = either(applied_, a); }
+    void remember(protocol::applied a) { applied_ = combined(applied_, a); }
 
     std::chrono::milliseconds delay() const { return delay_; }
 

@@ -54,7 +54,7 @@ public:
     std::string body;
     success_statuses success;
     protocol::effect effect = effect::reads;
-    protocol::idempotency idempotency = idempotency::idempotent;
+    protocol::idempotency idempotency = idempotency::never;
     std::string table;            // created if a write finds it missing; empty: never created
     bool is_continuation = false; // a page of a listing after the first
     std::size_t batch_size = 0;   // operations in a `$batch`; 0 for every other request
@@ -78,7 +78,8 @@ public:
     std::optional<std::size_t> failed_operation; // its index in a batch, if known
     std::string body;
 
-    /// Returns the error that a failed response reports. The first call parses the body.
+    /// Returns the error that a failed response reports. The first call parses the body, which must not
+    /// change afterwards; so a response must not be shared between threads.
     const service_error& error() const {
         if (!error_) error_ = read_error(*this);
         return *error_;

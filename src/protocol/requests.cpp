@@ -33,6 +33,7 @@ request entity_request(std::string_view name, std::string_view method, std::stri
     request r;
     r.name = name;
     r.method = method;
+    r.idempotency = idempotency::idempotent;
     append_entity_path(r.path, table, key);
     r.effect = method == "GET" ? effect::reads : effect::changes_entities;
     return r;
@@ -59,6 +60,7 @@ request create_table(std::string_view table) {
     r.name = "create table";
     r.method = "POST";
     r.path = "/Tables";
+    r.idempotency = idempotency::idempotent; // with a 409 as success
     r.effect = effect::changes_tables;
     r.prefer = "return-no-content";
     r.content_type = json_type;
@@ -93,6 +95,7 @@ request query_entities(std::string_view table, std::string_view filter, std::str
                        const continuation& from) {
     request r;
     r.name = "query entities";
+    r.idempotency = idempotency::idempotent;
     r.method = "GET";
     r.path = '/' + std::string(table) + "()";
     r.success = success_statuses(200);

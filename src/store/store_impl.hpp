@@ -1,7 +1,7 @@
 // The implementation of a store, and the ways to create one that are not public.
 #pragma once
 
-#include "client/call_origin.hpp"
+#include "client/store_core.hpp"
 
 #include <azkv/store.hpp>
 
@@ -11,9 +11,9 @@
 
 namespace azkv {
 
-class [[gnu::visibility("hidden")]] store::implementation : public client::call_origin {
+class [[gnu::visibility("hidden")]] store::implementation : public client::store_core {
 public:
-    using client::call_origin::call_origin;
+    using client::store_core::store_core;
 };
 
 class [[gnu::visibility("hidden")]] detail::store_access {
@@ -28,8 +28,6 @@ public:
 
     /// Returns the same store with other settings.
     static store view(const store& s, client::call_settings settings);
-
-    static const client::call_settings& settings(const store& s) { return s.impl_->settings; }
 };
 
 } // namespace azkv

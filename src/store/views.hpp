@@ -11,7 +11,7 @@
 
 namespace azkv::views {
 
-// Each function throws `azkv::error` (errc::invalid_argument) if the argument is not valid.
+// Each function throws `azkv::error` if the argument is not valid.
 
 client::call_settings in_partition(client::call_settings s, std::string_view partition, service_mode mode);
 

@@ -32,7 +32,7 @@ public:
 
 private:
     std::size_t size_ = 0;
-    std::array<char, 63> short_;
+    std::array<char, 63> short_{};
     std::string long_;
 };
 

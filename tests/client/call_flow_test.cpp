@@ -208,6 +208,7 @@ TEST_CASE("a table is created once in a call and a refusal to create it is the r
     put.respond(204);
     REQUIRE(put.respond(404, "TableNotFound") == step::done);
     CHECK(put.settled().response.status == 404);
+    CHECK_FALSE(put.result.creating_table);
 
     driven refused(a_put());
     refused.flow.begin();
@@ -215,6 +216,7 @@ TEST_CASE("a table is created once in a call and a refusal to create it is the r
     REQUIRE(refused.respond(404, "TableNotFound") == step::wait_turn);
     REQUIRE(refused.respond(403, "AuthorizationFailure") == step::done);
     CHECK(refused.settled().response.status == 403);
+    CHECK(refused.result.creating_table);
     CHECK(refused.result.applied == applied::unknown); // the put whose answer was lost may arrive late
 }
 
@@ -228,6 +230,7 @@ TEST_CASE("the attempts and the deadline are those of the whole call with the cr
     REQUIRE(put.respond(204) == step::wait_turn);
     REQUIRE(put.respond(500) == step::done); // the third that failed
     CHECK(put.flow.last_attempt().reason == "no attempt is left");
+    CHECK(put.settled().retry_summary == ", after 3 attempts");
 
     driven never(a_put(), store_options().max_attempts(1)); // never retries, but creates
     never.flow.begin();
@@ -284,6 +287,16 @@ TEST_CASE("a challenge is answered once") {
     CHECK_FALSE(put.flow.last_attempt().challenged);
     CHECK(put.settled().response.status == 401);
     CHECK(put.result.applied == applied::no);
+
+    driven creating(a_put(), {}, credential::token(std::make_shared<no_source>()));
+    creating.flow.begin();
+    creating.flow.token_ready(secret("t1"));
+    REQUIRE(creating.respond(refusal) == step::get_token);
+    creating.flow.token_ready(secret("t2"));
+    REQUIRE(creating.respond(404, "TableNotFound") == step::get_token); // each request may be challenged
+    CHECK(creating.flow.request().name == "create table");
+    creating.flow.token_ready(secret("t2"));
+    CHECK(creating.respond(refusal) == step::get_token);
 
     driven signed_put(a_put()); // there is no other key
     signed_put.flow.begin();
@@ -381,6 +394,7 @@ TEST_CASE("the response to a batch is that of the operation in it that failed") 
     protocol::response page = accepted;
     page.body = "<html>";
     REQUIRE(broken.respond(page) == step::done);
+    CHECK_FALSE(broken.flow.last_attempt().understood);
     CHECK(broken.settled().error == errc::bad_response);
     CHECK(broken.result.applied == applied::unknown);
     CHECK(broken.result.response.status == 0);

@@ -35,7 +35,7 @@ bool table_exists(const std::string& name) {
                                                                  net::connector::settings());
     const auto sender =
         std::make_shared<const client::request_sender>(context.get_executor(), true, service, transport);
-    const client::call_origin origin(context.get_executor(), sender, service->settings());
+    const client::store_core origin(context.get_executor(), sender, service->settings());
     client::operation_context op(origin, {"list", name, nullptr});
     protocol::request tables = protocol::query_entities("Tables", "TableName eq '" + name + "'", "", {});
     tables.path = "/Tables";

@@ -54,6 +54,7 @@ public:
         x.to = &to_;
         x.head = "GET " + std::move(target) + " HTTP/1.1\r\nHost: here\r\n\r\n";
         x.deadline = steady_clock::now() + 1h;
+        x.idempotency = protocol::idempotency::idempotent;
     }
 
     protocol::response response;

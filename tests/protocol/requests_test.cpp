@@ -57,3 +57,24 @@ TEST_CASE("every page of a query repeats its filter and its columns with the con
     CHECK_FALSE(from.empty());
     CHECK(query_entities("T", "", "", from).query.starts_with("NextRowKey="));
 }
+
+TEST_CASE("a response keeps its ETag whatever its length") {
+    for (const std::size_t size : {0, 1, 63, 64, 1000}) {
+        const std::string etag(size, 'e');
+        response r;
+        r.status = 204;
+        r.keep_header("etag", etag);
+        CHECK(r.etag.view() == etag);
+        const response copy = r;
+        CHECK(copy.etag.view() == etag);
+        CHECK(copy.etag.empty() == (size == 0));
+    }
+}
+
+TEST_CASE("every request says whether it may be repeated") {
+    CHECK(request().idempotency == idempotency::never); // unless its builder knows better
+    const azkv::codec::entity_key key("p", "r");
+    for (const request& r : {upsert_entity("T", key, "{}"), get_entity("T", key, ""), delete_entity("T", key),
+                             create_table("T"), query_entities("T", "", "", {})})
+        CHECK(r.idempotency == idempotency::idempotent);
+}

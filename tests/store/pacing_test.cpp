@@ -308,6 +308,26 @@ TEST_CASE("each collection has a pace of its own which ends after a quiet second
     CHECK(s.changes.empty());
 }
 
+TEST_CASE("a view in another partition is not held up by the pace of this one") {
+    throttled_store s;
+    s.hint = "5";
+    auto& held_up = s.get();
+    s.run_until_sent(1);
+    s.answer_all(503);
+    store tenant = s.db.in_partition("tenant");
+    auto& other = s.calls.emplace_back();
+    s.context.restart();
+    other.start_cancellable(s.context, tenant.get("k"));
+    s.run_until_sent(1);
+    s.answer_all(200);
+    CHECK(other.done);
+    CHECK_FALSE(held_up.done);
+    CHECK(s.longest_paced == 0ms);
+    s.run_until_sent(1); // the one that was throttled tries again
+    s.answer_all(200);
+    CHECK(held_up.done);
+}
+
 TEST_CASE("the log reports a pace") {
     std::vector<std::string> lines;
     scripted_store s(store_options().logger(

@@ -92,6 +92,7 @@ asio::awaitable<protocol::response> web_client::send(const web_request& r,
     protocol::response response;
     for (;;) {
         net::exchange x(response);
+        x.idempotency = protocol::idempotency::idempotent;
         x.to = &request.at.at;
         x.head = request.head.text;
         x.body = r.form.reveal();

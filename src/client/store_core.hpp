@@ -13,10 +13,10 @@ namespace azkv::client {
 
 /// The parts of a store. Its operations share them, so that the store may be destroyed while they run. Views
 /// of a store differ only in the settings.
-class call_origin {
+class store_core {
 public:
-    call_origin(asio::any_io_executor executor, std::shared_ptr<const request_sender> sender,
-                call_settings settings)
+    store_core(asio::any_io_executor executor, std::shared_ptr<const request_sender> sender,
+               call_settings settings)
         : executor(std::move(executor)), sender(std::move(sender)), settings(std::move(settings)) {}
 
     const asio::any_io_executor executor;
