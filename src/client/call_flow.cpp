@@ -150,8 +150,7 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
 
 call_flow::step call_flow::finish_request() {
     if (!creating_ && misses_table()) {
-        creation_ = protocol::create_table(request_.table);
-        created_ = true;
+        creation_ = std::make_unique<const protocol::request>(protocol::create_table(request_.table));
         return switch_to(true);
     }
     if (!creating_) return step::done;
@@ -163,7 +162,7 @@ call_flow::step call_flow::finish_request() {
 
 // A table that is being deleted has another status, 409, which is retried.
 bool call_flow::misses_table() const {
-    return !request_.table.empty() && !created_ && result_.response.status == 404
+    return !request_.table.empty() && !creation_ && result_.response.status == 404
            && is_table_missing(result_.response, service_.mode);
 }
 

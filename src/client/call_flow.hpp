@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,7 +58,7 @@ public:
 
     step pause_over() { return next_sending(); }
 
-    const protocol::request& request() const { return creating_ ? creation_ : request_; }
+    const protocol::request& request() const { return creating_ ? *creation_ : request_; }
 
     const protocol::endpoint& target() const;
 
@@ -112,9 +113,8 @@ private:
     call_result& result_;
     const bool may_use_secondary_;
     protocol::call_state state_;
-    protocol::request creation_; // of the table
+    std::unique_ptr<const protocol::request> creation_; // of the table
     bool creating_ = false;
-    bool created_ = false;                              // the creation was sent; once is enough
     protocol::applied applied_ = protocol::applied::no; // by requests before this one
     int earlier_retries_ = 0;                           // of requests before this one
     secret token_;

@@ -6,6 +6,7 @@
 #include "support/short_text.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,7 +82,7 @@ public:
     /// Returns the error that a failed response reports. The first call parses the body, which must not
     /// change afterwards; so a response must not be shared between threads.
     const service_error& error() const {
-        if (!error_) error_ = read_error(*this);
+        if (!error_) error_ = std::make_shared<const service_error>(read_error(*this));
         return *error_;
     }
 
@@ -95,7 +96,7 @@ public:
     void keep_header(std::string_view name, std::string_view text);
 
 private:
-    mutable std::optional<service_error> error_;
+    mutable std::shared_ptr<const service_error> error_; // small, because most responses report none
 };
 
 } // namespace azkv::protocol

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,13 +20,13 @@ public:
     void assign(std::string_view text) {
         size_ = text.size();
         if (size_ > short_.size())
-            long_ = text;
+            long_ = std::make_shared<const std::string>(text);
         else
             std::ranges::copy(text, short_.begin());
     }
 
     std::string_view view() const {
-        return size_ > short_.size() ? std::string_view(long_) : std::string_view(short_.data(), size_);
+        return size_ > short_.size() ? std::string_view(*long_) : std::string_view(short_.data(), size_);
     }
 
     bool empty() const { return size_ == 0; }
@@ -33,7 +34,7 @@ public:
 private:
     std::size_t size_ = 0;
     std::array<char, 63> short_{};
-    std::string long_;
+    std::shared_ptr<const std::string> long_;
 };
 
 } // namespace azkv::support
