@@ -193,7 +193,7 @@ void call_flow::settle() {
     keep_challenge();
 }
 
-// The service accepted the token that it had asked for: later requests, and calls, begin with such a one.
+// The service did not reject the token that it had asked for: later requests begin with such a one.
 void call_flow::keep_challenge() {
     if (!challenge_ || result_.error || result_.response.status == 401) return;
     service_.tokens->remember(*challenge_);

@@ -83,7 +83,7 @@ public:
         int attempt = 0;
         bool challenged = false; // the service requires another token
         bool throttled = false;
-        bool understood = true;                              // the response was one to the request
+        bool understood = true;                              // false: an invalid response to a batch
         std::optional<std::chrono::milliseconds> next_after; // nullopt: no further attempt of this request
         std::string_view reason;                             // a literal
     };

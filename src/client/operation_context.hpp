@@ -114,7 +114,7 @@ public:
     /// microseconds. `key` is the key at fault if the operation has several.
     std::exception_ptr exception_for(const call_result& r, const std::string* key = nullptr);
 
-    /// Rethrows `e`, marked if the operation may have been applied.
+    /// Rethrows `e`, marked if the operation may have been applied. Precondition: `e` is being handled.
     [[noreturn]] void rethrow(const error& e, protocol::applied outcome) const;
 
     void end(boost::system::error_code ec, const diagnostics& details = {});

@@ -3,6 +3,7 @@
 #include "support/process.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace azkv::client {
@@ -34,9 +35,12 @@ void pacing::ticket::drop_finished(time_point now) {
             ++at;
             continue;
         }
-        summary& s = reports_.emplace_back();
-        s.collection = at->first.substr(0, at->first.find('\0'));
+        const std::string collection = at->first.first;
         at = all.erase(at);
+        // Another partition of the collection is next to it.
+        const bool throttles_still = (at != all.end() && at->first.first == collection)
+                                     || (at != all.begin() && std::prev(at)->first.first == collection);
+        if (!throttles_still) reports_.emplace_back().collection = collection;
     }
     owner_.has_paces_ = !all.empty();
 }
@@ -47,14 +51,9 @@ void pacing::ticket::drop_finished() {
     drop_finished(now);
 }
 
-// Views of a store share its paces, but not their partitions.
-std::string pacing::ticket::name() const {
-    return std::string(collection_) + '\0' + std::string(partition_);
-}
-
 // Returns the pace of the partition; null if there is none. Precondition: locked.
 std::shared_ptr<protocol::pace> pacing::ticket::find_pace() const {
-    const auto own = owner_.paces_.find(name());
+    const auto own = owner_.paces_.find(std::pair(collection_, partition_));
     return own == owner_.paces_.end() ? nullptr : own->second;
 }
 
@@ -113,7 +112,7 @@ void pacing::ticket::refused(duration hint) {
     std::shared_ptr<pace> p = find_pace();
     if (!p) {
         p = std::make_shared<pace>(now);
-        owner_.paces_.emplace(name(), p);
+        owner_.paces_.emplace(std::pair(std::string(collection_), std::string(partition_)), p);
         owner_.has_paces_ = true;
     }
     if (pace_ && pace_ != p) pace_->leave(*this, now);

@@ -50,12 +50,24 @@ public:
 private:
     using pace = protocol::pace;
 
+    class by_text {
+    public:
+        using is_transparent = void;
+
+        template <class Left, class Right>
+        bool operator()(const Left& a, const Right& b) const {
+            using names = std::pair<std::string_view, std::string_view>;
+            return names(a.first, a.second) < names(b.first, b.second);
+        }
+    };
+
     static void admit_due(pace& p, time_point now);
 
     const std::size_t most_waiting_;
-    std::mutex mutex_;                                   // guards what follows, and the paces
-    std::map<std::string, std::shared_ptr<pace>> paces_; // by `ticket::name`
-    std::atomic<bool> has_paces_{false};                 // written under the mutex
+    std::mutex mutex_; // guards what follows, and the paces
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<pace>, by_text>
+        paces_;                          // by collection and partition
+    std::atomic<bool> has_paces_{false}; // written under the mutex
 };
 
 /// One call's place in the queue of a partition. Used by one thread at a time.
@@ -109,7 +121,6 @@ private:
     friend class pacing;
 
     void drop_finished(time_point now);
-    std::string name() const;
     std::shared_ptr<pace> find_pace() const;
     bool is_ready(time_point now, time_point& until);
     void leave(bool given_up);

@@ -18,18 +18,17 @@ public:
     explicit short_text(std::string_view text) { assign(text); }
 
     void assign(std::string_view text) {
-        size_ = text.size();
-        if (size_ > short_.size())
-            long_ = std::make_shared<const std::string>(text);
-        else
-            std::ranges::copy(text, short_.begin());
+        const bool is_long = text.size() > short_.size();
+        long_ = is_long ? std::make_shared<const std::string>(text) : nullptr;
+        size_ = is_long ? 0 : text.size();
+        if (!is_long) std::ranges::copy(text, short_.begin());
     }
 
     std::string_view view() const {
-        return size_ > short_.size() ? std::string_view(*long_) : std::string_view(short_.data(), size_);
+        return long_ ? std::string_view(*long_) : std::string_view(short_.data(), size_);
     }
 
-    bool empty() const { return size_ == 0; }
+    bool empty() const { return view().empty(); }
 
 private:
     std::size_t size_ = 0;

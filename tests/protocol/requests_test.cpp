@@ -1,3 +1,4 @@
+#include "protocol/batch.hpp"
 #include "protocol/requests.hpp"
 
 #include <doctest/doctest.h>
@@ -77,4 +78,6 @@ TEST_CASE("every request says whether it may be repeated") {
     for (const request& r : {upsert_entity("T", key, "{}"), get_entity("T", key, ""), delete_entity("T", key),
                              create_table("T"), query_entities("T", "", "", {})})
         CHECK(r.idempotency == idempotency::idempotent);
+    batch_builder batch(parse_endpoint("https://h"), "id");
+    CHECK(batch.release().idempotency == idempotency::idempotent);
 }

@@ -328,6 +328,39 @@ TEST_CASE("a view in another partition is not held up by the pace of this one") 
     CHECK(held_up.done);
 }
 
+TEST_CASE("a collection is no longer throttled when none of its partitions is") {
+    throttled_store s;
+    store tenant = s.db.in_partition("tenant");
+    const auto get_from_tenant = [&] {
+        auto& c = s.calls.emplace_back();
+        s.context.restart();
+        c.start_cancellable(s.context, tenant.get("k"));
+        s.run_until_sent(1);
+    };
+    s.get();
+    s.run_until_sent(1);
+    s.answer_all(503);
+    s.run_until_sent(1);
+    s.answer_all(200);
+    std::this_thread::sleep_for(600ms);
+    get_from_tenant();
+    s.answer_all(503);
+    s.run_until_sent(1);
+    s.answer_all(200);
+    std::this_thread::sleep_for(600ms); // the first partition's quiet second is over
+    s.changes.clear();
+    get_from_tenant();
+    s.answer_all(200);
+    CHECK(s.changes.empty());
+    std::this_thread::sleep_for(1'100ms);
+    s.get();
+    s.run_until_sent(1);
+    s.answer_all(200);
+    REQUIRE(s.changes.size() == 1);
+    CHECK(s.changes[0].collection == "data");
+    CHECK(s.changes[0].rate == 0);
+}
+
 TEST_CASE("the log reports a pace") {
     std::vector<std::string> lines;
     scripted_store s(store_options().logger(
