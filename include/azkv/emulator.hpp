@@ -103,9 +103,9 @@ public:
 ///
 /// Programs link with `azkv::emulator`.
 ///
-/// Thread safety: any thread may call the members, except the destructor and moves. So may the functions that
-/// the options and the faults hold. An emulator with its own thread may also be destroyed on that thread. A
-/// moved-from emulator can only be assigned to or destroyed.
+/// Thread safety: any thread may call any member except the destructor and the moves. The functions in the
+/// options and faults may call them as well. An emulator with its own thread may also be destroyed on that
+/// thread. A moved-from emulator can only be assigned to or destroyed.
 ///
 /// Processes: an emulator belongs to the process that created it. In a forked child its members and its
 /// destructor do nothing, and the context of its executor must not be run.
@@ -127,7 +127,9 @@ public:
     /// the executor runs, and counts as work for it: `run()` does not return before `stop()` or the
     /// destructor. The database is read and written there. Most requests take microseconds; a page of a query
     /// that no keys narrow down takes up to 20 milliseconds, and the deletion of a table takes time in
-    /// proportion to its size. Throws the same.
+    /// proportion to its size.
+    ///
+    /// Throws: what the other constructor throws.
     explicit emulator(boost::asio::any_io_executor, emulator_options = {});
 
     /// Stops the emulator. With an executor, the port and the directory are released once that has run the
@@ -140,7 +142,7 @@ public:
     /// Returns all that a client needs to connect, including the key.
     std::string connection_string() const;
 
-    /// Returns the base URL: `http://127.0.0.1:10002/devstoreaccount1`, in cosmos mode
+    /// Returns the base URL, such as `http://127.0.0.1:10002/devstoreaccount1`, or in cosmos mode
     /// `http://localhost:10002`.
     std::string endpoint() const;
 

@@ -39,8 +39,8 @@ public:
     std::chrono::system_clock::time_point timestamp() const;
 
     /// Returns the type of the property that stores a member of the value: "Edm.String", "Edm.DateTime" ...
-    /// It distinguishes a time, a GUID or binary data that another program wrote from a string, which they
-    /// are read as. Empty if the value has no such member.
+    /// Times, GUIDs and binary data of other programs are read as strings; this type tells them apart. Empty
+    /// if the value has no such member.
     /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
     std::string_view edm_type(std::string_view member) const;
 

@@ -25,34 +25,39 @@ enum class errc {
     rejected,                  ///< the service refused the request (400 and other 4xx, 501)
     unauthorized,              ///< 401: missing or unusable credentials
     forbidden,                 ///< 403: wrong signature, expired, or not permitted
-    not_found,                 ///< 404 in the service's own words where a missing resource is an error
+    not_found,                 ///< the service reported 404, and absence is an error for this operation
     conflict,                  ///< 409 in the service's own words
     precondition_failed,       ///< 412 in the service's own words
-    throttled,                 ///< 429, or 503 `ServerBusy`, until the deadline or on the only attempt
-    server_error,              ///< 5xx that persisted through the retries
-    bad_response,           ///< the response is malformed, or is not the service's response to this request
-    timed_out,              ///< a deadline passed, or was too near to begin; see `error::outcome_unknown`
-    type_mismatch,          ///< a value does not fit the requested type
+    throttled,     ///< refused with 429 or 503 `ServerBusy` until the deadline passed, or once if only one
+                   ///< attempt is allowed
+    server_error,  ///< 5xx that persisted through the retries
+    bad_response,  ///< the response is malformed, or is not the service's response to this request
+    timed_out,     ///< a deadline passed, or was too near to begin; see `error::outcome_unknown`
+    type_mismatch, ///< a value does not fit the requested type
     credential_unavailable, ///< a token credential is not set up here; a chain continues with its next one
     authentication_failed,  ///< no token: the authority, or the tool that should issue one, refused
     proxy_failed,           ///< the proxy did not connect to the service
-    closed,                 ///< the store was closed; an operation in flight may or may not have been applied
-    forked,                 ///< the store, or the query, belongs to the parent process
+    closed,     ///< the store was closed; for an operation that was aborted see `error::outcome_unknown`
+    forked,     ///< the store, or the query, belongs to the parent process
     overloaded, ///< not sent: `store_options::max_waiting` calls are already waiting; pause, then try again
 };
 
-/// Groups of error codes to handle alike: `if (e.code() == azkv::condition::throttled)`.
+/// Groups of error codes to handle alike: `if (e.code() == azkv::condition::throttled)`. A code may match
+/// several conditions. errc::bad_response and errc::closed match none. Conditions without a comment match the
+/// code of the same name only.
 enum class condition {
     not_found = 1,
     conflict,
     precondition_failed,
     throttled,
-    unauthorized, ///< errc::unauthorized, errc::forbidden, or no token available
+    unauthorized, ///< unauthorized, forbidden, credential_unavailable, authentication_failed
     transient,    ///< the same call may succeed later: throttled, server_error, timed_out, overloaded, lost
                   ///< connections
     too_large,
-    invalid_argument, ///< the caller must change the call, the options or the connection string
-    timed_out,
+    invalid_argument, ///< the caller must change the call, the options or the environment: invalid_argument,
+                      ///< invalid_connection_string, insecure_transport, too_large, rejected, proxy_failed,
+                      ///< forked
+    timed_out,        ///< timed_out, and `boost::asio::error::timed_out`
     type_mismatch,
 };
 
@@ -92,7 +97,7 @@ public:
 
     const char* what() const noexcept override { return what_->c_str(); }
 
-    /// Returns all details, for building another error from.
+    /// Returns all details, from which another error can be built.
     const diagnostics& details() const noexcept { return *details_; }
 
     /// Returns the HTTP status, or 0 when no response arrived.
@@ -113,7 +118,9 @@ public:
     /// Returns true if a failed write may have been applied nevertheless: the response was lost, was one
     /// after which the service may have continued (408, 5xx except 501, including `ServerBusy`), or was not
     /// understood. Returns false if the write was not applied (a 4xx other than 408 counts as a refusal,
-    /// whether it came from the service or an intermediary), or if the operation was a read.
+    /// whether it came from the service or an intermediary), or if the operation was a read. The same rule
+    /// applies to a write that `close` aborted. A cancelled write does not report this: treat its outcome as
+    /// unknown.
     /// (https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations)
     bool outcome_unknown() const noexcept { return details_->outcome_unknown; }
 
@@ -134,7 +141,8 @@ public:
     /// Returns the keys that were certainly not written, in the order of the pairs.
     const std::vector<std::string>& not_written() const noexcept { return lists_->not_written; }
 
-    /// Returns the keys that may or may not have been written. Of each transaction all were, or none.
+    /// Returns the keys that may or may not have been written. Either all keys of a transaction were
+    /// written, or none.
     const std::vector<std::string>& unknown() const noexcept { return lists_->unknown; }
 
 private:

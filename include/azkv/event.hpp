@@ -14,9 +14,9 @@ namespace azkv {
 /// What an `event` reports.
 enum class event_kind {
     attempt,   ///< one request was sent, and was answered or lost
-    operation, ///< an operation ended, or a page of a query could not be fetched; its caller has the result
+    operation, ///< an operation ended, or fetching a page of a query failed
     overload,  ///< calls were not begun, as too many wait for a connection; at most once a second
-    pace,      ///< a collection is throttled, and at which pace its calls continue; or no longer is
+    pace,      ///< a partition's throttling began, continued at another pace, or ended
 };
 
 /// A report on a store's work, passed to the observer (`store_options::observer`).
@@ -26,8 +26,9 @@ enum class event_kind {
 ///   it as cancelled), and an operation cancelled before or between its requests.
 /// - Overload: at most once a second, by a call that was not begun. Calls lost or refused after that are
 ///   counted in the next report.
-/// - Pace: when a collection is first throttled, each time it is throttled again after requests were
-///   accepted, and when its calls have not had to wait for a second. The next call reports the last case.
+/// - Pace: when a partition of a collection is first throttled, each time it is throttled again after
+///   requests were accepted, and when its calls have not had to wait for a second. The next call reports the
+///   last case. The event names the collection, not the partition.
 ///
 /// Overload and pace carry the operation and the ids of the call that reports them, and nothing else about
 /// that call. No event contains keys, values, filters or credentials.
@@ -65,17 +66,18 @@ public:
     // For attempts only.
     std::string_view
         request; ///< "put entity", "get entity", "delete entity", "query entities", "batch", "create table"
-    std::string_view host;          ///< the request was sent to, without the port
-    bool secondary = false;         ///< sent to the secondary endpoint
-    bool connection_reused = false; ///< a pooled one; one found to be closed is replaced without an event
-    duration paced{0};              ///< time spent waiting for its turn at a throttled collection
-    duration waited{0};             ///< time spent waiting for a free connection, not for opening one
-    bool retried = false;           ///< another attempt follows
-    duration retry_delay{0};        ///< pause before it; 0: at once, or when its turn comes
-    std::string_view retry_reason; ///< why, or why none follows although one might help: "no attempt is left"
+    std::string_view host;  ///< the host that the request was sent to, without the port
+    bool secondary = false; ///< sent to the secondary endpoint
+    /// The connection came from the pool. Replacing a closed one causes no event.
+    bool connection_reused = false;
+    duration paced{0};             ///< time spent waiting for its turn at a throttled partition
+    duration waited{0};            ///< time spent waiting for a free connection, not for opening one
+    bool retried = false;          ///< another attempt follows
+    duration retry_delay{0};       ///< pause before it; 0: at once, or when its turn comes
+    std::string_view retry_reason; ///< why another attempt follows, or why none does although it might help
 
     // For overload and pace.
-    std::size_t waiting = 0; ///< calls that wait for a connection, or for their turn at the collection
+    std::size_t waiting = 0; ///< calls that wait for a connection, or for their turn at the partition
 
     // For pace only.
     /// Entities per second that are sent next, a read counting as one. It grows as long as the service
@@ -92,8 +94,8 @@ public:
 /// Severity of a log line.
 enum class log_level {
     error,   ///< an operation failed
-    warning, ///< an attempt failed and is retried; overload; a collection is throttled
-    info,    ///< a store was closed; a collection is no longer throttled
+    warning, ///< an attempt failed and is retried; overload; a partition is throttled
+    info,    ///< a store was closed; a partition is no longer throttled
     debug,   ///< every attempt and every operation
 };
 

@@ -134,7 +134,8 @@ public:
     /// Appends to the script: the next `times` requests pass.
     fault_plan& pass(std::size_t times = 1);
 
-    /// Adds a random fault: each request meets it with this probability, and at most one random fault in all.
+    /// Adds a random fault. Each request meets it with this probability. No request meets more than one
+    /// random fault.
     ///
     /// Throws: `azkv::error` (errc::invalid_argument) if the sum of the probabilities exceeds 1.
     fault_plan& sometimes(double probability, fault);

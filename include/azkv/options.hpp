@@ -24,9 +24,9 @@ public:
 
     store_options() {}
 
-    /// Sets which service the endpoint belongs to. Default: derived from its host name. On this machine it is
-    /// cosmos if the URL has no path, since emulators of Table Storage name the account in the path. Storage
-    /// if neither applies.
+    /// Sets which service the endpoint belongs to. Default: cosmos for the host names of Cosmos DB, and for a
+    /// URL on this machine that names no account, neither in its path nor in its host name
+    /// (`acct.localhost`). In all other cases: storage.
     store_options& mode(service_mode);
 
     std::optional<service_mode> mode() const noexcept { return mode_; }
@@ -71,8 +71,8 @@ public:
     /// - the two further requests of a write whose table is missing, its creation and the repeated write. The
     ///   failures of all three requests count together, and `timeout` limits all three.
     ///
-    /// With 1, too, a call waits for its turn at a throttled collection; if it is then refused, it fails at
-    /// once.
+    /// Even with a limit of 1, a call waits for its turn at a throttled partition; if it is then refused, it
+    /// fails at once.
     store_options& max_attempts(int);
 
     int max_attempts() const noexcept { return max_attempts_; }
@@ -87,12 +87,13 @@ public:
 
     milliseconds longest_backoff() const noexcept { return longest_backoff_; }
 
-    /// Limits the retries of all the store's calls together to this share of its requests. Each first attempt
-    /// adds the share to the budget, and each second adds 6 retries. The budget starts full and holds at most
-    /// 40 retries (40 times the share, if the share exceeds 1). A call that finds no retry left fails with
-    /// the error it has. This keeps retries from overloading a service that is already failing. Throttled
-    /// requests are paced instead, and cost nothing. Default: 0.15. From 0, which leaves the 40 retries and
-    /// the 6 per second, to 100, which is practically no limit. (To disable retries: `max_attempts(1)`.)
+    /// Limits the retries of all the store's calls together to this share of its requests. The first attempt
+    /// of each request adds the share to the budget. Independently, 6 retries are added per second. The
+    /// budget starts with 40 retries and holds at most 40 (40 times the share, if the share exceeds 1). A
+    /// call that finds no retry left fails with the error of its last attempt. This keeps retries from
+    /// overloading a service that is already failing. Throttled requests are paced instead, and cost nothing.
+    /// Default: 0.15. From 0, which leaves the 40 retries and the 6 per second, to 100, which is practically
+    /// no limit. (To disable retries: `max_attempts(1)`.)
     store_options& retry_budget(double share);
 
     double retry_budget() const noexcept { return retry_budget_; }
@@ -102,7 +103,7 @@ public:
     ///
     /// A read from the secondary may return older data than was written, and a listing may lack rows. Only
     /// the primary decides that a key or a table is absent, and listings of more than one page are read from
-    /// it. With this option, reads do not wait for their turn at a throttled collection: a refusal counts as
+    /// it. With this option, reads do not wait for their turn at a throttled partition: a refusal counts as
     /// an attempt like any other.
     ///
     /// Default: false. Not available in cosmos mode (the store's constructor throws errc::invalid_argument).
@@ -140,15 +141,15 @@ public:
     /// Limits the connections that the store opens; further calls wait. Default: 256. From 1 to 65,535. This
     /// number divided by the service's response time is the number of calls per second that the store can
     /// make, as far as the CPU allows: 256 / 5 ms = 51,000. (In a `blocking_store`, each thread that calls it
-    /// at the same time may open so many; only a `put_all` uses more than one.)
+    /// at the same time may open that many; only a `put_all` uses more than one.)
     store_options& max_connections(std::size_t);
 
     std::size_t max_connections() const noexcept { return max_connections_; }
 
-    /// Limits the calls that wait for a connection, and likewise those that wait for their turn at each
-    /// throttled collection. Each waiting call takes some 6 KB. A further call that would have to wait fails
-    /// at once with errc::overloaded; requests that were throttled themselves keep their place. With 0, a
-    /// `put_all` fails if its collection is throttled. Default: 8,192. From 0 to 10,000,000.
+    /// Limits the calls that wait for a connection. The same limit applies separately to each throttled
+    /// partition of a collection. Each waiting call takes some 6 KB. A further call that would have to wait
+    /// fails at once with errc::overloaded; requests that were throttled themselves keep their place. With 0,
+    /// a `put_all` fails if its partition is throttled. Default: 8,192. From 0 to 10,000,000.
     ///
     /// A waiting call gives up with errc::timed_out when too little of its `timeout` is left to complete a
     /// request. The threshold is the time within which nine in ten recent requests completed, plus a quarter,
@@ -204,7 +205,7 @@ public:
     using observer_function = std::function<void(const event&)>;
 
     /// Sets a callback for metrics and traces. It receives an `event` after each attempt and each operation,
-    /// on overload, and when a collection is throttled. It must not block. Exceptions from it are ignored.
+    /// on overload, and when a partition is throttled. It must not block. Exceptions from it are ignored.
     /// Default: none.
     ///
     /// Thread safety: it is called on the thread that the operation runs on, so by several threads at once if
@@ -215,9 +216,9 @@ public:
 
     using logger_function = std::function<void(log_level, std::string_view line)>;
 
-    /// Sets a callback for log lines. It receives the same events as text, of severity `min_severity` or more
-    /// severe. A line has no line end, and is valid during the call. For blocking, threads and exceptions the
-    /// rules of the observer apply. Default: none.
+    /// Sets a callback for log lines. It receives the same events as text, if they are of at least this
+    /// severity. A line has no line end, and is valid during the call. The observer's rules about blocking,
+    /// threads and exceptions apply. Default: none.
     store_options& logger(log_level min_severity, logger_function);
 
     const logger_function& logger() const noexcept { return logger_; }

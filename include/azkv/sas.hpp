@@ -16,17 +16,17 @@ public:
     using time_point = std::chrono::system_clock::time_point;
 
     /// Grants `permissions` until `expires`, which is truncated to whole seconds. `permissions` lists in any
-    /// order: `r` (read), `a` (add), `u` (update), `d` (delete; with an account's signature tables, too);
-    /// with an account's signature also `l` (list tables), `c` and `w` (create tables). An upsert, such as
-    /// `put`, needs `a` and `u`.
+    /// order: `r` (read), `a` (add), `u` (update), `d` (delete entities; in an account's signature also
+    /// tables); with an account's signature also `l` (list tables), `c` and `w` (create tables). An upsert,
+    /// such as `put`, needs `a` and `u`.
     sas_terms(std::string_view permissions, time_point expires);
 
     /// Refers to a stored access policy of a table by its identifier (at most 64 characters). Its terms can
     /// be changed, or revoked, at the table. For `table_sas` only.
     static sas_terms of_policy(std::string id);
 
-    /// Sets when the signature becomes valid. Default: at once. (If the service's clock is slow, a start of
-    /// now lies in its future.)
+    /// Sets when the signature becomes valid. Default: at once. If the service's clock is slow, a signature
+    /// that starts now is not yet valid there.
     sas_terms& starts(time_point);
 
     /// Sets the IPv4 address that may use it, or the first and the last of a range. Default: all.
@@ -67,8 +67,8 @@ private:
 };
 
 /// The range of entities that a table's signature covers, by partition key and row key as the service stores
-/// them. With azkv these are the store's partition and the key, some of whose characters are escaped (see
-/// examples/guide/values-and-keys.md). Bounds are inclusive.
+/// them. With azkv these are the store's partition and the key, in which `/ \ # ?` and control characters
+/// are written as `_xHHHH_` (see "Escapes" in the guide "Values and keys"). Bounds are inclusive.
 class AZKV_DECL sas_range {
 public:
     /// Covers all entities.
@@ -76,8 +76,8 @@ public:
 
     /// Sets the lower bound. Without a row key it is the first entity of that partition.
     ///
-    /// Throws: `azkv::error` (errc::invalid_argument) if the partition key is empty, which the service takes
-    /// for no bound.
+    /// Throws: `azkv::error` (errc::invalid_argument) if the partition key is empty: the service would read
+    /// that as no bound.
     sas_range& from(std::string partition_key, std::string row_key = {});
 
     /// Sets the upper bound. Without a row key it is the last entity of that partition. Throws the same.

@@ -61,15 +61,17 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 ///   them. As everywhere in Asio, emit a signal, and use `||` and `&&` of
 ///   `asio::experimental::awaitable_operators`, only where nothing else runs the coroutine at the same time:
 ///   on its strand, or on a context that one thread runs.
-/// - Retries: 408, 500, 502, 503, 504 and lost connections, within the limits of the options; 429 and 503
-///   `ServerBusy` when their turn comes, until the deadline; all of these also when they are hidden in the
-///   response to a transaction; a write to a table that is being deleted, until the deletion is complete. All
-///   operations are idempotent. A write that azkv has given up on may still reach the service later, even
-///   after the next write of the same key; `error::outcome_unknown` reports such a write.
+/// - Retries: responses 408, 500, 502, 503, 504 and lost connections are retried within the limits of the
+///   options. Throttled requests (429, 503 `ServerBusy`) are retried when their turn comes, until the
+///   deadline. Both rules also apply inside the response to a transaction. A write to a table that is being
+///   deleted is retried until the deletion is complete or the deadline passes. All operations are idempotent.
+///   A write that azkv has given up on may still reach the service later, even after the next write of the
+///   same key; `error::outcome_unknown` reports such a write.
 /// - Thread safety: any number of threads and coroutines may use one store, and copies of it, at once.
 /// - Lifetime: an operation keeps what it needs alive; the store may be moved or destroyed meanwhile. A
 ///   moved-from store can only be assigned to or destroyed. As with any Asio object, destroy all copies and
-///   generators before the executor's execution context.
+///   generators before the executor's execution context. Exception: those held by coroutines suspended on
+///   that context, which are destroyed with it.
 /// - Processes: in a forked child a store fails with errc::forked until its execution context has been
 ///   notified: `notify_fork(fork_child)`. Until then the child must not run the context either, since it
 ///   would take the parent's events and timers. Afterwards both processes may continue to use the store, each
@@ -96,7 +98,8 @@ public:
     static store from_connection_string(asio::any_io_executor executor, std::string_view connection_string,
                                         store_options options = {});
 
-    /// The same. Null, as `getenv` may return it, is errc::invalid_connection_string, too.
+    /// The same for a C string. A null pointer, which `getenv` may return, is
+    /// errc::invalid_connection_string.
     static store from_connection_string(asio::any_io_executor executor, const char* connection_string,
                                         store_options options = {});
 
@@ -110,14 +113,15 @@ public:
                                 store_options options = {});
 
     /// Creates a store for a storage account in the public cloud, or in cosmos mode for a Cosmos DB account,
-    /// that uses the default credential (`default_credential`). Takes no id: the name is that of LlamaIndex's
-    /// `AzureKVStore`, for parity. Token requests use the TLS options and the proxy of `options`, and go to
-    /// the authority of the endpoint's cloud unless `AZURE_AUTHORITY_HOST` names another.
+    /// that uses the default credential (`default_credential`). Despite its name it takes no id; the name is
+    /// that of LlamaIndex's `AzureKVStore`. Token requests use the trusted CAs, the minimum TLS version and
+    /// the proxy of `options`. They go to the authority of the endpoint's cloud unless
+    /// `AZURE_AUTHORITY_HOST` names another.
     static store from_account_and_id(asio::any_io_executor executor, std::string account,
                                      store_options options = {});
 
-    /// The same for any endpoint. Takes no token: the name is that of LlamaIndex's `AzureKVStore`, for
-    /// parity, and says AAD (Azure Active Directory) for what is now called Microsoft Entra ID.
+    /// The same for any endpoint. Despite its name it takes no token; the name is that of LlamaIndex's
+    /// `AzureKVStore`, and says AAD (Azure Active Directory) for what is now called Microsoft Entra ID.
     static store from_aad_token(asio::any_io_executor executor, std::string endpoint,
                                 store_options options = {});
 
@@ -146,7 +150,7 @@ public:
     ///   calls are waiting (errc::overloaded), no further one is begun. Throws another `azkv::error` for an
     ///   invalid argument; nothing was sent then.
     /// - Cancellation: each transaction in flight may or may not be applied, and no further one is begun. The
-    ///   call does not report which were applied; neither does it if `progress` throws.
+    ///   call does not report which were applied. The same holds if `progress` throws.
     /// (https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions)
     asio::awaitable<void> put_all(std::vector<std::pair<std::string, value>> pairs,
                                   std::string collection = default_collection, std::size_t batch_size = 100,
@@ -206,7 +210,9 @@ public:
     [[nodiscard]] store in_partition(std::string_view partition) const;
 
     /// Returns the same store with another `store_options::timeout`: for a call with all its retries; for
-    /// each page of `get_all` and `query`; for each transaction of `put_all`.
+    /// each page of `get_all` and `query`; for each transaction of `put_all`. With a token credential, make
+    /// the first call with the default timeout: if no call waits as long as a login takes, no token is ever
+    /// obtained.
     ///
     /// Throws: `azkv::error` (errc::invalid_argument) unless it is from 1 ms to a year.
     [[nodiscard]] store with_timeout(std::chrono::milliseconds timeout) const;

@@ -20,9 +20,9 @@ using value = boost::json::object;
 /// neither a 64-bit integer nor a finite double can represent.
 AZKV_DECL value parse_value(std::string_view json);
 
-/// Returns a value as JSON text on one line, which `parse_value` reads back unchanged. Doubles are written as
-/// in JavaScript (`0.5`, `5.0`) where Boost.JSON writes `5E-1` and `5E0`. NaN and infinities, which JSON
-/// cannot represent, become the strings "NaN", "Infinity" and "-Infinity".
+/// Returns a value as JSON text on one line, which `parse_value` reads back unchanged, except for NaN and
+/// infinities: JSON cannot represent them, and they become the strings "NaN", "Infinity" and "-Infinity".
+/// Doubles are written as in JavaScript (`0.5`, `5.0`) where Boost.JSON writes `5E-1` and `5E0`.
 AZKV_DECL std::string serialize_value(const value& v);
 
 /// The service that a store uses. The two share a protocol, and differ in limits and details.
