@@ -47,12 +47,13 @@ public:
         run_until(context, [&] { return net->under_way == n; });
     }
 
-    /// Later requests stay in flight.
+    /// Answers those in flight. Later requests stay in flight.
     void answer_all(unsigned how) {
         status = how;
+        const std::size_t all = answered + net->under_way;
         net->let_all_go();
         net->holds = true;
-        run_until(context, [&] { return net->under_way == 0; });
+        run_until(context, [&] { return answered >= all; });
     }
 
     std::size_t ended() const { return static_cast<std::size_t>(std::ranges::count_if(calls, &call::done)); }
@@ -70,6 +71,7 @@ public:
     std::string hint; // Retry-After
     std::vector<change> changes;
     std::size_t refused = 0;
+    std::size_t answered = 0;
     event::duration longest_paced{0};
     std::deque<call> calls;
     std::shared_ptr<held_transport> net;
@@ -77,6 +79,7 @@ public:
 
 private:
     void answer(protocol::response& r) {
+        ++answered;
         r.status = status;
         r.body = status == 200 ? row : error_body("ServerBusy");
         r.retry_after = status == 200 ? "" : hint;
