@@ -2,6 +2,7 @@
 
 #include "codec/utf.hpp"
 #include "fuzz.hpp"
+#include "protocol/message.hpp"
 
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/algorithm/string/trim.hpp>
