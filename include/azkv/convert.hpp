@@ -86,10 +86,14 @@ concept undivided =
     std::is_arithmetic_v<T> || is_variant<T> || boost::mp11::mp_contains<json_types, T>::value;
 
 template <class T>
-concept converted_or_throws = requires(const json::value& v) { tag_invoke(json::value_to_tag<T>(), v); };
+concept converted_or_throws = requires(const json::value& v) {
+    tag_invoke(json::value_to_tag<T>(), v);
+};
 
 template <class T>
-concept converted_or_code = requires(const json::value& v) { tag_invoke(json::try_value_to_tag<T>(), v); };
+concept converted_or_code = requires(const json::value& v) {
+    tag_invoke(json::try_value_to_tag<T>(), v);
+};
 
 template <class T>
 concept converted_by_user = converted_or_throws<T> || converted_or_code<T>;

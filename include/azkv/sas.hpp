@@ -40,10 +40,10 @@ public:
 
     const std::string& permissions() const noexcept { return permissions_; }
 
-    /// Returns the start as it is signed, `2026-01-02T03:04:05Z`; empty if there is none.
+    /// Returns the start in its signed form, such as `2026-01-02T03:04:05Z`, or an empty text.
     const std::string& start() const noexcept { return start_; }
 
-    /// Returns the expiry as it is signed; empty if there is none.
+    /// Returns the expiry in its signed form, or an empty text.
     const std::string& expiry() const noexcept { return expiry_; }
 
     const std::string& addresses() const noexcept { return addresses_; }

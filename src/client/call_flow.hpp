@@ -1,5 +1,4 @@
-// One call as a state machine: what to send next, with which token, and how the responses are judged. No I/O,
-// no clock.
+// One call as a state machine: what to send next, with which token, and how the responses are judged. No I/O.
 #pragma once
 
 #include "client/call_result.hpp"

@@ -196,7 +196,9 @@ public:
         });
     }
 
-    client::call_settings settings() { return settings_ ? *settings_ : sessions().service()->settings(); }
+    client::call_settings settings() {
+        return settings_ ? *settings_ : sessions().service()->settings();
+    }
 
     /// Returns the session's store with the settings of this view.
     store store_on(const blocking::session& s) const {

@@ -161,7 +161,7 @@ TEST_CASE("escapes and their look-alikes are restored in any order") {
     CHECK(escape_key("_x0041/", service_mode::storage) == "_x005F_x0041_x002F_"); // not A and a rest
     CHECK(escape_key("_x0041b", service_mode::storage) == "_x0041b");
     const std::vector<std::string> pieces{"_",    "x", "0", "0041", "_x0041", "_x0041_",
-                                          "D83D", "/", "-", "é",    "😀",     "_part_1"};
+                                          "D83D", "/", "-", "é",    "😀",      "_part_1"};
     std::mt19937 random(20261122);
     std::uniform_int_distribution<std::size_t> piece(0, pieces.size() - 1);
     for (int i = 0; i < 100'000; ++i) {

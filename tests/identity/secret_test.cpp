@@ -19,10 +19,14 @@ using namespace azkv::test;
 namespace {
 
 template <class T>
-concept streamable = requires(std::ostream& out, const T& t) { out << t; };
+concept streamable = requires(std::ostream& out, const T& t) {
+    out << t;
+};
 
 template <class T>
-concept shown = requires(const T& t) { static_cast<std::string>(t); };
+concept shown = requires(const T& t) {
+    static_cast<std::string>(t);
+};
 
 } // namespace
 

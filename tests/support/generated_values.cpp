@@ -92,9 +92,9 @@ std::string value_generator::text() {
                                              "_x0041_",
                                              "a_part_1"};
     static const std::string_view pieces[] = {
-        "a",  "B",       "7", "_",  " ",  "\"",   "\\",     "/",      "\n",     "{",   "[",
+        "a",  "B",       "7", "_",  " ", "\"",   "\\",     "/",      "\n",     "{",   "[",
         "_x", "_x0041_", "é", "日", "😀", "0041", "\t",     "_part_", "part_2", "\\u", "'",
-        "%",  "#",       "?", "]",  "}",  "@",    "odata.", ",",      ":",      "\x1", "\x7F"};
+        "%",  "#",       "?", "]",  "}", "@",    "odata.", ",",      ":",      "\x1", "\x7F"};
     if (one_in(2)) return std::string(any_of(nasty));
     std::string out;
     for (std::size_t n = up_to(12); n > 0; --n) {
