@@ -178,6 +178,7 @@ std::vector<wait_point> make_wait_points() {
     wait_point& throttled =
         add("in line at a throttled partition", &at_a_throttled_partition, operation("put"), "");
     throttled.tries = 40; // of which some are refused, and the others never sent
+    throttled.is_sent_before = true;
     throttled.gives_up = true;
     add("waiting for a token", &before_a_token, operation("put"), "logging in");
     return all;

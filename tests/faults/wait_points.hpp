@@ -39,6 +39,7 @@ public:
     int tries = 100;             // how many at once are sensible
     std::string doing;           // what it is at, in the words of the error; empty: no words for it
     bool may_be_applied = false; // what it was asked for
+    bool is_sent_before = false; // and answered: until then it may be applied
     bool gives_up = false;       // at once, where it sees that the deadline will pass
 };
 
