@@ -1,5 +1,6 @@
 #include "protocol/connection_string.hpp"
 #include "store/blocking_impl.hpp"
+#include "store/store_impl.hpp"
 #include "store/views.hpp"
 
 #include <azkv/blocking_store.hpp>
@@ -9,6 +10,24 @@
 namespace azkv {
 
 using client::service_context;
+
+blocking_store::implementation::implementation(std::shared_ptr<const service_context> service)
+    : sessions_(std::make_shared<support::per_process<blocking::session_pool>>(
+        std::make_unique<blocking::session_pool>(std::move(service)))) {}
+
+blocking::session_pool& blocking_store::implementation::sessions() {
+    return sessions_->here([](const blocking::session_pool& parents) {
+        return std::make_unique<blocking::session_pool>(parents.service()->for_child());
+    });
+}
+
+client::call_settings blocking_store::implementation::settings() {
+    return settings_ ? *settings_ : sessions().service()->settings();
+}
+
+store blocking_store::implementation::store_on(const blocking::session& s) const {
+    return settings_ ? detail::store_access::view(s.store, *settings_) : s.store;
+}
 
 blocking_store::blocking_store(std::shared_ptr<implementation> impl) : impl_(std::move(impl)) {}
 
