@@ -18,7 +18,10 @@
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <future>
 #include <iostream>
+#include <sstream>
+#include <vector>
 
 using namespace azkv;
 using namespace azkv::test;
@@ -141,6 +144,7 @@ asio::awaitable<course> outage(load& l, emulator& service, const progress_counte
 /// `patient`: the longest time until a call succeeds.
 void go_through(const char* name, store_options options, const trouble& t,
                 std::chrono::milliseconds patient) {
+    INFO(name);
     progress_counter counts; // outlives the store
     emulator service;
     asio::io_context context;
@@ -179,23 +183,25 @@ void go_through(const char* name, store_options options, const trouble& t,
     CHECK(latest < patience + l.lag());
 
     using ms = std::chrono::duration<double, std::milli>;
-    std::cout << name << ": " << l.calls().size() << " calls; in " << away.count() << " s without service "
-              << c.requests << " requests, " << c.attempts << " attempts, " << failed_meanwhile
-              << " failures; first success after " << ms(first_success - c.back).count() << " ms; latest end "
-              << ms(latest).count() << " ms past the deadline (the machine: " << ms(l.lag()).count()
-              << " ms)\n";
+    std::ostringstream line; // printed whole: others print at the same time
+    line << name << ": " << l.calls().size() << " calls; in " << away.count() << " s without service "
+         << c.requests << " requests, " << c.attempts << " attempts, " << failed_meanwhile
+         << " failures; first success after " << ms(first_success - c.back).count() << " ms; latest end "
+         << ms(latest).count() << " ms past the deadline (the machine: " << ms(l.lag()).count() << " ms)\n";
+    std::cout << line.str();
 }
 
 } // namespace
 
-TEST_CASE("a service that is down") {
-    go_through("down", store_options(), &take_down, 1s);
-}
-
-TEST_CASE("a service that accepts connections and never answers") {
-    go_through("silent", store_options().attempt_timeout(300ms), &put_a_silent_peer_in_its_place, 1s);
-}
-
-TEST_CASE("a service that throttles every request") { // and is tried ten times a second
-    go_through("throttling", store_options(), &throttle_all, sanitized ? 300ms : 110ms);
+TEST_CASE("services that are down, or silent, or throttle every request") {
+    // At the same time: the test mostly waits.
+    std::vector<std::future<void>> outages;
+    const auto begin = [&](auto... arguments) {
+        outages.push_back(std::async(std::launch::async, &go_through, arguments...));
+    };
+    begin("down", store_options(), &take_down, 1s);
+    begin("silent", store_options().attempt_timeout(300ms), &put_a_silent_peer_in_its_place, 1s);
+    begin("throttling", store_options(), &throttle_all, // and is tried ten times a second
+          sanitized ? 300ms : 110ms);
+    for (std::future<void>& o : outages) o.get();
 }

@@ -83,7 +83,7 @@ public:
 
     ~world() {
         for (const auto& c : calls)
-            if (p) p->leave(c->entry, now);
+            if (p) p->leave(*c, now);
     }
 
     void run_until(time_point end) {
@@ -96,11 +96,10 @@ public:
         now = end;
     }
 
-    class call {
+    class call : public pace::call {
     public:
-        explicit call(std::size_t cost) : entry(cost) {}
+        using pace::call::call;
 
-        pace::call entry;
         time_point begun;
         int done = 0;
     };
@@ -126,10 +125,10 @@ private:
     void begin(call& c) {
         c.begun = now;
         if (!p) {
-            c.entry.sent(now);
+            c.sent(now);
             return send(c);
         }
-        p->join(c.entry);
+        p->join(c);
         pump();
     }
 
@@ -145,20 +144,20 @@ private:
             ++accepted;
             ++c.done;
             times.push_back(now - c.begun);
-            if (p) p->accepted(c.entry, now);
+            if (p) p->accepted(c, now);
             at(now + 30us, [this, &c] { begin(c); });
         } else {
             ++refused;
             if (!p) p = std::make_unique<pace>(now);
-            p->refused(c.entry, hint, now);
-            p->join(c.entry);
+            p->refused(c, hint, now);
+            p->join(c);
         }
         pump();
     }
 
     void pump() {
         if (!p) return;
-        while (pace::call* const next = p->next(now)) send(*owner(next));
+        while (pace::call* const next = p->next(now)) send(static_cast<call&>(*next));
         if (p->is_over(now)) return p.reset();
         const time_point t = p->when_next();
         if (t == time_point::max() || (t >= armed_ && armed_ > now)) return;
@@ -166,11 +165,6 @@ private:
         at(t, [this, t] {
             if (armed_ == t) pump();
         });
-    }
-
-    call* owner(pace::call* entry) {
-        const auto it = std::ranges::find_if(calls, [&](const auto& c) { return &c->entry == entry; });
-        return it->get();
     }
 
     limit& limit_;
