@@ -28,7 +28,8 @@ enum class event_kind {
 ///   counted in the next report.
 /// - Pace: when a partition of a collection is first throttled, each time it is throttled again after
 ///   requests were accepted, and when calls have not had to wait for a second in any partition of the
-///   collection. The next call reports the last case. The event names the collection, not the partition.
+///   collection. One of the next calls reports the last case. The event names the collection, not the
+///   partition.
 ///
 /// Overload and pace carry the operation and the ids of the call that reports them, and nothing else about
 /// that call. No event contains keys, values, filters or credentials.

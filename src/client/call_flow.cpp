@@ -127,6 +127,8 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
     const protocol::response& r = x.response;
     result_.succeeded = !x.error && request().success.contains(r.status);
     verdict_.throttled = !result_.succeeded && !x.error && protocol::is_throttled(r);
+    // Its errors about the account are in a form that others use, too.
+    verdict_.understood = result_.succeeded || !r.request_id.empty() || !r.own_code().empty();
     action next;
     if (x.overloaded) {
         state_.withdraw(false);

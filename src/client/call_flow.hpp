@@ -68,7 +68,7 @@ public:
 
     std::chrono::milliseconds delay() const { return state_.delay(); }
 
-    /// Returns the number of the attempt, from 1 for each request.
+    /// Returns the number of the next attempt, from 1 for each request.
     int attempt() const { return state_.attempt(); }
 
     /// Returns true if the request waits for its turn at a throttled partition. A read that may go to the
@@ -82,7 +82,7 @@ public:
         int attempt = 0;
         bool challenged = false; // the service requires another token
         bool throttled = false;
-        bool understood = true;                              // false: an invalid response to a batch
+        bool understood = true; // false: a response that is not the service's, or is invalid
         std::optional<std::chrono::milliseconds> next_after; // nullopt: no further attempt of this request
         std::string_view reason;                             // a literal
     };

@@ -30,19 +30,26 @@ pacing::ticket::~ticket() {
 // Precondition: locked.
 void pacing::ticket::drop_finished(time_point now) {
     auto& all = owner_.paces_;
-    for (auto at = all.begin(); at != all.end();) { // throttled partitions are few
-        if (!at->second->is_over(now)) {
-            ++at;
-            continue;
-        }
-        const std::string collection = at->first.first;
-        at = all.erase(at);
-        // Another partition of the collection is next to it.
-        const bool throttles_still = (at != all.end() && at->first.first == collection)
-                                     || (at != all.begin() && std::prev(at)->first.first == collection);
-        if (!throttles_still) reports_.emplace_back().collection = collection;
+    if (const auto own = all.find(std::pair(collection_, partition_)); own != all.end())
+        drop_if_finished(own, now);
+    if (now >= owner_.next_sweep_) {
+        owner_.next_sweep_ = now + std::chrono::milliseconds(100);
+        for (auto at = all.begin(); at != all.end();) at = drop_if_finished(at, now);
     }
     owner_.has_paces_ = !all.empty();
+}
+
+// Returns the next pace. Precondition: locked.
+pacing::paces::iterator pacing::ticket::drop_if_finished(paces::iterator at, time_point now) {
+    if (!at->second->is_over(now)) return std::next(at);
+    auto& all = owner_.paces_;
+    const std::string collection = at->first.first;
+    at = all.erase(at);
+    // Another partition of the collection is next to it.
+    const bool throttles_still = (at != all.end() && at->first.first == collection)
+                                 || (at != all.begin() && std::prev(at)->first.first == collection);
+    if (!throttles_still) reports_.emplace_back().collection = collection;
+    return at;
 }
 
 void pacing::ticket::drop_finished() {

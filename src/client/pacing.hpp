@@ -61,12 +61,15 @@ private:
         }
     };
 
+    // By collection and partition.
+    using paces = std::map<std::pair<std::string, std::string>, std::shared_ptr<pace>, by_text>;
+
     static void admit_due(pace& p, time_point now);
 
     const std::size_t most_waiting_;
     std::mutex mutex_; // guards what follows, and the paces
-    std::map<std::pair<std::string, std::string>, std::shared_ptr<pace>, by_text>
-        paces_;                          // by collection and partition
+    paces paces_;
+    time_point next_sweep_;              // when to look for finished ones again: there may be many
     std::atomic<bool> has_paces_{false}; // written under the mutex
 };
 
@@ -87,7 +90,8 @@ public:
     /// this.
     bool is_needed() const { return pace_ || owner_.has_paces_.load(std::memory_order_relaxed); }
 
-    /// Drops the paces that are no longer needed, and adds a report on each.
+    /// Drops the pace of the partition if it is no longer needed, and now and then all others. Adds a report
+    /// on each collection that is no longer throttled.
     void drop_finished();
 
     enum class result { admitted, late, overloaded, closed };
@@ -121,6 +125,7 @@ private:
     friend class pacing;
 
     void drop_finished(time_point now);
+    paces::iterator drop_if_finished(paces::iterator at, time_point now);
     std::shared_ptr<pace> find_pace() const;
     bool is_ready(time_point now, time_point& until);
     void leave(bool given_up);

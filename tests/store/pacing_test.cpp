@@ -69,6 +69,7 @@ public:
     asio::io_context context;
     unsigned status = 200;
     std::string hint; // Retry-After
+    std::string page; // of a proxy, in place of the service's response
     std::vector<change> changes;
     std::size_t refused = 0;
     std::size_t answered = 0;
@@ -81,7 +82,7 @@ private:
     void answer(protocol::response& r) {
         ++answered;
         r.status = status;
-        r.body = status == 200 ? row : error_body("ServerBusy");
+        r.body = !page.empty() ? page : status == 200 ? row : error_body("ServerBusy");
         r.retry_after = status == 200 ? "" : hint;
     }
 
@@ -162,6 +163,25 @@ TEST_CASE("a cancelled try passes to the next call") {
     s.answer_all(200);
     CHECK(s.ended() == 4);
     CHECK_FALSE(s.calls[0].failure);
+}
+
+TEST_CASE("a response that is not the service's passes the try to the next call") {
+    throttled_store s;
+    for (int i = 0; i < 4; ++i) s.get();
+    s.run_until_sent(4);
+    s.answer_all(503);
+    s.run_until_sent(1);
+    s.page = "<html>of a proxy</html>";
+    s.answer_all(403);
+    CHECK(s.ended() == 1);
+    s.run_until_sent(1);
+    s.context.run_for(30ms);
+    CHECK(s.net->under_way == 1);
+    s.page.clear();
+    s.answer_all(200);
+    s.run_until_sent(2);
+    s.answer_all(200);
+    CHECK(s.ended() == 4);
 }
 
 TEST_CASE("calls that wait for their turn end at their deadline") {
