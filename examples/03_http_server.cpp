@@ -19,6 +19,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -95,7 +96,10 @@ int main(int argc, char** argv) {
         std::cout << "listening on " << acceptor.local_endpoint() << std::endl;
         asio::co_spawn(threads, listen(std::move(acceptor), db), asio::detached);
         asio::signal_set signals(threads, SIGINT, SIGTERM);
-        signals.async_wait([&](auto, int) { threads.stop(); });
+        signals.async_wait([&](auto, int) {
+            signals.clear(); // a second signal ends the program at once
+            asio::co_spawn(threads, db.close(std::chrono::seconds(5)), [&](auto, bool) { threads.stop(); });
+        });
         threads.join();
     } catch (const std::exception& e) {
         std::cerr << e.what() << '\n';
