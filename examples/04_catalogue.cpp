@@ -71,10 +71,11 @@ std::vector<std::pair<std::string, azkv::value>> read_headers(const fs::path& bo
     return headers;
 }
 
-asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::string, azkv::value>> headers) {
-    const std::string name = "boost headers";
-    const std::string favourite = "boost/asio/awaitable.hpp";
-    const std::size_t count = headers.size();
+const std::string name = "boost headers";
+const std::string favourite = "boost/asio/awaitable.hpp";
+
+asio::awaitable<void> store_headers(azkv::store db,
+                                    std::vector<std::pair<std::string, azkv::value>> headers) {
     {
         const step s("put: one header");
         const auto first =
@@ -84,9 +85,12 @@ asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::strin
         std::cout << "  " << favourite << '\n';
     }
     {
-        const step s("put_all: all " + std::to_string(count) + " of them, in transactions of 100");
+        const step s("put_all: all " + std::to_string(headers.size()) + " of them, in transactions of 100");
         co_await db.put_all(std::move(headers), name);
     }
+}
+
+asio::awaitable<void> read_one(azkv::store db) {
     {
         const step s("get: what do we know about " + favourite + "?");
         const auto all = co_await db.get(favourite, name);
@@ -99,6 +103,9 @@ asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::strin
         if (!some || some->size() != 2) throw std::runtime_error("the members were not stored");
         std::cout << "  " << azkv::serialize_value(*some) << '\n';
     }
+}
+
+asio::awaitable<void> query_headers(azkv::store db, std::size_t count) {
     {
         const step s("query: every header, to count their lines (pages of 1,000)");
         std::int64_t lines = 0;
@@ -125,19 +132,28 @@ asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::strin
         for (const auto& [bytes, key] : large)
             std::cout << "  " << std::setw(7) << bytes << "  " << key << '\n';
     }
-    {
-        const step s("erase: everything again");
-        const auto all = co_await db.get_all(name, azkv::select("lines"));
-        std::size_t erased = 0;
-        for (const auto& [key, value] : all) {
-            const bool was_there = co_await db.erase(key, name);
-            erased += was_there;
-        }
-        std::cout << "  " << erased << " of " << count << " erased\n";
-        const auto gone = co_await db.get(favourite, name);
-        std::cout << "  " << favourite << (gone ? " is still there!\n" : " is gone\n");
-        if (erased != count || gone) throw std::runtime_error("not everything was erased");
+}
+
+asio::awaitable<void> erase_headers(azkv::store db, std::size_t count) {
+    const step s("erase: everything again");
+    const auto all = co_await db.get_all(name, azkv::select("lines"));
+    std::size_t erased = 0;
+    for (const auto& [key, value] : all) {
+        const bool was_there = co_await db.erase(key, name);
+        erased += was_there;
     }
+    std::cout << "  " << erased << " of " << count << " erased\n";
+    const auto gone = co_await db.get(favourite, name);
+    std::cout << "  " << favourite << (gone ? " is still there!\n" : " is gone\n");
+    if (erased != count || gone) throw std::runtime_error("not everything was erased");
+}
+
+asio::awaitable<void> catalogue(azkv::store db, std::vector<std::pair<std::string, azkv::value>> headers) {
+    const std::size_t count = headers.size();
+    co_await store_headers(db, std::move(headers));
+    co_await read_one(db);
+    co_await query_headers(db, count);
+    co_await erase_headers(db, count);
 }
 
 } // namespace

@@ -229,17 +229,7 @@ int run(const std::function<int(const arguments&)>& command, const arguments& a)
     }
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
-    std::ios::sync_with_stdio(false);
-    arguments a;
-    std::function<int(const arguments&)> command;
-
-    CLI::App app("Stores, reads and queries JSON values in Azure Table Storage or Azure Cosmos DB for Table",
-                 "azkv");
-    app.set_version_flag("--version", AZKV_VERSION_STRING);
-    app.require_subcommand(1);
+void add_options(CLI::App& app, arguments& a) {
     CLI::Option* const connection_string = app.add_option(
         "--connection-string", a.connection_string,
         "the account's connection string; default: the environment variable AZKV_CONNECTION_STRING, or the "
@@ -256,7 +246,10 @@ int main(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.footer(
         "Exit status: 0 success, 1 key not found, 2 invalid usage or input, 3 service or network failure.");
+}
 
+/// The command that is given sets `command`.
+void add_commands(CLI::App& app, arguments& a, std::function<int(const arguments&)>& command) {
     const auto add = [&](const char* name, const char* help, int (*function)(const arguments&)) {
         CLI::App* const sub = app.add_subcommand(name, help);
         sub->fallthrough();
@@ -299,6 +292,21 @@ int main(int argc, char** argv) {
     sub = add("erase", "remove a key", erase);
     sub->add_option("KEY", a.key)->required();
     add_collection(sub);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::ios::sync_with_stdio(false);
+    arguments a;
+    std::function<int(const arguments&)> command;
+
+    CLI::App app("Stores, reads and queries JSON values in Azure Table Storage or Azure Cosmos DB for Table",
+                 "azkv");
+    app.set_version_flag("--version", AZKV_VERSION_STRING);
+    app.require_subcommand(1);
+    add_options(app, a);
+    add_commands(app, a, command);
 
     try {
         app.parse(argc, argv);
