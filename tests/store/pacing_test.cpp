@@ -2,6 +2,7 @@
 
 #include "support/fixtures.hpp"
 #include "support/held_transport.hpp"
+#include "support/sanitized.hpp"
 #include "support/scripted_store.hpp"
 #include "support/spawned.hpp"
 
@@ -426,6 +427,7 @@ TEST_CASE("the threads of a blocking store keep to the rate that the service acc
         std::chrono::milliseconds hint;
     };
 
+    constexpr int per_second = sanitized ? 80 : 400; // less than the threads can send
     for (const kind& k : {kind{service_mode::storage, 0ms}, kind{service_mode::cosmos, 1000ms}}) {
         emulator service(emulator_options().mode(k.mode));
         std::atomic<int> refused{0};
@@ -435,9 +437,9 @@ TEST_CASE("the threads of a blocking store keep to the rate that the service acc
             }));
         db.put("k", {});
         fault_plan plan;
-        service.faults(plan.throttle(400, k.hint));
+        service.faults(plan.throttle(per_second, k.hint));
         const auto began = std::chrono::steady_clock::now();
-        const callers c(db, 8, 150); // the limit takes three seconds for these
+        const callers c(db, 8, per_second * 3 / 8); // the limit takes three seconds for these
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         CHECK(c.failed == 0);
         CHECK(took.count() < 8);
