@@ -25,8 +25,12 @@ failure authentication_failed(std::string_view detail = {}) {
     return failure(403, "AuthenticationFailed", std::move(text));
 }
 
+constexpr std::string_view permission_mismatch = "AuthorizationPermissionMismatch";
+
 failure mismatch(const char* code) {
-    return failure(403, code, "This request is not authorized to perform this operation.");
+    return failure(403, code,
+                   "This request is not authorized to perform this operation"
+                       + std::string(code == permission_mismatch ? " using this permission." : "."));
 }
 
 void require(bool holds, const failure& otherwise) {
@@ -80,7 +84,7 @@ void grant::require(access what, std::string_view table) const {
     case access::erase: granted = may('d'); break;
     case access::manage: break;
     }
-    emulation::require(granted, mismatch("AuthorizationPermissionMismatch"));
+    emulation::require(granted, mismatch(permission_mismatch.data()));
 }
 
 bool grant::has_keys(std::string_view partition_key, std::string_view row_key) const {
@@ -114,8 +118,6 @@ grant authenticator::authenticate(const request& r, const target& t, const origi
     } else if (!authorization.empty()) {
         throw authentication_failed("Its scheme is none that is known.");
     } else if (t.parameter("sig")) {
-        require(mode_ == service_mode::storage,
-                authentication_failed("Shared access signatures are not supported."));
         const auto microseconds =
             std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
         return read_sas(t, from, now_in_ticks(microseconds.count()), policies);
@@ -251,6 +253,15 @@ grant authenticator::read_scope(const sas_fields& fields) {
     return g;
 }
 
+// Cosmos DB takes signatures for whole tables. Whether it takes any for the account is not known.
+void authenticator::check_cosmos_scope(const grant& g) {
+    require(g.kind_ == grant::kind::table,
+            authentication_failed("Shared access signatures for the account are not supported."));
+    if (g.first_ || g.last_)
+        throw failure(501, "NotImplemented",
+                      "Shared access signature with PartitionKey or RowKey are not supported");
+}
+
 std::string authenticator::string_to_sign(const grant& g, const sas_fields& fields) const {
     std::string text;
     const auto append_lines = [&](std::initializer_list<std::string_view> lines) {
@@ -276,6 +287,7 @@ grant authenticator::read_sas(const target& t, const origin& from, ticks now, co
     grant g = read_scope(fields);
     require(same_signature(mac_.sign(string_to_sign(g, fields)), fields["sig"]),
             authentication_failed("Signature did not match."));
+    if (mode_ == service_mode::cosmos) check_cosmos_scope(g);
     access_policy policy;
     policy.start = fields["st"];
     policy.expiry = fields["se"];

@@ -87,6 +87,7 @@ private:
                           std::chrono::system_clock::time_point now);
     void check_bearer(std::string_view token, const origin&) const;
     static grant read_scope(const sas_fields&);
+    static void check_cosmos_scope(const grant&);
     std::string string_to_sign(const grant&, const sas_fields&) const;
     grant read_sas(const target&, const origin&, ticks now, const policy_lookup&);
 

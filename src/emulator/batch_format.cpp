@@ -121,10 +121,12 @@ request parse_operation(std::string_view text) {
         || without_blanks_around(operation.target) != operation.target)
         throw invalid_input();
     operation.headers = take_headers(text);
-    operation.body = text;
+    // The body may be shorter than the part: some clients write more line ends after it.
     const std::string_view length = operation.header("Content-Length");
-    if (!length.empty() && !support::whole_number<std::size_t>(length, text.size(), text.size()))
-        throw invalid_input();
+    const auto size =
+        length.empty() ? text.size() : support::whole_number<std::size_t>(length, 0, text.size());
+    if (!size || text.find_first_not_of("\r\n", *size) != text.npos) throw invalid_input();
+    operation.body = text.substr(0, *size);
     return operation;
 }
 
@@ -158,7 +160,7 @@ batch_request parse_batch(std::string_view content_type, std::string_view body) 
     }
     const auto is_get = [](const request& o) { return o.method == "GET"; };
     const auto gets = std::ranges::count_if(batch.operations, is_get);
-    if (batch.operations.empty() || gets != (batch.is_query ? 1 : 0)) throw invalid_input();
+    if (gets != (batch.is_query ? 1 : 0)) throw invalid_input();
     return batch;
 }
 
@@ -184,7 +186,7 @@ batch_response write_batch(const std::vector<reply>& parts, bool is_query, servi
         const auto reason = http::obsolete_reason(http::int_to_status(answer.status));
         write("HTTP/1.1 ", std::to_string(answer.status), " ", std::string_view(reason), crlf);
         for (const auto& [name, value] : answer.headers) write(name, ": ", value, crlf);
-        write(crlf, answer.body, part_end);
+        write(crlf, answer.body, crlf);
     }
     if (!is_query) write("--", changeset_boundary, "--", part_end);
     write("--", batch_boundary, "--", crlf);

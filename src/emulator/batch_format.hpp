@@ -16,12 +16,12 @@ namespace azkv::emulation {
 class batch_request {
 public:
     bool is_query = false;           // one GET outside a changeset
-    std::vector<request> operations; // with absolute targets
+    std::vector<request> operations; // none in an empty changeset
 };
 
 /// Parses the body of a request with that content type. Lines end in CRLF or LF. Throws `failure`
-/// (400 InvalidInput) if the body is not a batch: no or an unknown boundary, no operation, more than one
-/// changeset, a GET in a changeset or another method outside one, a part that is not an HTTP request.
+/// (400 InvalidInput) if the body is not a batch: no or an unknown boundary, more than one changeset, a GET
+/// in a changeset or another method outside one, a part that is not an HTTP request.
 batch_request parse_batch(std::string_view content_type, std::string_view body);
 
 /// The response to a batch. Its body has the line ends that the service uses.

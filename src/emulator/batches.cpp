@@ -18,11 +18,16 @@ public:
     failure why;
 };
 
-void add_part_headers(reply& part, service_mode mode, std::size_t index) {
-    part.headers.emplace_back("X-Content-Type-Options", "nosniff");
-    part.headers.emplace_back("Cache-Control", "no-cache");
-    part.headers.emplace_back("DataServiceVersion", part.status == 201 ? "3.0;" : "1.0;");
-    if (mode == service_mode::cosmos) part.headers.emplace_back("Content-ID", std::to_string(index + 1));
+// Adds the headers that Table Storage writes first in each part.
+void add_part_headers(reply& part, const request& operation, bool is_about_entity) {
+    const bool writes_known = operation.method == "POST" || operation.method == "GET" || part.status >= 400;
+    headers first;
+    if (const std::string* const id = find_header(operation.headers, "Content-ID"))
+        first.emplace_back("Content-ID", *id);
+    first.emplace_back("X-Content-Type-Options", "nosniff");
+    if (is_about_entity) first.emplace_back("Cache-Control", "no-cache");
+    first.emplace_back("DataServiceVersion", writes_known ? "3.0;" : "1.0;");
+    part.headers.insert(part.headers.begin(), first.begin(), first.end());
 }
 
 reply envelope(const std::vector<reply>& parts, bool is_query, service_mode mode, std::string_view id) {
@@ -34,29 +39,37 @@ reply envelope(const std::vector<reply>& parts, bool is_query, service_mode mode
     return answer;
 }
 
-/// Executes the operations of a changeset in order.
+// An operation's URL may be relative: then it is about the host of the batch.
+target read_operation_target(const context& c, const request& operation) {
+    std::string_view url = operation.target;
+    const auto scheme = url.find("://");
+    if (scheme == url.npos) return read_target(operation.target, c.host, c.account, c.mode);
+    url.remove_prefix(scheme + 3);
+    return read_target(operation.target, url.substr(0, url.find('/')), c.account, c.mode);
+}
+
+/// An operation that may be executed.
+class checked_operation {
+public:
+    const request& what;
+    std::string method;
+    emulation::target target;
+};
+
+/// Checks that the operations of a changeset belong together.
 class changeset {
 public:
     explicit changeset(const context& c) : context_(c) {}
 
-    reply run(const request& r) {
-        const target t = read_target(r.target, batch_host(r.target), context_.account, context_.mode);
-        const std::string method = effective_method(r, context_.mode);
-        const bool here = r.target.starts_with("http://") || r.target.starts_with("https://");
-        if (!is_entity_write(method, t) || t.secondary || !here) throw invalid_input();
-        check_place(t, method == "POST" ? keys_of_body(r) : std::pair(t.partition_key, t.row_key));
-        return write_entity(context_, r, method, t);
+    checked_operation check(const request& r) {
+        checked_operation o{r, effective_method(r, context_.mode), read_operation_target(context_, r)};
+        if (!is_entity_write(o.method, o.target) || o.target.secondary) throw invalid_input();
+        check_place(o.target, o.method == "POST" ? keys_of_body(r)
+                                                 : std::pair(o.target.partition_key, o.target.row_key));
+        return o;
     }
 
 private:
-    // The host of an absolute URL; otherwise empty.
-    static std::string_view batch_host(std::string_view url) {
-        const auto scheme = url.find("://");
-        if (scheme == url.npos) return {};
-        url.remove_prefix(scheme + 3);
-        return url.substr(0, url.find('/'));
-    }
-
     std::pair<std::string, std::string> keys_of_body(const request& r) const {
         sent_entity e = read_entity(r.body, context_.mode);
         return {std::move(e.partition_key).value_or(""), std::move(e.row_key).value_or("")};
@@ -85,23 +98,97 @@ private:
     std::set<std::string> rows_;
 };
 
+// The rows of a batch share a timestamp, unless the clock of Table Storage moves on meanwhile: it has steps
+// of a millisecond.
+std::function<ticks()> clock_of_batch(const context& c) {
+    if (c.mode == service_mode::cosmos) return c.next_timestamp;
+    return [&c, last = std::optional<ticks>()]() mutable {
+        constexpr ticks step = 10'000;
+        const ticks now = c.next_timestamp();
+        if (!last || now - *last >= step) last = now;
+        return *last;
+    };
+}
+
 std::vector<reply> run_changeset(const context& c, const std::vector<request>& operations) {
     // The service reports the last operation within the limit.
     if (operations.size() > limits::batch_operations)
-        throw operation_failure{limits::batch_operations - 1, invalid_input()};
+        throw operation_failure{
+            limits::batch_operations - 1,
+            invalid_input("The batch request operation exceeds the maximum 100 changes per change set.")};
+    std::vector<checked_operation> checked;
     std::vector<reply> parts;
     changeset set(c);
+    context inside = c;
+    inside.next_timestamp = clock_of_batch(c);
     storage::transaction all(c.db);
-    for (const request& r : operations) {
-        try {
-            parts.push_back(set.run(r));
-        } catch (const failure& f) {
-            throw operation_failure{parts.size(), f};
+    const auto run = [&](std::size_t n) {
+        parts.push_back(write_entity(inside, checked[n].what, checked[n].method, checked[n].target));
+        if (c.mode == service_mode::storage)
+            add_part_headers(parts.back(), operations[n], true);
+        else
+            parts.back().headers.emplace_back("Content-ID", std::to_string(n + 1));
+    };
+    std::size_t at = 0;
+    try {
+        // Cosmos DB looks at all operations before it executes the first.
+        for (; at < operations.size(); ++at) {
+            checked.push_back(set.check(operations[at]));
+            if (c.mode == service_mode::storage) run(at);
         }
-        add_part_headers(parts.back(), c.mode, parts.size() - 1);
+        if (c.mode == service_mode::cosmos)
+            for (at = 0; at < operations.size(); ++at) run(at);
+    } catch (const failure& f) {
+        throw operation_failure{at, f};
     }
     all.commit();
     return parts;
+}
+
+// What the service's message begins with.
+std::string index_text(const operation_failure& f, service_mode mode) {
+    const std::string_view code = f.why.code();
+    const bool is_left_out = mode == service_mode::cosmos
+                                 ? f.why.is_missing_table()
+                                 : f.index == 0
+                                       && (code == "ResourceNotFound" || code == "UpdateConditionNotSatisfied"
+                                           || code == "EntityAlreadyExists");
+    return is_left_out ? std::string() : std::to_string(f.index) + ":";
+}
+
+// Returns the part that reports a failure.
+reply failed_part(const context& c, const request& operation, const operation_failure& f,
+                  const std::string& index, const error_writer& write_error) {
+    const std::string_view end = c.mode == service_mode::cosmos && !index.empty() ? "\n" : "";
+    reply part = write_error(
+        operation, failure(f.why.status(), f.why.code(), index + f.why.message() + std::string(end)));
+    if (c.mode == service_mode::storage) add_part_headers(part, operation, !f.why.is_missing_table());
+    return part;
+}
+
+reply run_query(const context& c, const request& query, const error_writer& write_error) {
+    reply part;
+    try {
+        const target t = read_operation_target(c, query);
+        if (t.what == target::kind::entity)
+            part = get_entity(c, query, t);
+        else if (t.what == target::kind::entities)
+            part = query_entities(c, query, t);
+        else
+            throw invalid_input();
+    } catch (const failure& f) {
+        return failed_part(c, query, {0, f}, "0:", write_error);
+    }
+    if (c.mode == service_mode::storage) add_part_headers(part, query, true);
+    return part;
+}
+
+// An operation without `Accept` has that of the batch.
+void complete(std::vector<request>& operations, const request& batch) {
+    const std::string* const accept = find_header(batch.headers, "Accept");
+    if (!accept) return;
+    for (request& r : operations)
+        if (!find_header(r.headers, "Accept")) r.headers.emplace_back("Accept", *accept);
 }
 
 } // namespace
@@ -121,31 +208,19 @@ std::string effective_method(const request& r, service_mode mode) {
 }
 
 reply run_batch(const context& c, const request& r, const error_writer& write_error, std::string_view id) {
-    const batch_request batch = parse_batch(r.header("Content-Type"), r.body);
-    if (batch.is_query) {
-        const request& query = batch.operations.front();
-        reply part;
-        try {
-            const target t = read_target(query.target, {}, c.account, c.mode);
-            if (t.what == target::kind::entity)
-                part = get_entity(c, query, t);
-            else if (t.what == target::kind::entities)
-                part = query_entities(c, query, t);
-            else
-                throw invalid_input();
-        } catch (const failure& f) {
-            part = write_error(f);
-        }
-        return envelope({part}, true, c.mode, id);
-    }
+    batch_request batch = parse_batch(r.header("Content-Type"), r.body);
+    complete(batch.operations, r);
+    if (batch.is_query)
+        return envelope({run_query(c, batch.operations.front(), write_error)}, true, c.mode, id);
     try {
         return envelope(run_changeset(c, batch.operations), false, c.mode, id);
     } catch (const operation_failure& f) {
-        // Table Storage omits the index of the first operation.
-        const bool counted = f.index > 0 || c.mode == service_mode::cosmos;
-        reply part = write_error(failure(f.why.status(), f.why.code(),
-                                         (counted ? std::to_string(f.index) + ":" : "") + f.why.message()));
-        return envelope({part}, false, c.mode, id);
+        const std::string index = index_text(f, c.mode);
+        // What the gateway of Cosmos DB refuses, it refuses as a whole.
+        if (c.mode == service_mode::cosmos && is_of_gateway(f.why.status()))
+            throw failure(f.why.status(), f.why.code(), index + f.why.message());
+        return envelope({failed_part(c, batch.operations[f.index], f, index, write_error)}, false, c.mode,
+                        id);
     }
 }
 

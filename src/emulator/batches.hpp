@@ -10,8 +10,8 @@
 
 namespace azkv::emulation {
 
-/// Converts a failure to a response; provided by the service.
-using error_writer = std::function<reply(const failure&)>;
+/// Converts the failure of a request to a response; provided by the service.
+using error_writer = std::function<reply(const request&, const failure&)>;
 
 /// Returns the method of a request, taking `X-HTTP-Method` into account. Throws `failure`.
 std::string effective_method(const request&, service_mode);

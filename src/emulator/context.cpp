@@ -11,7 +11,16 @@ namespace azkv::emulation {
 
 storage::table_id context::find_table(const std::string& name) const {
     if (const auto id = db.find_table(name, case_sensitive())) return *id;
-    throw failure(404, "TableNotFound", "The table specified does not exist.");
+    throw failure::missing_table(mode);
+}
+
+bool is_of_gateway(unsigned status) {
+    return status != 404 && status != 409 && status != 412;
+}
+
+metadata level_in(std::string_view accepted) {
+    const auto has = [&](std::string_view text) { return accepted.find(text) != accepted.npos; };
+    return has("nometadata") ? metadata::none : has("fullmetadata") ? metadata::full : metadata::minimal;
 }
 
 metadata read_format(const request& r, const target& t) {
@@ -23,9 +32,7 @@ metadata read_format(const request& r, const target& t) {
         throw failure(415, "AtomFormatNotSupported", "Atom format is not supported.");
     if (has("odata=verbose"))
         throw failure(415, "JsonVerboseFormatNotSupported", "Verbose JSON format is not supported.");
-    return has("odata=nometadata")     ? metadata::none
-           : has("odata=fullmetadata") ? metadata::full
-                                       : metadata::minimal;
+    return level_in(accepted);
 }
 
 void require_json(const request& r) {
@@ -54,6 +61,12 @@ bool prefers_no_content(const request& r, headers& answer) {
     const bool none = preference == "return-no-content";
     if (none || preference == "return-content") answer.emplace_back("Preference-Applied", preference);
     return none;
+}
+
+void add_location(reply& answer, const context& c, const std::string& segment) {
+    answer.headers.emplace_back("Location", c.base_url + segment);
+    if (c.mode == service_mode::storage && answer.status == 204)
+        answer.headers.emplace_back("DataServiceId", c.base_url + segment);
 }
 
 std::string format_timestamp(ticks t, service_mode mode) {

@@ -24,19 +24,26 @@ public:
     storage& db;
     const std::string& account;
     std::chrono::system_clock::time_point now;
-    std::string base_url; // the URL of an entity up to the table, with the slash
+    std::string_view host; // of the request
+    std::string base_url;  // the URL of an entity up to the table, with the slash
     const grant& allowed;
     std::function<ticks()> next_timestamp;
     std::optional<std::size_t> max_rows; // per page, if below the service's limit
 
     bool case_sensitive() const { return mode == service_mode::cosmos; }
 
-    /// Throws `failure` (404 TableNotFound).
+    /// Throws `failure` (404).
     storage::table_id find_table(const std::string& name) const;
 };
 
+/// Returns whether the gateway of Cosmos DB makes errors of that status, rather than the database behind it.
+bool is_of_gateway(unsigned status);
+
 /// Returns the metadata level that `Accept` or `$format` asks for. Throws `failure` (415).
 metadata read_format(const request&, const target&);
+
+/// Returns the level in the text of `Accept`, whatever else that has.
+metadata level_in(std::string_view accepted);
 
 /// Throws `failure` (415) unless the content type is JSON.
 void require_json(const request&);
@@ -46,6 +53,9 @@ reply json_reply(unsigned status, std::string body, metadata, service_mode);
 
 /// Returns whether `Prefer` asks for a response without a body. Adds the header that confirms it.
 bool prefers_no_content(const request&, headers& answer);
+
+/// Adds the URL of what a POST has created; `segment` is its last segment.
+void add_location(reply&, const context&, const std::string& segment);
 
 /// The ETag: `W/"datetime'2026-01-02T03%3A04%3A05.1234567Z'"`
 std::string etag(ticks timestamp, service_mode);

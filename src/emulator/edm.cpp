@@ -31,6 +31,12 @@ bool take(std::string_view& text, char c) {
     return true;
 }
 
+bool take_digits(std::string_view& text) {
+    const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
+    text.remove_prefix(digits);
+    return digits > 0;
+}
+
 // Takes a number of exactly that many digits and at most `max`.
 std::optional<int> take_number(std::string_view& text, std::size_t digits, int max) {
     if (text.size() < digits || !std::all_of(text.begin(), text.begin() + digits, is_digit))
@@ -121,6 +127,17 @@ bool is_surrogate(std::string_view key, std::size_t at) {
 }
 
 } // namespace
+
+bool is_decimal(std::string_view text) {
+    take(text, '-');
+    if (!take_digits(text)) return false;
+    if (take(text, '.') && !take_digits(text)) return false;
+    if (take(text, 'e') || take(text, 'E')) {
+        static_cast<void>(take(text, '+') || take(text, '-'));
+        if (!take_digits(text)) return false;
+    }
+    return text.empty();
+}
 
 std::optional<edm> edm_named(std::string_view name) {
     const auto found = std::ranges::find(names, name);

@@ -13,6 +13,10 @@ inline bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
+/// Returns whether a text is a number such as `-1`, `1.5`, `1e3` or `1.5E-3`: no point without digits on both
+/// sides, no words.
+bool is_decimal(std::string_view text);
+
 /// The types of the data model.
 /// (https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model)
 enum class edm { string, int32, int64, real, boolean, date_time, guid, binary };
@@ -39,6 +43,11 @@ public:
 /// Returns the type of a name such as `Edm.Int64`; nullopt if there is none.
 std::optional<edm> edm_named(std::string_view name);
 std::string_view edm_name(edm);
+
+/// Returns whether every entity has a property of that name.
+inline bool is_key(std::string_view name) {
+    return name == "PartitionKey" || name == "RowKey" || name == "Timestamp";
+}
 
 /// Times in units of 100 ns since 1601-01-01, the first day that the service supports.
 using ticks = std::int64_t;

@@ -6,6 +6,8 @@
 
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/pchars.hpp>
 
 #include <algorithm>
 
@@ -19,6 +21,18 @@ reply written(unsigned status, const context& c, ticks timestamp) {
     answer.status = status;
     answer.headers.emplace_back("ETag", etag(timestamp, c.mode));
     return answer;
+}
+
+std::string entity_metadata_url(const context& c, const target& t) {
+    const std::string folder = c.mode == service_mode::cosmos ? t.table + "/" : std::string();
+    return c.base_url + folder + "$metadata#" + t.table + "/@Element" + selected_in_url(c, t);
+}
+
+failure no_keys(service_mode mode) {
+    return failure(400, "PropertiesNeedValue",
+                   mode == service_mode::cosmos
+                       ? "PartitionKey/RowKey cannot be empty"
+                       : "The values are not specified for all properties in the entity.");
 }
 
 // Returns the stored entity, if there is one. With `If-Match` it must exist and have that ETag.
@@ -37,7 +51,30 @@ std::optional<record> find_matching(const context& c, storage::table_id table, c
     return found;
 }
 
-ticks store(const context& c, storage::table_id table, entity e) {
+// Inserts the keys among the properties, each behind as many of them as given. The row's place is not before
+// the partition's unless it was sent so.
+std::vector<property> with_keys(std::vector<property> properties, const target& t,
+                                std::size_t partition_place, std::size_t row_place) {
+    const auto insert_key = [&](std::size_t place, const char* name, const std::string& text) {
+        properties.insert(properties.begin() + static_cast<std::ptrdiff_t>(place),
+                          {name, edm_value(edm::string, text)});
+    };
+    const bool row_first = row_place < partition_place;
+    if (row_first) insert_key(partition_place, "PartitionKey", t.partition_key);
+    insert_key(row_place, "RowKey", t.row_key);
+    if (!row_first) insert_key(partition_place, "PartitionKey", t.partition_key);
+    return properties;
+}
+
+// Stores an entity with the keys in the target.
+ticks store(const context& c, storage::table_id table, const target& t, std::vector<property> properties) {
+    // That of a write with empty keys in its URL is not known; it is taken for that of an insert.
+    if (c.mode == service_mode::cosmos && (t.partition_key.empty() || t.row_key.empty()))
+        throw no_keys(c.mode);
+    entity e;
+    e.partition_key.text = t.partition_key;
+    e.row_key.text = t.row_key;
+    e.properties = std::move(properties);
     check_size(e, c.mode);
     record kept;
     kept.partition_key = std::move(e.partition_key.text);
@@ -48,37 +85,45 @@ ticks store(const context& c, storage::table_id table, entity e) {
     return kept.timestamp;
 }
 
-reply insert(const context& c, const request& r, const target& t) {
-    const metadata level = read_format(r, t);
+// Cosmos DB keeps the members of an insert in the order in which they were sent, the keys among them.
+std::vector<property> inserted(sent_entity&& sent, const context& c, const target& t) {
+    if (c.mode == service_mode::storage) return std::move(sent.properties);
+    return with_keys(std::move(sent.properties), t, sent.partition_key_place, sent.row_key_place);
+}
+
+// Otherwise Table Storage sorts the properties, and Cosmos DB begins with the keys.
+std::vector<property> replaced(std::vector<property> properties, const context& c, const target& t) {
+    if (c.mode == service_mode::cosmos) return with_keys(std::move(properties), t, 0, 0);
+    std::ranges::sort(properties, {}, &property::name);
+    return properties;
+}
+
+reply insert(const context& c, const request& r, const target& where) {
+    const metadata level = read_format(r, where);
     require_json(r);
-    c.allowed.require(access::insert, t.table);
-    const auto table = c.find_table(t.table);
+    c.allowed.require(access::insert, where.table);
+    const auto table = c.find_table(where.table);
     sent_entity sent = read_entity(r.body, c.mode);
-    if (!sent.partition_key || !sent.row_key)
-        throw failure(400, "PropertiesNeedValue",
-                      "The values are not specified for all properties in the entity.");
-    check_keys(*sent.partition_key, *sent.row_key, c.mode);
-    c.allowed.require_keys(*sent.partition_key, *sent.row_key);
-    if (c.db.find(table, *sent.partition_key, *sent.row_key))
+    if (!sent.partition_key || !sent.row_key) throw no_keys(c.mode);
+    target t = where;
+    t.partition_key = *sent.partition_key;
+    t.row_key = *sent.row_key;
+    check_keys(t.partition_key, t.row_key, c.mode);
+    c.allowed.require_keys(t.partition_key, t.row_key);
+    if (c.db.find(table, t.partition_key, t.row_key))
         throw failure(409, "EntityAlreadyExists", "The specified entity already exists.");
-    entity e;
-    e.partition_key.text = *sent.partition_key;
-    e.row_key.text = *sent.row_key;
-    e.properties = std::move(sent.properties);
-    const ticks timestamp = store(c, table, std::move(e));
+    const ticks timestamp = store(c, table, t, inserted(std::move(sent), c, t));
 
     reply answer = written(204, c, timestamp);
     if (!prefers_no_content(r, answer.headers)) {
-        const auto kept = c.db.find(table, *sent.partition_key, *sent.row_key);
+        const auto kept = c.db.find(table, t.partition_key, t.row_key);
         std::string body;
-        append_entity(body, c, t.table, *kept, level, {}, c.base_url + "$metadata#" + t.table + "/@Element");
+        append_entity(body, c, t.table, *kept, level, {}, entity_metadata_url(c, t));
         reply with_body = json_reply(201, std::move(body), level, c.mode);
         std::ranges::move(answer.headers, std::back_inserter(with_body.headers));
         answer = std::move(with_body);
     }
-    const std::string url = c.base_url + entity_segment(t.table, *sent.partition_key, *sent.row_key);
-    answer.headers.emplace_back("Location", url);
-    answer.headers.emplace_back("DataServiceId", url);
+    add_location(answer, c, entity_segment(t.table, t.partition_key, t.row_key, c.mode));
     return answer;
 }
 
@@ -101,17 +146,18 @@ reply update(const context& c, const request& r, const target& t, bool merges) {
     c.allowed.require_keys(t.partition_key, t.row_key);
     const auto table = c.find_table(t.table);
     sent_entity sent = read_entity(r.body, c.mode);
+    // In Table Storage the keys in the URL count, whatever the body has.
     const bool same_keys = sent.partition_key.value_or(t.partition_key) == t.partition_key
                            && sent.row_key.value_or(t.row_key) == t.row_key;
-    if (!same_keys) throw invalid_input("The keys in the URL and in the entity differ.");
+    if (c.mode == service_mode::cosmos && !same_keys)
+        throw invalid_input("One of the input values is invalid.");
     std::optional<record> found; // looked up only where it matters
     if (merges || find_header(r.headers, "If-Match")) found = find_matching(c, table, r, t);
-    entity e;
-    e.partition_key.text = t.partition_key;
-    e.row_key.text = t.row_key;
-    e.properties = merges && found ? merge(read_properties(found->properties), std::move(sent.properties))
-                                   : std::move(sent.properties);
-    return written(204, c, store(c, table, std::move(e)));
+    std::vector<property> properties = std::move(sent.properties);
+    if (merges && found) properties = merge(read_properties(found->properties), std::move(properties));
+    const bool has_keys = merges && found && c.mode == service_mode::cosmos;
+    if (!has_keys) properties = replaced(std::move(properties), c, t);
+    return written(204, c, store(c, table, t, std::move(properties)));
 }
 
 reply erase(const context& c, const request& r, const target& t) {
@@ -154,8 +200,7 @@ reply get_entity(const context& c, const request& r, const target& t) {
     const auto found = c.db.find(c.find_table(t.table), t.partition_key, t.row_key);
     if (!found) throw resource_not_found();
     std::string body;
-    append_entity(body, c, t.table, *found, level, read_select(t),
-                  c.base_url + "$metadata#" + t.table + "/@Element");
+    append_entity(body, c, t.table, *found, level, read_select(t), entity_metadata_url(c, t));
     reply answer = json_reply(200, std::move(body), level, c.mode);
     answer.headers.emplace_back("ETag", etag(found->timestamp, c.mode));
     return answer;
@@ -171,40 +216,108 @@ std::vector<std::string> read_select(const target& t) {
     return names;
 }
 
-void append_entity(std::string& out, const context& c, const std::string& table, const record& kept,
-                   metadata level, const std::vector<std::string>& selected, std::string_view metadata_url) {
-    out.push_back('{');
+std::string selected_in_url(const context& c, const target& t) {
+    const std::string* const text = t.parameter("$select");
+    if (!text || c.mode == service_mode::cosmos) return {};
+    return "&$select=" + boost::urls::encode(*text, boost::urls::pchars);
+}
+
+namespace {
+
+class selection {
+public:
+    explicit selection(const std::vector<std::string>& names) : names_(names) {}
+
+    bool has(std::string_view name) const {
+        return names_.empty() || std::ranges::find(names_, name) != names_.end();
+    }
+
+    bool is_all() const { return names_.empty(); }
+
+    const std::vector<std::string>& names() const { return names_; }
+
+private:
+    const std::vector<std::string>& names_;
+};
+
+void append_annotations(std::string& out, const context& c, const std::string& table, const record& kept,
+                        metadata level, std::string_view metadata_url) {
+    if (level == metadata::none) return;
     const auto append = [&](std::string_view name, std::string_view text) { append_member(out, name, text); };
-    if (level != metadata::none) {
-        if (!metadata_url.empty()) append("odata.metadata", metadata_url);
-        if (level == metadata::full) {
-            const std::string segment = entity_segment(table, kept.partition_key, kept.row_key);
-            append("odata.type", c.account + "." + table);
-            append("odata.id", c.base_url + segment);
-            append("odata.etag", etag(kept.timestamp, c.mode));
-            append("odata.editLink", segment);
-        } else {
-            append("odata.etag", etag(kept.timestamp, c.mode));
-        }
-    }
-    const auto wants = [&](std::string_view name) {
-        return selected.empty() || std::ranges::find(selected, name) != selected.end();
+    const bool full = level == metadata::full, cosmos = c.mode == service_mode::cosmos;
+    const std::string segment =
+        full ? entity_segment(table, kept.partition_key, kept.row_key, c.mode) : std::string();
+    const auto append_names = [&] {
+        append("odata.type", c.account + "." + table);
+        append("odata.id", c.base_url + segment);
+        if (cosmos) append("odata.editLink", segment);
     };
-    if (wants("PartitionKey")) append("PartitionKey", kept.partition_key);
-    if (wants("RowKey")) append("RowKey", kept.row_key);
-    if (wants("Timestamp")) {
-        if (level == metadata::full) append("Timestamp@odata.type", edm_name(edm::date_time));
-        append("Timestamp", format_timestamp(kept.timestamp, c.mode));
+    if (full && cosmos) append_names();
+    if (!metadata_url.empty()) append("odata.metadata", metadata_url);
+    if (full && !cosmos) append_names();
+    append("odata.etag", etag(kept.timestamp, c.mode));
+    if (full && !cosmos) append("odata.editLink", segment);
+}
+
+void append_timestamp(std::string& out, const context& c, const record& kept, metadata level) {
+    if (level == metadata::full) append_member(out, "Timestamp@odata.type", edm_name(edm::date_time));
+    append_member(out, "Timestamp", format_timestamp(kept.timestamp, c.mode));
+}
+
+void append_null(std::string& out, std::string_view name) {
+    codec::append_json(out, name);
+    out.append(":null");
+}
+
+// As Table Storage does: sorted, and as null what the entity does not have.
+void append_selected(std::string& out, const context& c, const std::vector<property>& properties,
+                     metadata level, std::vector<std::string> names) {
+    std::ranges::sort(names);
+    const auto repeated = std::ranges::unique(names);
+    names.erase(repeated.begin(), repeated.end());
+    for (const std::string& name : names) {
+        if (is_key(name)) continue;
+        const auto p = std::ranges::find(properties, name, &property::name);
+        if (p == properties.end())
+            append_null(out, name);
+        else
+            append_property(out, name, p->value, level, c.mode);
+        out.push_back(',');
     }
-    if (selected.empty() && level != metadata::none) {
+}
+
+void append_properties(std::string& out, const context& c, const record& kept, metadata level,
+                       const selection& selected) {
+    if (selected.is_all() && level != metadata::none) {
         out.append(kept.properties); // stored in this form
-    } else {
-        for (const property& p : read_properties(kept.properties)) {
-            if (!wants(p.name)) continue;
-            append_property(out, p.name, p.value, level, c.mode);
-            out.push_back(',');
-        }
+        if (!kept.properties.empty()) out.push_back(',');
+        return;
     }
+    const std::vector<property> properties = read_properties(kept.properties);
+    if (c.mode == service_mode::storage && !selected.is_all())
+        return append_selected(out, c, properties, level, selected.names());
+    for (const property& p : properties) {
+        if (!selected.has(p.name)) continue;
+        append_property(out, p.name, p.value, level, c.mode);
+        out.push_back(',');
+    }
+}
+
+} // namespace
+
+void append_entity(std::string& out, const context& c, const std::string& table, const record& kept,
+                   metadata level, const std::vector<std::string>& names, std::string_view metadata_url) {
+    const selection selected(names);
+    const bool cosmos = c.mode == service_mode::cosmos;
+    // An emulator of an earlier version has stored the properties without the keys.
+    const bool has_keys = cosmos && kept.properties.find("\"PartitionKey\":") != std::string::npos;
+    out.push_back('{');
+    append_annotations(out, c, table, kept, level, metadata_url);
+    if (!has_keys && selected.has("PartitionKey")) append_member(out, "PartitionKey", kept.partition_key);
+    if (!has_keys && selected.has("RowKey")) append_member(out, "RowKey", kept.row_key);
+    if (!cosmos && selected.has("Timestamp")) append_timestamp(out, c, kept, level);
+    append_properties(out, c, kept, level, selected);
+    if (cosmos && selected.has("Timestamp")) append_timestamp(out, c, kept, level);
     if (out.back() == ',') out.pop_back();
     out.push_back('}');
 }

@@ -18,6 +18,9 @@ reply get_entity(const context&, const request&, const target&);
 void append_entity(std::string& out, const context&, const std::string& table, const record&, metadata,
                    const std::vector<std::string>& selected, std::string_view metadata_url);
 
+/// Returns what the `odata.metadata` of the response says of `$select`.
+std::string selected_in_url(const context&, const target&);
+
 /// Returns the names in `$select`; empty means all.
 std::vector<std::string> read_select(const target&);
 

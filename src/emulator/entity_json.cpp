@@ -154,33 +154,39 @@ std::optional<std::int64_t> read_integer(std::string_view text) {
     return i;
 }
 
-std::optional<edm_value> read_int32(const scalar& s) {
-    const auto i = s.what == scalar::kind::number ? read_integer(s.text) : std::nullopt;
+std::optional<edm_value> read_int32(std::string_view text) {
+    const auto i = read_integer(text);
     if (!i || *i < std::numeric_limits<std::int32_t>::min() || *i > std::numeric_limits<std::int32_t>::max())
         return std::nullopt;
     return edm_value(edm::int32, *i);
 }
 
-std::optional<edm_value> read_double(const scalar& s) {
-    if (s.what == scalar::kind::number) {
-        const auto d = codec::finite_double(s.text);
-        return d ? std::optional<edm_value>(*d) : std::nullopt;
-    }
-    if (s.what != scalar::kind::text) return std::nullopt;
+std::optional<edm_value> read_double(std::string_view text) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    if (s.text == "NaN") return edm_value(std::numeric_limits<double>::quiet_NaN());
-    if (s.text == "Infinity") return edm_value(infinity);
-    if (s.text == "-Infinity") return edm_value(-infinity);
-    return std::nullopt;
+    if (text == "NaN") return edm_value(std::numeric_limits<double>::quiet_NaN());
+    if (text == "Infinity") return edm_value(infinity);
+    if (text == "-Infinity") return edm_value(-infinity);
+    if (!is_decimal(text)) return std::nullopt;
+    const auto d = codec::finite_double(text);
+    return d ? std::optional<edm_value>(*d) : std::nullopt;
 }
 
+std::optional<edm_value> read_boolean(std::string_view text) {
+    if (text != "true" && text != "false") return std::nullopt;
+    return edm_value(edm::boolean, std::int64_t(text == "true"));
+}
+
+// With its type a value may be a JSON text even where JSON has a form of its own for it: "3.25" is an
+// Edm.Double.
 std::optional<edm_value> read_typed(edm type, const scalar& s) {
-    if (type == edm::int32) return read_int32(s);
-    if (type == edm::real) return read_double(s);
-    if (type == edm::boolean)
-        return s.what == scalar::kind::boolean ? std::optional(edm_value(edm::boolean, s.truth ? 1 : 0))
-                                               : std::nullopt;
-    if (s.what != scalar::kind::text) return std::nullopt;
+    const bool is_text = s.what == scalar::kind::text, is_number = s.what == scalar::kind::number;
+    if (type == edm::int32 || type == edm::real) {
+        if (!is_text && !is_number) return std::nullopt;
+        return type == edm::int32 ? read_int32(s.text) : read_double(s.text);
+    }
+    if (type == edm::boolean && s.what == scalar::kind::boolean)
+        return edm_value(edm::boolean, std::int64_t(s.truth));
+    if (!is_text) return std::nullopt;
     const auto with_text = [type](std::optional<std::string> text) {
         return text ? std::optional(edm_value(type, std::move(*text))) : std::nullopt;
     };
@@ -188,6 +194,7 @@ std::optional<edm_value> read_typed(edm type, const scalar& s) {
         return i ? std::optional(edm_value(type, *i)) : std::nullopt;
     };
     switch (type) {
+    case edm::boolean: return read_boolean(s.text);
     case edm::int64: return with_integer(read_integer(s.text));
     case edm::date_time: return with_integer(parse_date_time(s.text));
     case edm::guid: return with_text(parse_guid(s.text));
@@ -199,7 +206,7 @@ std::optional<edm_value> read_typed(edm type, const scalar& s) {
 std::optional<edm_value> read_untyped(const scalar& s) {
     if (s.what == scalar::kind::text) return edm_value(edm::string, s.text);
     if (s.what == scalar::kind::boolean) return read_typed(edm::boolean, s);
-    return s.text.find_first_of(".eE") == s.text.npos ? read_int32(s) : read_double(s);
+    return s.text.find_first_of(".eE") == s.text.npos ? read_int32(s.text) : read_double(s.text);
 }
 
 // Names are C# identifiers. Beyond ASCII, rejects only what certainly is neither a letter nor a digit.
@@ -221,8 +228,9 @@ bool is_identifier(std::string_view name) {
 void check_name(std::string_view name, service_mode mode) {
     const limits l(mode);
     if (codec::utf16_length(name) > l.max_property_name)
-        throw failure(400, "PropertyNameTooLong", "The property name exceeds the maximum allowed length.");
-    constexpr std::array<std::string_view, 5> reserved{"id", "ID", "rid", "etag", "ResourceId"};
+        throw failure(400, "PropertyNameTooLong",
+                      "The property name exceeds the maximum allowed length (255).");
+    constexpr std::array<std::string_view, 4> reserved{"id", "ID", "rid", "ResourceId"};
     const bool taken = mode == service_mode::cosmos && std::ranges::find(reserved, name) != reserved.end();
     if (taken || !is_identifier(name))
         throw failure(400, "PropertyNameInvalid", "The property name is invalid.");
@@ -238,6 +246,12 @@ void check_value(const edm_value& v, service_mode mode) {
             "The property value exceeds the maximum allowed size (64KB). If the property value is a "
             "string, it is UTF-16 encoded and the maximum number of characters should be 32K or "
             "less.");
+}
+
+failure too_many_properties() {
+    return failure(400, "TooManyProperties",
+                   "The entity contains more properties than allowed. Each entity can include up to 252 "
+                   "properties to store data. Each entity also has 3 system properties.");
 }
 
 failure entity_too_large() {
@@ -285,18 +299,21 @@ sent_entity read_entity(std::string_view text, service_mode mode) {
         return type;
     };
     for (const member& m : members) {
-        const bool of_the_service =
-            m.name.starts_with("odata.") || m.name.find('@') != m.name.npos || m.name == "Timestamp";
+        // Cosmos DB takes `Etag` and forgets it, but keeps `etag`.
+        const bool of_the_service = m.name.starts_with("odata.") || m.name.find('@') != m.name.npos
+                                    || m.name == "Timestamp"
+                                    || (mode == service_mode::cosmos && m.name == "Etag");
         if (of_the_service) continue;
         if (m.name == "PartitionKey") {
             if (m.value.what != scalar::kind::null) e.partition_key = read_key(m);
+            e.partition_key_place = e.properties.size();
         } else if (m.name == "RowKey") {
             if (m.value.what != scalar::kind::null) e.row_key = read_key(m);
+            e.row_key_place = e.properties.size();
         } else {
             check_name(m.name, mode);
             if (m.value.what == scalar::kind::null) continue; // like an absent member
-            if (e.properties.size() == limits(mode).max_properties)
-                throw failure(400, "TooManyProperties", "The entity contains more properties than allowed.");
+            if (e.properties.size() == limits(mode).max_properties) throw too_many_properties();
             const auto type = type_of(m.name);
             auto value = type ? read_typed(*type, m.value) : read_untyped(m.value);
             if (!value) refuse_value(m.name, "has a value that is not of its type");
@@ -315,8 +332,7 @@ void check_keys(std::string_view partition_key, std::string_view row_key, servic
 
 void check_size(const entity& e, service_mode mode) {
     const limits l(mode);
-    if (e.properties.size() > l.max_properties)
-        throw failure(400, "TooManyProperties", "The entity contains more properties than allowed.");
+    if (e.properties.size() > l.max_properties) throw too_many_properties();
     if (mode == service_mode::cosmos) { // where it is a JSON document
         const std::size_t size =
             e.partition_key.text.size() + e.row_key.text.size() + write_properties(e.properties, mode).size();

@@ -6,6 +6,7 @@
 
 #include <azkv/value.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ public:
     std::optional<std::string> partition_key;
     std::optional<std::string> row_key;
     std::vector<property> properties;
+
+    // How many properties precede the keys.
+    std::size_t partition_key_place = 0;
+    std::size_t row_key_place = 0;
 };
 
 /// Parses the JSON of an entity and checks names, types and values, but not the total size. Throws `failure`.

@@ -1,6 +1,8 @@
 // Errors of the service.
 #pragma once
 
+#include <azkv/value.hpp>
+
 #include <exception>
 #include <string>
 #include <utility>
@@ -23,10 +25,22 @@ public:
 
     const char* what() const noexcept override { return code_; }
 
+    /// Returns the failure of a request to a table that does not exist.
+    static failure missing_table(service_mode mode) {
+        failure f = mode == service_mode::storage
+                        ? failure(404, "TableNotFound", "The table specified does not exist.")
+                        : failure(404, "ResourceNotFound", "The specified resource does not exist.");
+        f.is_missing_table_ = true;
+        return f;
+    }
+
+    bool is_missing_table() const noexcept { return is_missing_table_; }
+
 private:
     unsigned status_;
     const char* code_;
     std::string message_;
+    bool is_missing_table_ = false;
 };
 
 /// The most common failure.

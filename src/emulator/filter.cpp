@@ -22,8 +22,11 @@ namespace {
 constexpr std::string_view blanks = " \t\r\n";
 constexpr std::size_t max_nesting = 100; // of parentheses and `not`, because the parser is recursive
 
+// Thrown by the lexer and the parser, which know where they are but not what the whole text is.
+class syntax_error {};
+
 [[noreturn]] void refuse() {
-    throw invalid_input("The query condition specified in the request is invalid.");
+    throw syntax_error();
 }
 
 enum class comparator { eq, ne, gt, ge, lt, le };
@@ -88,8 +91,16 @@ bool is_integer(edm type) {
     return type == edm::int32 || type == edm::int64;
 }
 
-// Returns nullopt if the types cannot be compared.
-std::optional<std::partial_ordering> compare(const edm_value& a, const edm_value& b) {
+bool is_number_or_time(edm type) {
+    return is_integer(type) || type == edm::real || type == edm::date_time;
+}
+
+// Compares a property with a literal. Returns nullopt if the types cannot be compared.
+std::optional<std::partial_ordering> compare(const edm_value& a, const edm_value& b, service_mode mode) {
+    // In Table Storage any number or time is below any text: `n ne ''` and `n lt ''` find it, `n gt ''` does
+    // not (https://github.com/Azure/Azurite/issues/2342). How it compares other pairs of types is not known.
+    if (mode == service_mode::storage && is_number_or_time(a.type) && b.type == edm::string)
+        return std::partial_ordering::less;
     if (is_integer(a.type) && b.type == edm::real) return compare_numbers(a.integer, b.number);
     if (a.type == edm::real && is_integer(b.type)) return 0 <=> compare_numbers(b.integer, a.number);
     if (is_integer(a.type) && is_integer(b.type)) return a.integer <=> b.integer;
@@ -106,32 +117,6 @@ std::optional<std::partial_ordering> compare(const edm_value& a, const edm_value
 bool begins_name(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'
            || static_cast<unsigned char>(c) >= 0x80;
-}
-
-std::size_t leading_digits(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
-}
-
-bool take_digits(std::string_view& text) {
-    const std::size_t n = leading_digits(text);
-    text.remove_prefix(n);
-    return n > 0;
-}
-
-// `-1`, `1.5`, `1e3`, `1.5E-3`: no point without digits on both sides, no words.
-bool is_decimal(std::string_view text) {
-    if (text.starts_with('-')) text.remove_prefix(1);
-    if (!take_digits(text)) return false;
-    if (text.starts_with('.')) {
-        text.remove_prefix(1);
-        if (!take_digits(text)) return false;
-    }
-    if (text.starts_with('e') || text.starts_with('E')) {
-        text.remove_prefix(1);
-        if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-        if (!take_digits(text)) return false;
-    }
-    return text.empty();
 }
 
 edm_value read_integer(std::string_view text, bool is_long) {
@@ -186,7 +171,10 @@ public:
 
 class lexer {
 public:
-    explicit lexer(std::string_view text) : rest_(text) {}
+    explicit lexer(std::string_view text) : text_(text), rest_(text) {}
+
+    /// Returns how many characters (UTF-16 units) it has read.
+    std::size_t position() const { return codec::utf16_length(text_.substr(0, text_.size() - rest_.size())); }
 
     token next() {
         rest_.remove_prefix(std::min(rest_.find_first_not_of(blanks), rest_.size()));
@@ -238,15 +226,12 @@ private:
         return token(std::move(value));
     }
 
+    std::string_view text_;
     std::string_view rest_;
 };
 
 bool is_reserved(std::string_view word) {
     return comparator_named(word) || word == "and" || word == "or" || word == "not" || word == "null";
-}
-
-bool is_key(std::string_view name) {
-    return name == "PartitionKey" || name == "RowKey" || name == "Timestamp";
 }
 
 // Inclusive bounds, tightened by each comparison.
@@ -280,8 +265,8 @@ public:
 
     explicit node(kind what) : what(what) {}
 
-    bool matches(const entity& e) const {
-        const auto child_matches = [&](const node& child) { return child.matches(e); };
+    bool matches(const entity& e, service_mode mode) const {
+        const auto child_matches = [&](const node& child) { return child.matches(e, mode); };
         switch (what) {
         case kind::constant: return literal.integer != 0;
         case kind::predicate: {
@@ -291,10 +276,10 @@ public:
         case kind::comparison: {
             const edm_value* const value = e.find(name);
             if (!value) return false;
-            const auto order = compare(*value, literal);
+            const auto order = compare(*value, literal, mode);
             return order && holds(comparison, *order);
         }
-        case kind::negation: return !children.front().matches(e);
+        case kind::negation: return !children.front().matches(e, mode);
         case kind::conjunction: return std::ranges::all_of(children, child_matches);
         case kind::disjunction: return std::ranges::any_of(children, child_matches);
         }
@@ -325,15 +310,17 @@ public:
 // One function for each level of the grammar, from the weakest operator on.
 class filter::parser {
 public:
-    parser(std::string_view text, std::size_t max_comparisons)
-        : lexer_(text), next_(lexer_.next()), comparisons_left_(max_comparisons) {}
+    explicit parser(std::string_view text) : lexer_(text) {}
 
     std::unique_ptr<const node> parse() {
+        next_ = lexer_.next();
         if (next_.what == token::kind::end) return nullptr;
         auto root = std::make_unique<const node>(disjunction());
         if (next_.what != token::kind::end) refuse();
         return root;
     }
+
+    std::size_t position() const { return lexer_.position(); }
 
 private:
     token take() { return std::exchange(next_, lexer_.next()); }
@@ -380,7 +367,6 @@ private:
 
     // A property and a literal, in either order; or a single boolean.
     node comparison() {
-        if (comparisons_left_-- == 0) refuse();
         token left = operand();
         const auto operation = next_.what == token::kind::word ? comparator_named(next_.word) : std::nullopt;
         if (!operation) return predicate(std::move(left));
@@ -408,14 +394,14 @@ private:
     }
 
     token operand() {
+        if (next_.is_word("null")) throw invalid_input();
         const bool name = next_.what == token::kind::word && !is_reserved(next_.word);
         if (!name && next_.what != token::kind::literal) refuse();
         return take();
     }
 
     lexer lexer_;
-    token next_;
-    std::size_t comparisons_left_;
+    token next_{token::kind::end};
     std::size_t nesting_ = 0;
 };
 
@@ -424,15 +410,23 @@ filter::~filter() = default;
 filter::filter(filter&&) noexcept = default;
 filter& filter::operator=(filter&&) noexcept = default;
 
-filter filter::parse(std::string_view text, std::size_t max_comparisons) {
-    if (codec::utf16_length(text) == text.npos) refuse();
-    filter parsed;
-    parsed.root_ = parser(text, max_comparisons).parse();
-    return parsed;
+filter filter::parse(std::string_view text, service_mode mode) {
+    parser p(text);
+    try {
+        if (codec::utf16_length(text) == text.npos) refuse();
+        filter parsed;
+        parsed.mode_ = mode;
+        parsed.root_ = p.parse();
+        return parsed;
+    } catch (const syntax_error&) {
+        if (mode == service_mode::cosmos) throw invalid_input("Request url is invalid.");
+        throw invalid_input("Syntax error at position " + std::to_string(p.position()) + " in '"
+                            + std::string(text) + "'.");
+    }
 }
 
 bool filter::matches(const entity& e) const {
-    return !root_ || root_->matches(e);
+    return !root_ || root_->matches(e, mode_);
 }
 
 key_range filter::keys() const {

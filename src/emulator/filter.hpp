@@ -3,6 +3,8 @@
 
 #include "emulator/entity.hpp"
 
+#include <azkv/value.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +23,8 @@ public:
 };
 
 /// A `$filter`. A comparison, even `ne`, is false for an entity that lacks the property or has a value that
-/// cannot be compared with the literal.
+/// cannot be compared with the literal. There may be any number of comparisons: the service documents a limit
+/// of 15, but answers filters with hundreds.
 /// (https://learn.microsoft.com/rest/api/storageservices/querying-tables-and-entities)
 class filter {
 public:
@@ -31,9 +34,9 @@ public:
     filter(filter&&) noexcept;
     filter& operator=(filter&&) noexcept;
 
-    /// Throws `failure` (400 InvalidInput) if the text is not a filter, has more than `max_comparisons`, or
-    /// is nested too deeply. A text of spaces only matches everything.
-    static filter parse(std::string_view text, std::size_t max_comparisons = 15);
+    /// Throws `failure` (400 InvalidInput) if the text is not a filter or is nested too deeply. A text of
+    /// spaces only matches everything.
+    static filter parse(std::string_view text, service_mode);
 
     bool matches(const entity&) const;
 
@@ -45,6 +48,7 @@ public:
 private:
     class node;
     class parser;
+    service_mode mode_ = service_mode::storage;
     std::unique_ptr<const node> root_;
 };
 

@@ -4,6 +4,7 @@
 #include <azkv/value.hpp>
 
 #include <cstddef>
+#include <limits>
 
 namespace azkv::emulation {
 
@@ -22,7 +23,7 @@ public:
         max_table_name = 254;
         min_table_name = 1;
         max_top = 1'000'000;
-        max_comparisons = 1'000;
+        max_properties = max_property_name = std::numeric_limits<std::size_t>::max(); // none is known
     }
 
     std::size_t max_properties = 252; // without the system properties
@@ -37,7 +38,6 @@ public:
     std::size_t min_table_name = 3;
     std::size_t max_table_name = 63;
     std::size_t max_top = 1'000;
-    std::size_t max_comparisons = 15;
 
     static constexpr std::size_t page_rows = 1'000;
     static constexpr std::size_t page_bytes = 4 << 20;

@@ -27,7 +27,7 @@ public:
         : context_(c), target_(t), level_(level), filter_(read_filter(c, t)), selected_(read_select(t)),
           max_rows_(read_top(c, t)) {
         // A continued page must make progress, or the client would request it forever.
-        const std::size_t least = t.parameter("NextPartitionKey") ? 1 : 0;
+        const std::size_t least = t.parameter("NextPartitionKey") && max_rows_ > 0 ? 1 : 0;
         if (c.max_rows) max_rows_ = std::clamp(*c.max_rows, least, max_rows_);
     }
 
@@ -48,18 +48,10 @@ public:
     }
 
     reply release() && {
-        std::string text = "{";
-        std::string metadata_url;
-        if (level_ != metadata::none) {
-            metadata_url = "\"odata.metadata\":";
-            codec::append_json(metadata_url, context_.base_url + "$metadata#" + target_.table);
-        }
-        const bool last = context_.mode == service_mode::cosmos; // Cosmos DB writes it after the rows
-        if (!last && !metadata_url.empty()) text.append(metadata_url).append(",");
-        text.append("\"value\":[").append(body_).append("]");
-        if (last && !metadata_url.empty()) text.append(",").append(metadata_url);
-        text.append("}");
-        return json_reply(200, std::move(text), level_, context_.mode);
+        const std::string url = level_ == metadata::none ? std::string()
+                                                         : context_.base_url + "$metadata#" + target_.table
+                                                               + selected_in_url(context_, target_);
+        return json_reply(200, list_body(body_, url, context_.mode), level_, context_.mode);
     }
 
 private:
@@ -104,6 +96,32 @@ std::int64_t read_position(const std::string& text) {
     return *position;
 }
 
+// Returns the headers with the place of the next page, if there is one.
+headers fill(page& rows, const context& c, storage::table_id table, const target& t) {
+    const std::string* const partition = t.parameter("NextPartitionKey");
+    const std::string* const row = t.parameter("NextRowKey");
+    headers continuation;
+    const auto next_is = [&](std::string partition_key, std::string row_key) {
+        continuation.emplace_back(next_partition_header, std::move(partition_key));
+        continuation.emplace_back(next_row_header, std::move(row_key));
+        return false;
+    };
+    if (c.mode == service_mode::storage) {
+        if (row && !partition) throw invalid_input();
+        std::optional<std::pair<std::string, std::string>> from;
+        if (partition) from.emplace(read_token(*partition), row ? read_token(*row) : std::string());
+        c.db.scan(table, rows.condition().keys(), from, [&](record&& kept) {
+            return rows.take(kept) || next_is(write_token(kept.partition_key), write_token(kept.row_key));
+        });
+    } else {
+        const std::int64_t from = partition ? read_position(*partition) : 0;
+        c.db.scan_unsorted(table, rows.condition().keys(), from, [&](record&& kept) {
+            return rows.take(kept) || next_is(write_position(kept.position), "NA");
+        });
+    }
+    return continuation;
+}
+
 } // namespace
 
 reply query_entities(const context& c, const request& r, const target& t) {
@@ -111,44 +129,36 @@ reply query_entities(const context& c, const request& r, const target& t) {
     c.allowed.require(access::read, t.table);
     const auto table = c.find_table(t.table);
     page rows(c, t, level);
-    const std::string* const partition = t.parameter("NextPartitionKey");
-    const std::string* const row = t.parameter("NextRowKey");
-    headers continuation;
-    if (c.mode == service_mode::storage) {
-        if (row && !partition) throw invalid_input();
-        std::optional<std::pair<std::string, std::string>> from;
-        if (partition) from.emplace(read_token(*partition), row ? read_token(*row) : std::string());
-        c.db.scan(table, rows.condition().keys(), from, [&](record&& kept) {
-            if (rows.take(kept)) return true;
-            continuation.emplace_back(next_partition_header, write_token(kept.partition_key));
-            continuation.emplace_back(next_row_header, write_token(kept.row_key));
-            return false;
-        });
-    } else {
-        const std::int64_t from = partition ? read_position(*partition) : 0;
-        c.db.scan_unsorted(table, rows.condition().keys(), from, [&](record&& kept) {
-            if (rows.take(kept)) return true;
-            continuation.emplace_back(next_partition_header, write_position(kept.position));
-            continuation.emplace_back(next_row_header, "NA");
-            return false;
-        });
-    }
+    // With `$top=0` the service responds with no rows and no continuation.
+    const headers continuation = read_top(c, t) == 0 ? headers() : fill(rows, c, table, t);
     reply answer = std::move(rows).release();
-    std::ranges::move(continuation, std::back_inserter(answer.headers));
+    std::ranges::copy(continuation, std::back_inserter(answer.headers));
     return answer;
+}
+
+std::string list_body(std::string_view rows, const std::string& metadata_url, service_mode mode) {
+    std::string url;
+    if (!metadata_url.empty()) append_member(url, "odata.metadata", metadata_url);
+    std::string body = "{";
+    body.reserve(rows.size() + url.size() + 16);
+    if (mode == service_mode::storage) body.append(url);
+    body.append("\"value\":[").append(rows).append("],");
+    if (mode == service_mode::cosmos) body.append(url);
+    body.back() = '}';
+    return body;
 }
 
 std::size_t read_top(const context& c, const target& t) {
     const std::string* const text = t.parameter("$top");
     if (!text) return limits::page_rows;
-    const auto n = support::whole_number<std::size_t>(*text, 1, limits(c.mode).max_top);
+    const auto n = support::whole_number<std::size_t>(*text, 0, limits(c.mode).max_top);
     if (!n) throw invalid_input();
     return *n;
 }
 
 filter read_filter(const context& c, const target& t) {
     const std::string* const text = t.parameter("$filter");
-    return text ? filter::parse(*text, limits(c.mode).max_comparisons) : filter();
+    return text ? filter::parse(*text, c.mode) : filter();
 }
 
 } // namespace azkv::emulation

@@ -64,6 +64,28 @@ void check_timeout(const target& t) {
     if (text->empty() || !digits) throw invalid_query_parameter();
 }
 
+// The software of Cosmos DB, as its gateway names it in messages. It differs from time to time.
+constexpr std::string_view build = "documentdb-dotnet-sdk/2.11.0 Host/64-bit MicrosoftWindowsNT/6.2.9200.0";
+
+// Reads and inserts have errors of the level that they ask for.
+metadata cosmos_error_level(const request& r, std::string_view code) {
+    const auto about = [&](std::string_view what) { return r.target.find(what) != r.target.npos; };
+    const bool inserts =
+        r.method == "POST" && !find_header(r.headers, "X-HTTP-Method") && code != "PropertiesNeedValue";
+    return (r.method == "GET" || inserts) && !about("$batch") && !about("comp=")
+               ? level_in(r.header("Accept"))
+               : metadata::full;
+}
+
+std::string error_in_json(std::string_view code, std::string_view message, std::string_view language) {
+    std::string body = R"({"odata.error":{"code":)";
+    codec::append_json(body, code);
+    body.append(R"(,"message":{"lang":")").append(language).append(R"(","value":)");
+    codec::append_json(body, message);
+    body.append("}}}");
+    return body;
+}
+
 bool wants_xml(const request& r) {
     const bool json = r.header("Accept").find("json") != std::string_view::npos
                       || r.target.find("$format=application/json") != r.target.npos;
@@ -97,13 +119,10 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
             authenticator_.authenticate(r, t, from, time, [&](std::string_view table, std::string_view name) {
                 return find_policy(storage_, table, name);
             });
-        context c{mode_,
-                  storage_,
-                  account_,
-                  time,
-                  scheme_ + std::string(host) + t.base_path + "/",
-                  allowed,
-                  [this] { return next_timestamp(); },
+        context c{mode_,    storage_,
+                  account_, time,
+                  host,     scheme_ + std::string(host) + t.base_path + "/",
+                  allowed,  [this] { return next_timestamp(); },
                   max_rows};
         return finish(perform(c, r, t, id), r, id);
     } catch (const failure& f) {
@@ -153,7 +172,9 @@ reply service::perform(context& c, const request& r, const target& t, const std:
         if (method != "POST") break;
         return run_batch(
             c, r,
-            [&](const failure& f) { return write_error(r, request_id, f.status(), f.code(), f.message()); },
+            [&](const request& operation, const failure& f) {
+                return write_error(operation, request_id, f.status(), f.code(), f.message(), true);
+            },
             new_id());
     }
     if (comp || !is_entity_write(method, t))
@@ -170,45 +191,57 @@ reply service::refuse(const request& r, unsigned status, const std::string& code
 reply service::refuse_in_batch(const request& r, unsigned status, const std::string& code,
                                const std::string& message) {
     const std::string id = new_id();
-    return finish(batch_refusal(write_error(r, id, status, code, message), mode_, new_id()), r, id);
+    return finish(batch_refusal(write_error(r, id, status, code, message, true), mode_, new_id()), r, id);
 }
 
 reply service::write_error(const request& r, const std::string& request_id, unsigned status,
-                           std::string_view code, std::string_view message) const {
-    const bool cosmos = mode_ == service_mode::cosmos;
+                           std::string_view code, std::string_view message, bool in_batch) const {
+    if (mode_ == service_mode::storage) return write_storage_error(r, request_id, status, code, message);
+    return write_cosmos_error(in_batch ? metadata::full : cosmos_error_level(r, code), request_id, status,
+                              code, message);
+}
+
+reply service::write_storage_error(const request& r, const std::string& request_id, unsigned status,
+                                   std::string_view code, std::string_view message) const {
     std::string text(message);
-    if (cosmos)
-        text.append("\nRequestID:").append(request_id).append("\n");
-    else
-        text.append("\nRequestId:")
-            .append(request_id)
-            .append("\nTime:")
-            .append(format_date_time(now_in_ticks(), fraction::seven));
+    text.append("\nRequestId:")
+        .append(request_id)
+        .append("\nTime:")
+        .append(format_date_time(now_in_ticks(), fraction::seven));
+    // The front end authenticates, and has a form of its own for its errors.
+    const bool of_front_end = status == 401 || code == "AuthenticationFailed";
     reply answer;
-    answer.status = status;
-    if (wants_xml(r) && !cosmos) {
+    if (wants_xml(r)) {
         answer.headers.emplace_back("Content-Type", "application/xml");
         answer.body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><m:error "
                       "xmlns:m=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\"><m:code>"
                       + std::string(code) + "</m:code><m:message xml:lang=\"en-US\">"
                       + boost::property_tree::xml_parser::encode_char_entities(text)
                       + "</m:message></m:error>";
+    } else if (of_front_end) {
+        answer.headers.emplace_back("Content-Type", "application/json");
+        answer.body = error_in_json(code, text, "en-US");
     } else {
-        const bool unauthorized = status == 401 || status == 403;
-        answer.headers.emplace_back("Content-Type",
-                                    cosmos         ? "application/json; odata=fullmetadata"
-                                    : unauthorized ? "application/json"
-                                                   : "application/json;odata=minimalmetadata;streaming=true;"
-                                                     "charset=utf-8");
-        answer.body = R"({"odata.error":{"code":)";
-        codec::append_json(answer.body, code);
-        answer.body.append(cosmos ? R"(,"message":{"lang":"en-us","value":)"
-                                  : R"(,"message":{"lang":"en-US","value":)");
-        codec::append_json(answer.body, text);
-        answer.body.append("}}}");
+        answer = json_reply(status, error_in_json(code, text, "en-US"), level_in(r.header("Accept")), mode_);
     }
-    if (!cosmos && (status == 401 || status == 403)) answer.headers.emplace_back("x-ms-error-code", code);
-    if (!cosmos && status == 401) answer.headers.emplace_back("WWW-Authenticate", challenge);
+    answer.status = status;
+    if (r.method == "POST" && (status == 400 || status == 409)) prefers_no_content(r, answer.headers);
+    if (of_front_end) answer.headers.emplace_back("x-ms-error-code", code);
+    if (status == 401) answer.headers.emplace_back("WWW-Authenticate", challenge);
+    return answer;
+}
+
+// Always JSON.
+reply service::write_cosmos_error(metadata level, const std::string& request_id, unsigned status,
+                                  std::string_view code, std::string_view message) const {
+    std::string text(message);
+    if (is_of_gateway(status)) text.append("\r\nActivityId: ").append(request_id).append(", ").append(build);
+    text.append("\nRequestID:").append(request_id).append("\n");
+    if (status != 403) return json_reply(status, error_in_json(code, text, "en-us"), level, mode_);
+    reply answer;
+    answer.status = status;
+    answer.headers.emplace_back("Content-Type", "application/json");
+    answer.body = error_in_json("Forbidden", text, "en-us");
     return answer;
 }
 
@@ -216,16 +249,15 @@ reply service::finish(reply answer, const request& r, const std::string& request
     const auto add = [&](const char* name, std::string_view text) {
         answer.headers.emplace_back(name, text);
     };
-    add("Cache-Control", "no-cache");
     add("Server", "azkv-emulator");
     add("x-ms-request-id", request_id);
     if (mode_ == service_mode::storage) {
+        add("Cache-Control", "no-cache");
         const std::string_view version = r.header("x-ms-version");
         add("x-ms-version", version.empty() ? default_version : version);
         if (const auto id = r.header("x-ms-client-request-id"); !id.empty())
             add("x-ms-client-request-id", id);
         add("X-Content-Type-Options", "nosniff");
-        add("DataServiceVersion", "3.0;");
     }
     add("Date", protocol::http_date(now()));
     return answer;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/access.hpp"
+#include "emulator/entity_json.hpp"
 #include "emulator/message.hpp"
 #include "emulator/storage.hpp"
 
@@ -38,7 +39,11 @@ public:
 private:
     reply perform(context&, const request&, const target&, const std::string& request_id);
     reply write_error(const request&, const std::string& request_id, unsigned status, std::string_view code,
-                      std::string_view message) const;
+                      std::string_view message, bool in_batch = false) const;
+    reply write_storage_error(const request&, const std::string& request_id, unsigned status,
+                              std::string_view code, std::string_view message) const;
+    reply write_cosmos_error(metadata, const std::string& request_id, unsigned status, std::string_view code,
+                             std::string_view message) const;
     reply finish(reply, const request&, const std::string& request_id) const;
     std::string new_id();
     std::chrono::system_clock::time_point now() const;

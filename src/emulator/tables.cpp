@@ -15,8 +15,7 @@ namespace {
 void check_table_name(std::string_view name, service_mode mode) {
     const limits l(mode);
     const auto invalid = [] {
-        return failure(400, "InvalidResourceName",
-                       "The specified resource name contains invalid characters.");
+        return failure(400, "InvalidResourceName", "The specifed resource name contains invalid characters.");
     };
     const std::size_t units = codec::utf16_length(name);
     if (mode == service_mode::cosmos) {
@@ -45,7 +44,9 @@ void append_table(std::string& out, const context& c, const std::string& name, m
     const auto append = [&](std::string_view member, std::string_view text) {
         append_member(out, member, text);
     };
-    if (level != metadata::none && !metadata_url.empty()) append("odata.metadata", metadata_url);
+    const bool cosmos = c.mode == service_mode::cosmos;
+    const bool has_url = level != metadata::none && !metadata_url.empty();
+    if (has_url && !cosmos) append("odata.metadata", metadata_url);
     if (level == metadata::full) {
         append("odata.type", c.account + ".Tables");
         const std::string segment = table_segment(name);
@@ -53,6 +54,7 @@ void append_table(std::string& out, const context& c, const std::string& name, m
         append("odata.editLink", segment);
     }
     append("TableName", name);
+    if (has_url && cosmos) append("odata.metadata", metadata_url);
     out.back() = '}';
 }
 
@@ -70,6 +72,7 @@ reply query_tables(const context& c, const request& r, const target& t) {
     // One more than a page may have; all tables if a filter may exclude some.
     for (std::string& name :
          c.db.tables(next ? read_token(*next) : "", t.parameter("$filter") ? SIZE_MAX : top + 1)) {
+        if (top == 0) break; // as for entities
         if (taken == top) {
             continuation.emplace_back("x-ms-continuation-NextTableName", write_token(name));
             break;
@@ -81,13 +84,8 @@ reply query_tables(const context& c, const request& r, const target& t) {
         append_table(rows, c, name, level, {});
         ++taken;
     }
-    std::string body = "{";
-    if (level != metadata::none) {
-        body.append("\"odata.metadata\":");
-        codec::append_json(body, c.base_url + "$metadata#Tables");
-        body.push_back(',');
-    }
-    body.append("\"value\":[").append(rows).append("]}");
+    std::string body =
+        list_body(rows, level == metadata::none ? "" : c.base_url + "$metadata#Tables", c.mode);
     reply answer = json_reply(200, std::move(body), level, c.mode);
     std::ranges::move(continuation, std::back_inserter(answer.headers));
     return answer;
@@ -123,7 +121,7 @@ reply create_table(const context& c, const request& r, const target& t) {
     }
     std::ranges::move(applied, std::back_inserter(answer.headers));
     if (c.mode == service_mode::cosmos) answer.headers.emplace_back("ETag", etag(c.next_timestamp(), c.mode));
-    answer.headers.emplace_back("Location", c.base_url + table_segment(name));
+    add_location(answer, c, table_segment(name));
     return answer;
 }
 

@@ -43,10 +43,14 @@ std::string take_quoted(std::string_view& text) {
     }
 }
 
-std::string quoted(std::string_view text) {
+// Quotes are doubled, but not percent-encoded.
+std::string quoted(std::string_view text, service_mode mode) {
+    constexpr auto plain_in_storage = urls::unreserved_chars + '\'';
+    constexpr auto plain_in_cosmos = plain_in_storage + '@';
+    const std::string doubled = boost::algorithm::replace_all_copy(std::string(text), "'", "''");
     return "'"
-           + urls::encode(boost::algorithm::replace_all_copy(std::string(text), "'", "''"),
-                          urls::unreserved_chars)
+           + (mode == service_mode::storage ? urls::encode(doubled, plain_in_storage)
+                                            : urls::encode(doubled, plain_in_cosmos))
            + "'";
 }
 
@@ -147,12 +151,13 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
 }
 
 std::string table_segment(std::string_view table) {
-    return "Tables(" + quoted(table) + ")";
+    return "Tables(" + quoted(table, service_mode::storage) + ")";
 }
 
-std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key) {
-    return urls::encode(table, urls::unreserved_chars) + "(PartitionKey=" + quoted(partition_key)
-           + ",RowKey=" + quoted(row_key) + ")";
+std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key,
+                           service_mode mode) {
+    return urls::encode(table, urls::unreserved_chars) + "(PartitionKey=" + quoted(partition_key, mode)
+           + ",RowKey=" + quoted(row_key, mode) + ")";
 }
 
 } // namespace azkv::emulation

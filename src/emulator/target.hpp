@@ -43,6 +43,7 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
 std::string table_segment(std::string_view table);
 
 /// Returns the last segment of the URL of an entity: `T(PartitionKey='p',RowKey='r')`, percent-encoded.
-std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key);
+std::string entity_segment(std::string_view table, std::string_view partition_key, std::string_view row_key,
+                           service_mode);
 
 } // namespace azkv::emulation

@@ -17,7 +17,7 @@ constexpr std::size_t max_comparisons = 1000;
 
 std::optional<filter> parse(const std::string& text) {
     try {
-        return filter::parse(text, max_comparisons);
+        return filter::parse(text, service_mode::storage);
     } catch (const failure& f) {
         fuzz::require(f.status() == 400 && f.code() == std::string_view("InvalidInput"),
                       "a bad filter is bad input");
