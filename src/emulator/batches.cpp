@@ -39,11 +39,12 @@ reply envelope(const std::vector<reply>& parts, bool is_query, service_mode mode
     return answer;
 }
 
-// An operation's URL may be relative: then it is about the host of the batch.
+// An operation's URL may be a path only: then it is about the host of the batch.
 target read_operation_target(const context& c, const request& operation) {
     std::string_view url = operation.target;
     const auto scheme = url.find("://");
-    if (scheme == url.npos) return read_target(operation.target, c.host, c.account, c.mode);
+    if (url.starts_with('/')) return read_target(operation.target, c.host, c.account, c.mode);
+    if (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https") throw invalid_input();
     url.remove_prefix(scheme + 3);
     return read_target(operation.target, url.substr(0, url.find('/')), c.account, c.mode);
 }

@@ -231,6 +231,9 @@ TEST_CASE("a batch writes only to the account it was sent to") {
     CHECK(rows(s.ask("GET", "/ttt")) == 0);
     CHECK_FALSE(contains(batch(base + a, base + b), "400 Bad Request")); // one table, in any case
     CHECK(rows(s.ask("GET", "/ttt")) == 2);
+    CHECK_FALSE(contains(batch("/acct" + a, "/acct" + b), "400 Bad Request"));
+    CHECK(contains(batch("/acct" + a, "acct" + b), "400 Bad Request"));
+    CHECK(contains(batch("/acct" + a, "/other" + b), "400 Bad Request"));
 }
 
 TEST_CASE("access policies in XML") {

@@ -13,8 +13,6 @@ using namespace azkv::emulation;
 
 namespace {
 
-constexpr std::size_t max_comparisons = 1000;
-
 std::optional<filter> parse(const std::string& text) {
     try {
         return filter::parse(text, service_mode::storage);
