@@ -68,8 +68,11 @@ void grant::require(access what, std::string_view table) const {
         emulation::require(about_entities && ascii::to_lower(table) == table_,
                            mismatch("AuthorizationFailure"));
     } else {
-        emulation::require(what != access::manage, mismatch("AuthorizationFailure"));
-        emulation::require(has(resource_types_, about_entities ? 'o' : 'c'),
+        const bool about_service = what == access::read_service || what == access::write_service;
+        emulation::require(what != access::access_policies, mismatch("AuthorizationFailure"));
+        emulation::require(has(resource_types_, about_entities  ? 'o'
+                                                : about_service ? 's'
+                                                                : 'c'),
                            mismatch("AuthorizationResourceTypeMismatch"));
     }
     bool granted = false;
@@ -82,7 +85,9 @@ void grant::require(access what, std::string_view table) const {
     case access::update: granted = may('u'); break;
     case access::upsert: granted = may('a') && may('u'); break;
     case access::erase: granted = may('d'); break;
-    case access::manage: break;
+    case access::read_service: granted = may('r'); break;
+    case access::write_service: granted = may('w'); break;
+    case access::access_policies: break;
     }
     emulation::require(granted, mismatch(permission_mismatch.data()));
 }

@@ -26,7 +26,9 @@ enum class access {
     update,
     upsert,
     erase,
-    manage ///< the properties of the service, the access policies of tables
+    access_policies, ///< of a table
+    read_service,    ///< properties and statistics
+    write_service
 };
 
 /// The policy in a shared access signature, or the stored access policy that the signature names.

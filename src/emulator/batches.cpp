@@ -20,13 +20,14 @@ public:
 
 // Adds the headers that Table Storage writes first in each part.
 void add_part_headers(reply& part, const request& operation, bool is_about_entity) {
-    const bool writes_known = operation.method == "POST" || operation.method == "GET" || part.status >= 400;
+    const bool inserts = operation.method == "POST" && !find_header(operation.headers, "X-HTTP-Method");
+    const bool has_content = inserts || operation.method == "GET" || part.status >= 400;
     headers first;
     if (const std::string* const id = find_header(operation.headers, "Content-ID"))
         first.emplace_back("Content-ID", *id);
     first.emplace_back("X-Content-Type-Options", "nosniff");
     if (is_about_entity) first.emplace_back("Cache-Control", "no-cache");
-    first.emplace_back("DataServiceVersion", writes_known ? "3.0;" : "1.0;");
+    first.emplace_back("DataServiceVersion", has_content ? "3.0;" : "1.0;");
     part.headers.insert(part.headers.begin(), first.begin(), first.end());
 }
 
@@ -178,7 +179,7 @@ reply run_query(const context& c, const request& query, const error_writer& writ
         else
             throw invalid_input();
     } catch (const failure& f) {
-        return failed_part(c, query, {0, f}, "0:", write_error);
+        return failed_part(c, query, {0, f}, "0:", write_error); // with an index whatever the failure
     }
     if (c.mode == service_mode::storage) add_part_headers(part, query, true);
     return part;

@@ -24,6 +24,12 @@ namespace {
 constexpr std::string_view oldest_version = "2009-04-14";
 constexpr std::string_view newest_version = "2026-06-06";
 constexpr std::string_view default_version = "2019-02-02";
+constexpr std::string_view first_version_with_code = "2017-07-29"; // in a header
+
+std::string_view version_of(const request& r) {
+    const std::string_view version = r.header("x-ms-version");
+    return version.empty() ? default_version : version;
+}
 
 // A tenant that does not exist.
 constexpr const char* challenge = "Bearer authorization_uri=https://login.microsoftonline.com/"
@@ -86,10 +92,15 @@ std::string error_in_json(std::string_view code, std::string_view message, std::
     return body;
 }
 
+// Access policies, service properties and statistics are made by another part of the service.
+bool is_about_settings(const request& r) {
+    return r.target.find("?comp=") != r.target.npos || r.target.find("&comp=") != r.target.npos;
+}
+
 bool wants_xml(const request& r) {
     const bool json = r.header("Accept").find("json") != std::string_view::npos
                       || r.target.find("$format=application/json") != r.target.npos;
-    return !json || r.target.find("?comp=") != r.target.npos || r.target.find("&comp=") != r.target.npos;
+    return !json || is_about_settings(r);
 }
 
 } // namespace
@@ -105,6 +116,7 @@ service::service(const emulator_options& o)
         throw std::runtime_error("the directory \"" + o.directory() + "\" has the tables of an emulator in "
                                  + kept + " mode");
     if (kept.empty()) storage_.set_setting("mode", mode);
+    if (mode_ == service_mode::storage) cors_ = find_cors_rules(storage_);
 }
 
 reply service::answer(const request& r, const origin& from, std::optional<std::size_t> max_rows) {
@@ -114,6 +126,7 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
         check_host(host);
         if (mode_ == service_mode::storage) check_version(r);
         const target t = read_target(r.target, host, account_, mode_);
+        if (r.method == "OPTIONS" && mode_ == service_mode::storage) return finish(cors_.preflight(r), r, id);
         const auto time = now();
         const grant allowed =
             authenticator_.authenticate(r, t, from, time, [&](std::string_view table, std::string_view name) {
@@ -148,8 +161,12 @@ reply service::perform(context& c, const request& r, const target& t, const std:
     if (!known) throw invalid_query_parameter();
     switch (t.what) {
     case target::kind::service:
-        if (comp && *comp == "properties" && reads) return get_properties(c, t);
-        if (comp && *comp == "properties" && method == "PUT") return set_properties(c, r);
+        if (comp && *comp == "properties" && reads) return get_properties(c);
+        if (comp && *comp == "properties" && method == "PUT") {
+            reply answer = set_properties(c, r);
+            cors_ = find_cors_rules(storage_);
+            return answer;
+        }
         if (comp && *comp == "stats" && reads) return get_stats(c, t);
         break;
     case target::kind::tables:
@@ -226,7 +243,8 @@ reply service::write_storage_error(const request& r, const std::string& request_
     }
     answer.status = status;
     if (r.method == "POST" && (status == 400 || status == 409)) prefers_no_content(r, answer.headers);
-    if (of_front_end) answer.headers.emplace_back("x-ms-error-code", code);
+    if (of_front_end || (is_about_settings(r) && version_of(r) >= first_version_with_code))
+        answer.headers.emplace_back("x-ms-error-code", code);
     if (status == 401) answer.headers.emplace_back("WWW-Authenticate", challenge);
     return answer;
 }
@@ -252,14 +270,15 @@ reply service::finish(reply answer, const request& r, const std::string& request
     add("Server", "azkv-emulator");
     add("x-ms-request-id", request_id);
     if (mode_ == service_mode::storage) {
-        add("Cache-Control", "no-cache");
-        const std::string_view version = r.header("x-ms-version");
-        add("x-ms-version", version.empty() ? default_version : version);
+        const bool is_plain = is_about_settings(r) || r.method == "OPTIONS";
+        if (!is_plain) add("Cache-Control", "no-cache");
+        add("x-ms-version", version_of(r));
         if (const auto id = r.header("x-ms-client-request-id"); !id.empty())
             add("x-ms-client-request-id", id);
-        add("X-Content-Type-Options", "nosniff");
+        if (!is_plain) add("X-Content-Type-Options", "nosniff");
     }
     add("Date", protocol::http_date(now()));
+    if (!cors_.empty() && r.method != "OPTIONS") cors_.add_headers(r, answer);
     return answer;
 }
 

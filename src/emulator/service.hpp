@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/access.hpp"
+#include "emulator/cors.hpp"
 #include "emulator/entity_json.hpp"
 #include "emulator/message.hpp"
 #include "emulator/storage.hpp"
@@ -56,6 +57,7 @@ private:
     emulator_options::clock_function clock_;
     storage storage_;
     authenticator authenticator_;
+    cors_rules cors_;
     ticks last_timestamp_;
     boost::uuids::random_generator_mt19937 ids_;
 };

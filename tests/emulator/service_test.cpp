@@ -2,10 +2,7 @@
 // alone.
 
 #include "emulator/failure.hpp"
-#include "emulator/service.hpp"
-#include "identity/tokens/shared_key.hpp"
-#include "protocol/connection_string.hpp"
-#include "protocol/http_date.hpp"
+#include "emulator/subject.hpp"
 #include "protocol/percent_encoding.hpp"
 #include "support/base64.hpp"
 #include "support/run.hpp"
@@ -25,12 +22,6 @@ using namespace azkv::test;
 
 namespace {
 
-const std::string account_key(protocol::development_account().key.reveal());
-
-std::string sign(const std::string& text) {
-    return identity::hmac_sha256(account_key).sign(text);
-}
-
 std::string encoded(std::string text) {
     std::string out;
     for (const char c : text) {
@@ -49,60 +40,6 @@ std::string percent_encoded(std::string_view text) {
     protocol::append_encoded(out, text);
     return out;
 }
-
-/// A service, called with the account's key or without.
-class subject {
-public:
-    explicit subject(service_mode mode = service_mode::storage, const std::string& directory = {})
-        : account_(mode == service_mode::storage ? "acct" : "localhost"),
-          base_(mode == service_mode::storage ? "/acct" : ""),
-          service_(emulator_options().mode(mode).account(account_, account_key).directory(directory)) {}
-
-    reply ask(std::string method, const std::string& target, std::string body = {}, headers more = {}) {
-        request r = make(std::move(method), base_ + target, std::move(body), std::move(more));
-        const std::string date = protocol::http_date(std::chrono::system_clock::now());
-        r.headers.emplace_back("x-ms-date", date);
-        identity::shared_key_input input;
-        input.request.target = signed_as_.empty() ? r.target : signed_as_;
-        input.date = date;
-        input.account = account_;
-        r.headers.emplace_back(
-            "Authorization", "SharedKeyLite " + account_ + ":"
-                                 + sign(identity::string_to_sign(identity::shared_key_scheme::lite, input)));
-        return service_.answer(r, origin());
-    }
-
-    reply ask_unsigned(std::string method, const std::string& target) {
-        return service_.answer(make(std::move(method), base_ + target, {}, {}), origin());
-    }
-
-    void sign_as(std::string target) { signed_as_ = std::move(target); }
-
-    unsigned put(const std::string& table, const std::string& partition_key, const std::string& row_key) {
-        return ask("PUT", "/" + table + "(PartitionKey='" + partition_key + "',RowKey='" + row_key + "')",
-                   "{}")
-            .status;
-    }
-
-private:
-    static request make(std::string method, std::string target, std::string body, headers more) {
-        request r;
-        r.method = std::move(method);
-        r.target = std::move(target);
-        r.body = std::move(body);
-        r.headers = std::move(more);
-        r.headers.emplace_back("Host", "127.0.0.1:10002");
-        r.headers.emplace_back("Accept", "application/json;odata=nometadata");
-        if (!find_header(r.headers, "Content-Type"))
-            r.headers.emplace_back("Content-Type", "application/json");
-        return r;
-    }
-
-    std::string account_;
-    std::string base_;
-    std::string signed_as_;
-    service service_;
-};
 
 std::size_t rows(const reply& page) {
     std::size_t n = 0;
@@ -236,27 +173,6 @@ TEST_CASE("a batch writes only to the account it was sent to") {
     CHECK(contains(batch("/acct" + a, "/other" + b), "400 Bad Request"));
 }
 
-TEST_CASE("access policies in XML") {
-    subject s;
-    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
-    const auto status = [&](const std::string& policies) {
-        return s
-            .ask(
-                "PUT", "/ttt?comp=acl",
-                R"(<?xml version="1.0"?><SignedIdentifiers xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">)"
-                    + policies + "</SignedIdentifiers>")
-            .status;
-    };
-    const std::string one = "<SignedIdentifier><Id>one</Id></SignedIdentifier>";
-    CHECK(status(one) == 204);
-    CHECK(status(one + one) == 400);
-    std::string many;
-    for (const char* id : {"1", "2", "3", "4", "5"})
-        many += "<SignedIdentifier><Id>" + std::string(id) + "</Id></SignedIdentifier>";
-    CHECK(status(many) == 204);
-    CHECK(status(many + one) == 400);
-}
-
 TEST_CASE("cosmos: limits of keys and unreachable names") {
     subject s(service_mode::cosmos);
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
@@ -297,7 +213,9 @@ TEST_CASE("cosmos: a continuation token holds a whole number and nothing after i
 TEST_CASE("a directory keeps all acknowledged writes for the mode that created it") {
     const temporary_directory there;
     const std::string properties = "<StorageServiceProperties><HourMetrics><Version>1.0</Version>"
-                                   "<Enabled>true</Enabled></HourMetrics></StorageServiceProperties>";
+                                   "<Enabled>true</Enabled><IncludeAPIs>true</IncludeAPIs><RetentionPolicy>"
+                                   "<Enabled>false</Enabled></RetentionPolicy></HourMetrics>"
+                                   "</StorageServiceProperties>";
     CHECK(subject(service_mode::storage, there.path())
               .ask("PUT", "/?restype=service&comp=properties", properties)
               .status

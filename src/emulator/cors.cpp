@@ -1,0 +1,96 @@
+#include "emulator/cors.hpp"
+
+#include "emulator/failure.hpp"
+#include "support/ascii.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace azkv::emulation {
+
+namespace {
+
+bool contains(const std::vector<std::string>& list, std::string_view item) {
+    return std::ranges::find(list, item) != list.end();
+}
+
+bool has_any_origin(const cors_rule& rule) {
+    return contains(rule.origins, "*");
+}
+
+// Whether a list of headers has a name, ignoring case.
+bool has_header(const std::vector<std::string>& list, std::string_view name) {
+    return std::ranges::any_of(list, [&](std::string_view item) {
+        if (!item.ends_with('*')) return ascii::is_equal(item, name);
+        item.remove_suffix(1);
+        return ascii::is_equal(item, name.substr(0, item.size()));
+    });
+}
+
+bool allows_headers(const cors_rule& rule, std::string_view names) {
+    while (!names.empty()) {
+        const auto comma = std::min(names.find(','), names.size());
+        const std::string_view name = ascii::trim(names.substr(0, comma));
+        if (!name.empty() && !has_header(rule.allowed_headers, name)) return false;
+        names.remove_prefix(std::min(comma + 1, names.size()));
+    }
+    return true;
+}
+
+// The names of the response's headers that a page may see. Some it may always see.
+std::string exposed_headers(const cors_rule& rule, const reply& answer) {
+    constexpr std::array<std::string_view, 2> always{"Cache-Control", "Content-Type"};
+    std::string names;
+    const auto add = [&](std::string_view name) {
+        if (std::ranges::find(always, name) != always.end() || !has_header(rule.exposed_headers, name))
+            return;
+        names.append(names.empty() ? "" : ",").append(name);
+    };
+    for (const auto& [name, value] : answer.headers) add(name);
+    if (answer.status != 204) add("Content-Length");
+    return names;
+}
+
+} // namespace
+
+const cors_rule* cors_rules::find(std::string_view origin, std::string_view method) const {
+    const auto found = std::ranges::find_if(rules_, [&](const cors_rule& rule) {
+        return (has_any_origin(rule) || contains(rule.origins, origin)) && contains(rule.methods, method);
+    });
+    return found == rules_.end() ? nullptr : &*found;
+}
+
+reply cors_rules::preflight(const request& r) const {
+    const std::string_view origin = r.header("Origin"), method = r.header("Access-Control-Request-Method");
+    if (origin.empty() || method.empty())
+        throw failure(400, "InvalidHeaderValue", "A required CORS header is not present.");
+    const std::string_view names = r.header("Access-Control-Request-Headers");
+    const cors_rule* const rule = find(origin, method);
+    if (!rule || !allows_headers(*rule, names))
+        throw failure(403, "CorsPreflightFailure",
+                      "CORS not enabled or no matching rule found for this request.");
+    reply answer;
+    answer.status = 200;
+    answer.headers.emplace_back("Access-Control-Allow-Origin", origin);
+    answer.headers.emplace_back("Access-Control-Allow-Methods", method);
+    if (!names.empty()) answer.headers.emplace_back("Access-Control-Allow-Headers", names);
+    answer.headers.emplace_back("Access-Control-Max-Age", rule->max_age);
+    answer.headers.emplace_back("Access-Control-Allow-Credentials", "true");
+    return answer;
+}
+
+void cors_rules::add_headers(const request& r, reply& answer) const {
+    const std::string_view origin = r.header("Origin");
+    const cors_rule* const rule = origin.empty() ? nullptr : find(origin, r.method);
+    const bool depends = rule ? !has_any_origin(*rule) : !std::ranges::all_of(rules_, has_any_origin);
+    if (rule) {
+        const std::string exposed = exposed_headers(*rule, answer);
+        answer.headers.emplace_back("Access-Control-Allow-Origin", has_any_origin(*rule) ? "*" : origin);
+        if (!exposed.empty()) answer.headers.emplace_back("Access-Control-Expose-Headers", exposed);
+        if (depends) answer.headers.emplace_back("Access-Control-Allow-Credentials", "true");
+    }
+    // Other responses are not cached.
+    if (depends && (r.method == "GET" || r.method == "HEAD")) answer.headers.emplace_back("Vary", "Origin");
+}
+
+} // namespace azkv::emulation
