@@ -14,14 +14,4 @@ reply write_entity(const context&, const request&, std::string_view method, cons
 /// Returns an entity. Throws `failure`.
 reply get_entity(const context&, const request&, const target&);
 
-/// Appends an entity as JSON. `metadata_url` is that of the response; empty within a page.
-void append_entity(std::string& out, const context&, const std::string& table, const record&, metadata,
-                   const std::vector<std::string>& selected, std::string_view metadata_url);
-
-/// Returns what the `odata.metadata` of the response says of `$select`.
-std::string selected_in_url(const context&, const target&);
-
-/// Returns the names in `$select`; empty means all.
-std::vector<std::string> read_select(const target&);
-
 } // namespace azkv::emulation

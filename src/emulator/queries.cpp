@@ -1,7 +1,7 @@
 #include "emulator/queries.hpp"
 
 #include "codec/json_text.hpp"
-#include "emulator/entities.hpp"
+#include "emulator/entity_response.hpp"
 #include "emulator/failure.hpp"
 #include "support/base64.hpp"
 #include "support/whole_number.hpp"

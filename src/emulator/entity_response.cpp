@@ -1,0 +1,136 @@
+#include "emulator/entity_response.hpp"
+
+#include "codec/json_text.hpp"
+#include "support/ascii.hpp"
+
+#include <boost/algorithm/string/classification.hpp>
+#include <boost/algorithm/string/split.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/pchars.hpp>
+
+#include <algorithm>
+
+namespace azkv::emulation {
+
+namespace {
+
+class selection {
+public:
+    explicit selection(const std::vector<std::string>& names) : names_(names) {}
+
+    bool has(std::string_view name) const {
+        return names_.empty() || std::ranges::find(names_, name) != names_.end();
+    }
+
+    bool is_all() const { return names_.empty(); }
+
+    const std::vector<std::string>& names() const { return names_; }
+
+private:
+    const std::vector<std::string>& names_;
+};
+
+void append_annotations(std::string& out, const context& c, const std::string& table, const record& kept,
+                        metadata level, std::string_view metadata_url) {
+    if (level == metadata::none) return;
+    const auto append = [&](std::string_view name, std::string_view text) { append_member(out, name, text); };
+    const bool full = level == metadata::full, cosmos = c.mode == service_mode::cosmos;
+    const std::string segment =
+        full ? entity_segment(table, kept.partition_key, kept.row_key, c.mode) : std::string();
+    const auto append_names = [&] {
+        append("odata.type", c.account + "." + table);
+        append("odata.id", c.base_url + segment);
+        if (cosmos) append("odata.editLink", segment);
+    };
+    if (full && cosmos) append_names();
+    if (!metadata_url.empty()) append("odata.metadata", metadata_url);
+    if (full && !cosmos) append_names();
+    append("odata.etag", etag(kept.timestamp, c.mode));
+    if (full && !cosmos) append("odata.editLink", segment);
+}
+
+void append_timestamp(std::string& out, const context& c, const record& kept, metadata level) {
+    if (level == metadata::full) append_member(out, "Timestamp@odata.type", edm_name(edm::date_time));
+    append_member(out, "Timestamp", format_timestamp(kept.timestamp, c.mode));
+}
+
+void append_null(std::string& out, std::string_view name) {
+    codec::append_json(out, name);
+    out.append(":null");
+}
+
+// As Table Storage does: sorted, and as null what the entity does not have.
+void append_selected(std::string& out, const context& c, const std::vector<property>& properties,
+                     metadata level, std::vector<std::string> names) {
+    std::ranges::sort(names);
+    const auto repeated = std::ranges::unique(names);
+    names.erase(repeated.begin(), repeated.end());
+    for (const std::string& name : names) {
+        if (is_key(name)) continue;
+        const auto p = std::ranges::find(properties, name, &property::name);
+        if (p == properties.end())
+            append_null(out, name);
+        else
+            append_property(out, name, p->value, level, c.mode);
+        out.push_back(',');
+    }
+}
+
+void append_properties(std::string& out, const context& c, const record& kept, metadata level,
+                       const selection& selected) {
+    if (selected.is_all() && level != metadata::none) {
+        out.append(kept.properties); // stored in this form
+        if (!kept.properties.empty()) out.push_back(',');
+        return;
+    }
+    const std::vector<property> properties = read_properties(kept.properties);
+    if (c.mode == service_mode::storage && !selected.is_all())
+        return append_selected(out, c, properties, level, selected.names());
+    for (const property& p : properties) {
+        if (!selected.has(p.name)) continue;
+        append_property(out, p.name, p.value, level, c.mode);
+        out.push_back(',');
+    }
+}
+
+} // namespace
+
+std::string entity_metadata_url(const context& c, const target& t) {
+    const std::string folder = c.mode == service_mode::cosmos ? t.table + "/" : std::string();
+    return c.base_url + folder + "$metadata#" + t.table + "/@Element" + selected_in_url(c, t);
+}
+
+std::vector<std::string> read_select(const target& t) {
+    std::vector<std::string> names;
+    const std::string* const text = t.parameter("$select");
+    if (!text || text->empty()) return names;
+    boost::algorithm::split(names, *text, boost::algorithm::is_any_of(","));
+    for (std::string& name : names) name = std::string(ascii::trim(name));
+    if (std::ranges::find(names, "*") != names.end()) names.clear();
+    return names;
+}
+
+std::string selected_in_url(const context& c, const target& t) {
+    const std::string* const text = t.parameter("$select");
+    if (!text || c.mode == service_mode::cosmos) return {};
+    return "&$select=" + boost::urls::encode(*text, boost::urls::pchars);
+}
+
+void append_entity(std::string& out, const context& c, const std::string& table, const record& kept,
+                   metadata level, const std::vector<std::string>& names, std::string_view metadata_url) {
+    const selection selected(names);
+    const bool cosmos = c.mode == service_mode::cosmos;
+    // An emulator of an earlier version has stored the properties without the keys.
+    const bool has_keys = cosmos && kept.properties.find("\"PartitionKey\":") != std::string::npos;
+    out.push_back('{');
+    append_annotations(out, c, table, kept, level, metadata_url);
+    if (!has_keys && selected.has("PartitionKey")) append_member(out, "PartitionKey", kept.partition_key);
+    if (!has_keys && selected.has("RowKey")) append_member(out, "RowKey", kept.row_key);
+    if (!cosmos && selected.has("Timestamp")) append_timestamp(out, c, kept, level);
+    append_properties(out, c, kept, level, selected);
+    if (cosmos && selected.has("Timestamp")) append_timestamp(out, c, kept, level);
+    if (out.back() == ',') out.pop_back();
+    out.push_back('}');
+}
+
+} // namespace azkv::emulation
