@@ -30,6 +30,9 @@ CAUSES = {
     """,
     "the response has no Location": """
         entities: insert says where the entity is
+        wire: the URL of quotes
+        wire: the URL of an at sign
+        wire: the URL of others
     """,
     "of two properties with one name the last is stored": """
         entities: the same property twice
@@ -69,9 +72,14 @@ CAUSES = {
         types: Int32 1.5 is refused in a merge and in a PUT
         types: Guid 'garbage' is refused in a merge and in a PUT
         types: Binary without padding is refused in a merge and in a PUT
+        types: Int32 '2147483648' is refused
+        types: Double '1,5' is refused
+        types: Double ' 1' is refused
     """,
     "odata.metadata names no table": """
         metadata: the URL of a list
+        queries: odata.metadata has $select as it was sent, empty
+        queries: odata.metadata has $select as it was sent, with a space
     """,
     "quotes in the keys within URLs are not doubled": """
         metadata: quotes in URLs are doubled
@@ -97,9 +105,6 @@ CAUSES = {
         queries: X eq X'0g' is no filter
         queries: I eq 1; is no filter
         queries: L eq 9223372036854775808L is no filter
-    """,
-    "comparisons are not counted": """
-        queries: 16 comparisons are too many
     """,
     "the size of an entity is that of the request's JSON, and is not checked for an insert": """
         batches: an entity that is refused, for its size
@@ -155,10 +160,6 @@ CAUSES = {
     "a boundary stands before the status line": """
         batches: 101 operations
     """,
-    "an index 0 is written, and a Content-ID": """
-        batches: the index 0 is left out
-        batches: the part of a failure has no Content-ID
-    """,
     "neither partitions nor tables are compared": """
         batches: two partitions
         batches: two tables
@@ -172,18 +173,23 @@ CAUSES = {
     "the part of a query is malformed": """
         batches: a query
         batches: a query of what is not there
+        batches: a query that finds nothing has an index
+        batches: the headers of a query's part
     """,
     "the form of a batch is not checked: the batch is executed, or the response is 500 without a body": """
         batches: a query among writes
         batches: two changesets
         batches: no batch: an empty body
         batches: no batch: text
-        batches: no batch: an empty changeset
         batches: no batch: no part
         batches: no batch: another boundary
         batches: no batch: a part that is no request
         batches: no batch: a write in no changeset
         batches: no boundary in the content type
+        batches: an empty changeset
+        batches: a Content-Length that cuts the text
+        batches: a Content-Length of more than there is
+        batches: URLs may be paths
     """,
     "the response has no challenge": """
         auth: none, with a newer version
@@ -264,6 +270,7 @@ CAUSES = {
         errors: the body, for a delete without ETag
         errors: the content type, for malformed JSON
         errors: the content type, for a delete without ETag
+        errors: the message, for a name that is too long
     """,
     "x-ms-error-code is always present": """
         errors: no x-ms-error-code, for a missing entity
@@ -279,6 +286,129 @@ CAUSES = {
     """,
     "the content type is another": """
         errors: in a batch
+    """,
+    "a number or a time and a text are compared as JavaScript compares them": """
+        queries: a number or a time and a text: I lt ''
+        queries: a number or a time and a text: I le ''
+        queries: a number or a time and a text: I gt ''
+        queries: a number or a time and a text: I ge ''
+        queries: a number or a time and a text: L lt ''
+        queries: a number or a time and a text: L lt '5'
+        queries: a number or a time and a text: L le ''
+        queries: a number or a time and a text: L le '5'
+        queries: a number or a time and a text: L gt ''
+        queries: a number or a time and a text: L gt '5'
+        queries: a number or a time and a text: L ge ''
+        queries: a number or a time and a text: L ge '5'
+        queries: a number or a time and a text: D lt ''
+        queries: a number or a time and a text: D lt '5'
+        queries: a number or a time and a text: D le ''
+        queries: a number or a time and a text: D le '5'
+        queries: a number or a time and a text: D gt ''
+        queries: a number or a time and a text: D gt '5'
+        queries: a number or a time and a text: D ge ''
+        queries: a number or a time and a text: D ge '5'
+        queries: a number or a time and a text: T lt ''
+        queries: a number or a time and a text: T le ''
+        queries: a number or a time and a text: T gt ''
+        queries: a number or a time and a text: T ge ''
+    """,
+    "a filter that is refused is not explained": """
+        queries: why a filter is refused
+    """,
+    "a selected property that is not there is left out": """
+        queries: selected, but not there
+    """,
+    "an index 0 is written, and a Content-ID": """
+        batches: the index of the first operation, for a missing entity
+        batches: the index of the first operation, for an entity that exists
+        batches: the index of the first operation, for a stale ETag
+        batches: the Content-ID of a request comes back, from a failure, too
+    """,
+    "errors in a batch are JSON always, of another content type": """
+        batches: an error is JSON as the part asks
+        batches: an error is JSON as the batch asks
+        batches: an error is XML as nobody asks
+        batches: an error is XML as the part asks
+    """,
+    "each row of a batch has a timestamp of its own": """
+        batches: the rows of one have one timestamp
+    """,
+    "the headers of parts are others": """
+        batches: the headers of a part, insert
+        batches: the headers of a part, insert with content
+        batches: the headers of a part, put
+        batches: the headers of a part, merge
+        batches: the headers of a part, a failure
+        batches: the headers of a part, an insert that fails
+        batches: the headers of a part, a missing table
+    """,
+    "a page of no rows has a continuation": """
+        paging: $top=0
+    """,
+    "the message has no spelling mistake": """
+        errors: the message, for a table's name
+    """,
+    "headers are missing, and x-ms-error-code is always present": """
+        wire: the headers of create
+        wire: the headers of create, quiet
+        wire: the headers of list of tables
+        wire: the headers of delete a table
+        wire: the headers of insert
+        wire: the headers of insert, quiet
+        wire: the headers of put
+        wire: the headers of merge
+        wire: the headers of get
+        wire: the headers of query
+        wire: the headers of delete
+        wire: the headers of a failure, a missing entity
+        wire: the headers of a failure, a missing table
+        wire: the headers of a failure, an entity that exists
+        wire: the headers of a failure, a table that exists
+        wire: the headers of a failure, no filter
+        wire: the headers of a failure, a wrong type
+        wire: the headers of a failure, malformed JSON
+        wire: the headers of a failure, a stale ETag
+        wire: the headers of a failure, a delete without ETag
+        wire: the headers of a failure, a table's name
+        wire: a preference stands in the refusal of a table that exists
+        wire: a preference stands in the refusal of a table's name
+        wire: a preference stands in the refusal of an entity that exists
+        settings: the headers of responses
+    """,
+    "access policies must be complete, and come back as they were sent": """
+        settings: a table begins without policies
+        settings: policies come back in the form of the service
+        settings: policies with six of them are refused
+        settings: policies with one twice are refused
+        settings: policies with no name are refused
+        settings: policies with a name of 65 characters are refused
+        settings: policies with another permission are refused
+        settings: policies with a time of nine digits are refused
+        settings: policies need a body
+    """,
+    "service properties are hardly checked, and refused without a body": """
+        settings: a section that is not sent remains
+        settings: a retention of 366 days is refused
+        settings: a retention of 0 days is refused
+        settings: a retention without days is refused
+        settings: days without retention is refused
+        settings: no retention is refused
+        settings: metrics of unknown extent is refused
+        settings: an unknown section is refused
+        settings: six rules is refused
+        settings: an unknown method is refused
+        settings: a rule without origins is refused
+        settings: a negative age is refused
+        settings: half a rule is refused
+    """,
+    "rules for browsers need headers that are not empty": """
+        settings: a browser asks first
+        settings: the first rule for the origin and the method decides
+        settings: responses say which pages may see them
+    """,
+    "the members have another order": """
+        wire: members in storage
     """,
 }
 

@@ -220,6 +220,7 @@ class Service:
         self.connection = connect(parts.hostname, parts.port, timeout=30)
         self.last_used = 0.0
         self.authorize = SharedKey(self.account, self.secret)
+        self.no_table = "TableNotFound" if mode == "storage" else "ResourceNotFound"
         self.made, self.kept, self.shared = [], [], {}  # names of tables; what `once` has built
 
     # Any request at all: a header of the value None is left out.

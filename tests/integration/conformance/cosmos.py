@@ -90,12 +90,20 @@ def _(s):
     s.create(unique.ljust(255, "a")).refused_somehow()
 
 
-@tests("cosmos: the property {} is reserved", ["id", "ID", "rid", "etag", "ResourceId"], only="cosmos")
+@tests("cosmos: the property {} is reserved", ["id", "ID", "rid", "ResourceId"], only="cosmos")
 def _(s, name):
     table = s.table()
     for write in (s.insert, s.put, s.merge):
         write(table, entity(**{name: "x"})).refused_somehow()
     expect(s.rows(table), [])
+
+
+@cosmos("the property etag is kept, and Etag is not")
+def _(s):
+    table = s.table()
+    for write in (s.insert, s.put, s.merge):
+        write(table, entity(etag="kept", Etag="lost")).expect(201, 204)
+        expect(s.get(table).own, {"etag": "kept"})
 
 
 @tests("cosmos: a RowKey of 255 bytes, in {}", {
@@ -129,10 +137,34 @@ def _(s):
     expect(s.get(table).own, large)
 
 
-@cosmos("no signature of the account or of a table is taken")
+@cosmos("a signature of a table is taken")
 def _(s):
     table = s.table()
-    for sas in (account_sas(s), account_sas(s, sv="2020-12-06"), table_sas(s, table)):
+    sas = table_sas(s, table)
+    s.insert(table, entity(x=1), authorize=sas).expect(201)
+    s.merge(table, entity(y=2), authorize=sas).expect(204)
+    expect(s.get(table, authorize=sas).own, {"x": 1, "y": 2})
+    expect(len(s.query(table, authorize=sas).values), 1, "entities")
+    send_batch(s, [put(s, table, entity("a"))], sas).expect_parts(204)
+    s.delete(table, authorize=sas).expect(204)
+    expect(s.rows(table), ["a"])
+    s.insert(table, entity("b"), authorize=table_sas(s, table, sp="r")).refused(403)
+
+
+@cosmos("a signature of a range of keys is not")
+def _(s):
+    table = s.table()
+    sas = table_sas(s, table, spk="p", srk="a", epk="p", erk="z")
+    answer = s.insert(table, entity(), authorize=sas).expect(501)
+    expect(answer.error[0], "NotImplemented", "code")
+    expect(answer.error[1].partition("\r\n")[0],
+           "Shared access signature with PartitionKey or RowKey are not supported", "message")
+
+
+@cosmos("a signature of the account is not")  # of which nothing is known
+def _(s):
+    table = s.table()
+    for sas in (account_sas(s), account_sas(s, sv="2020-12-06")):
         s.query(table, authorize=sas).refused(403)
         s.insert(table, entity(), authorize=sas).refused(403)
     expect(s.rows(table), [])

@@ -269,4 +269,4 @@ def _(s, operation):
 @tests("entities: {} in no table", ["get", "query", "insert", "put", "merge", "delete"])
 def _(s, operation):
     arguments = [entity()] if operation in ("insert", "put", "merge") else []
-    getattr(s, operation)(s.new_name(), *arguments).refused(404, "TableNotFound")
+    getattr(s, operation)(s.new_name(), *arguments).refused(404, s.no_table)

@@ -4,7 +4,7 @@ from .client import entity, escaped, expect, key
 from .suite import test, tests
 
 KEYS = {
-    "that is empty": "", "with a quote": "it's", "of quotes": "''", "with a double quote": 'a"b',
+    "with a quote": "it's", "of quotes": "''", "with a double quote": 'a"b',
     "with a space": "a b", "with a percent sign": "100%", "that looks escaped": "a%20b", "with a plus": "a+b",
     "with an ampersand": "a&b=c", "with brackets": "(a),[b],{c}", "with a comma and a quote": "a',b",
     "with punctuation": "a;b:c@d!e$f*g~h|i^j`k<l>", "of a dot": ".", "of two dots": "..", "of Latin": "\u00e9\u00df",
@@ -13,8 +13,7 @@ KEYS = {
 }
 
 
-@tests("keys: a key {}", KEYS)
-def _(s, text):
+def check_key(s, text):
     table = s.table()
     s.insert(table, entity(text, text, a=1)).expect(201)
     s.insert(table, entity("other", text)).expect(201)
@@ -29,6 +28,30 @@ def _(s, text):
     expect(s.get(table, text, text).own, {"b": 1, "c": 1})
     s.delete(table, text, text).expect(204)
     expect(len(s.query(table).values), 2, "entities")
+
+
+tests("keys: a key {}", KEYS)(check_key)
+tests("keys: a key {}", {"that is empty": ""}, only="storage")(check_key)
+
+
+@tests("keys: {} is refused", {
+    "an empty PartitionKey": entity(partition=""), "an empty RowKey": entity(""), "no RowKey": {"PartitionKey": "p"},
+    "no key": {"a": 1}}, only="cosmos")
+def _(s, sent):
+    table = s.table()
+    answer = s.insert(table, sent).refused(400)
+    expect(answer.error[0], "PropertiesNeedValue", "code")
+    expect(answer.error[1].partition("\r\n")[0], "PartitionKey/RowKey cannot be empty", "message")
+    expect(s.query(table).values, [])
+
+
+@tests("keys: those in the URL count, in a {}", ["PUT", "PATCH", "MERGE"], only="storage")
+def _(s, method):
+    table = s.table()
+    path = s.path_of(table, entity())
+    for x in (1, 2):  # one creates the entity, one changes it
+        s.send(method, path, body=entity("other", "other", x=x)).expect(204)
+        expect([(e["PartitionKey"], e["RowKey"], e["x"]) for e in s.query(table).values], [("p", "r", x)])
 
 
 @tests("keys: in the URL with {}", {

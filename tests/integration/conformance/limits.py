@@ -144,10 +144,22 @@ def _(s):
     expect(s.get(table).own, numbered(252))
 
 
-@test("limits: 253 properties")
+@test("limits: 253 properties", only="storage")
 def _(s):
     for answer in each_write(s, s.table(), entity(**numbered(253))):
         answer.refused(400, "TooManyProperties")
+        expect(answer.error[1].partition("\n")[0], "The entity contains more properties than allowed. Each entity can "
+               "include up to 252 properties to store data. Each entity also has 3 system properties.", "message")
+
+
+@test("limits: more properties, and longer names", only="cosmos")
+def _(s):
+    table = s.table()
+    many = numbered(300) | {"n" * 1000: 1}
+    for answer in each_write(s, table, entity(**many)):
+        answer.expect(201, 204)
+    s.put(table, entity(**many)).expect(204)
+    expect(s.get(table).own, many)
 
 
 @test("limits: 252 properties, with annotations and nulls")
@@ -158,7 +170,7 @@ def _(s):
     s.insert(s.table(), sent).expect(201)
 
 
-@test("limits: properties that a merge adds")
+@test("limits: properties that a merge adds", only="storage")
 def _(s):
     table = s.table()
     s.insert(table, entity(**numbered(200))).expect(201)

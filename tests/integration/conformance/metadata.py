@@ -32,6 +32,10 @@ def expect_members(found, level, s, table):
     require({"PartitionKey", "RowKey", "Timestamp", "a", "l"} <= set(found), found)
 
 
+def element_url(s, table):
+    return f"{s.url}/{'' if s.mode == 'storage' else f'{table}/'}$metadata#{table}/@Element"
+
+
 LEVELS = {"minimal": MINIMAL, "full": FULL, "none": NONE}
 
 
@@ -42,7 +46,7 @@ def _(s, level):
     found = answer.expect(200).json
     expect_members(found, level, s, table)
     if level != NONE:
-        expect(found.get("odata.metadata"), f"{s.url}/$metadata#{table}/@Element")
+        expect(found.get("odata.metadata"), element_url(s, table))
         expect(found.get("odata.etag"), answer.etag)
     require(answer.etag, answer)
 
@@ -69,7 +73,7 @@ def _(s, level):
     answer = s.insert(table, entity(ROW, PARTITION, a=1) | typed("l", "Int64", "5"), {"Accept": level})
     expect_members(answer.expect(201).json, level, s, table)
     if level != NONE:
-        expect(answer.json.get("odata.metadata"), f"{s.url}/$metadata#{table}/@Element")
+        expect(answer.json.get("odata.metadata"), element_url(s, table))
 
 
 @tests("metadata: {} in the content type", LEVELS)

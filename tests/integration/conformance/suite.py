@@ -9,7 +9,7 @@ import traceback
 from .client import Failure, Service
 
 MODULES = ("tables", "entities", "keys", "types", "metadata", "queries", "paging", "limits", "batches",
-           "auth", "sas", "errors", "cosmos")
+           "auth", "sas", "errors", "wire", "settings", "cosmos")
 
 all_tests = {}
 

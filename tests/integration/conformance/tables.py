@@ -59,7 +59,7 @@ def _(s):
     s.insert(name.lower(), {"PartitionKey": "p", "RowKey": "r"}).expect(201)
     expect(s.rows(name.upper()), ["r"])
     s.delete_table(name.upper()).expect(204)
-    s.get(name).refused(404, "TableNotFound")
+    s.get(name).refused(404, s.no_table)
 
 
 @tests("tables: the name {} is taken", {
@@ -105,7 +105,7 @@ def _(s):
     answer = s.delete_table(name).expect(204)
     expect(answer.body, b"")
     expect(listed(s, f"TableName eq '{name}'"), [])
-    s.get(name).refused(404, "TableNotFound")
+    s.get(name).refused(404, s.no_table)
 
 
 @test("tables: delete what is not there")

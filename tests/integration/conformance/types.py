@@ -151,6 +151,9 @@ INVALID = {
     "DateTime after 9999": ("DateTime", "10000-01-01T00:00:00Z"),
     "DateTime of 9 digits": ("DateTime", "2020-01-01T00:00:00.123456789Z"),
     "DateTime as a number": ("DateTime", 5),
+    "Int32 '-3.1'": ("Int32", "-3.1"), "Int32 '2147483648'": ("Int32", "2147483648"), "Int32 ''": ("Int32", ""),
+    "Double '1,5'": ("Double", "1,5"), "Double ''": ("Double", ""), "Double ' 1'": ("Double", " 1"),
+    "Boolean 'yes'": ("Boolean", "yes"), "Boolean ''": ("Boolean", ""),
     "Guid 'garbage'": ("Guid", "garbage"), "Guid ''": ("Guid", ""), "Guid of 35 digits": ("Guid", GUID[:-1]),
     "Guid of 37 digits": ("Guid", GUID + "0"), "Guid of other letters": ("Guid", GUID.replace("f", "g")),
     "Guid as a number": ("Guid", 5),
@@ -158,6 +161,15 @@ INVALID = {
     "Binary of one digit": ("Binary", "A"), "Binary of other characters": ("Binary", "A*=="),
     "Binary as a number": ("Binary", 5),
     "of an unknown type": ("Foo", "a")}
+
+
+@tests("types: {}, as a text with its type", {
+    "Double 3.25": ("Double", "3.25", 3.25), "Double 32": ("Double", "32", 32.0),
+    "Double 1.23456789012346e+24": ("Double", "1.23456789012346e+24", 1.23456789012346e24),
+    "Int32 32": ("Int32", "32", 32), "Int32 -2147483648": ("Int32", "-2147483648", INT32_MIN),
+    "Boolean true": ("Boolean", "true", True), "Boolean false": ("Boolean", "false", False)})
+def _(s, edm, text, value):
+    same(round_trip(s, typed("a", edm, text)), {"a": value})
 
 
 @tests("types: {} is refused", INVALID)
