@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/access.hpp"
+#include "emulator/deleted_tables.hpp"
 #include "emulator/message.hpp"
 #include "emulator/storage.hpp"
 
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace azkv::emulation {
 
@@ -21,9 +23,15 @@ class context;
 /// The table service without its network. Used by one thread at a time.
 class service {
 public:
+    /// The name of the setting of the storage that has the account.
+    static constexpr std::string_view account_setting = "account";
+
+    /// Serves the first account of the options.
     explicit service(const emulator_options&);
 
     service_mode mode() const { return mode_; }
+
+    const std::string& account() const { return account_; }
 
     /// Executes a request. `max_rows` limits the pages of queries below the limit of the service.
     reply answer(const request&, const origin&, std::optional<std::size_t> max_rows = std::nullopt);
@@ -50,6 +58,7 @@ private:
     std::string scheme_;
     emulator_options::clock_function clock_;
     storage storage_;
+    deleted_tables deleted_tables_;
     authenticator authenticator_;
     ticks last_timestamp_;
     boost::uuids::random_generator_mt19937 ids_;
