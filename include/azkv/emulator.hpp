@@ -12,6 +12,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace azkv {
 
@@ -21,6 +23,7 @@ class AZKV_DECL emulator_options {
 public:
     using bearer_check = std::function<bool(std::string_view token)>;
     using clock_function = std::function<std::chrono::system_clock::time_point()>;
+    using log_function = std::function<void(std::string_view line)>;
 
     emulator_options();
 
@@ -29,14 +32,23 @@ public:
 
     service_mode mode() const noexcept { return mode_; }
 
-    /// Sets the directory that keeps the tables, in an SQLite database; it is created if it does not exist.
-    /// One directory serves one emulator at a time, and one mode. An acknowledged write survives a crash of
-    /// the process, but not of the machine. Default (empty): in memory.
+    /// Sets the directory that keeps the tables, in an SQLite database for each account, in a folder of its
+    /// name; it is created if it does not exist. A database serves one emulator at a time, and one mode. An
+    /// acknowledged write survives a crash of the process, but not of the machine. A database in the
+    /// directory itself, from an earlier version, belongs to the first account that is started with it, and
+    /// the emulator does not start without that account from then on. Default (empty): in memory.
     emulator_options& directory(std::string path);
 
     const std::string& directory() const noexcept { return directory_; }
 
-    /// Sets the port on 127.0.0.1 and on ::1. Default: 0, any free port.
+    /// Sets the IP address to listen on, such as `0.0.0.0` or `::`, which other machines can reach. The
+    /// emulator is for tests only: its default key is public, and nothing limits what a client may store.
+    /// Names are not looked up. Default (empty): 127.0.0.1 and ::1.
+    emulator_options& host(std::string address);
+
+    const std::string& host() const noexcept { return host_; }
+
+    /// Sets the port. Default: 0, any free port.
     emulator_options& port(unsigned short);
 
     unsigned short port() const noexcept { return port_; }
@@ -48,6 +60,17 @@ public:
     const std::string& account() const noexcept { return account_; }
 
     const std::string& key() const noexcept { return key_; }
+
+    /// Adds another account, with tables of its own. A request is for the account in the first segment of its
+    /// path or in the first label of its host; in cosmos mode for that in the first label of its host, else
+    /// in its `Authorization`, else for the first account. An account that is none of these does not exist:
+    /// 400 `AccountNotFound`. A name that is given twice is rejected by the emulator's constructor.
+    emulator_options& add_account(std::string name, std::string key);
+
+    /// Returns the names and keys of the accounts after the first.
+    const std::vector<std::pair<std::string, std::string>>& added_accounts() const noexcept {
+        return added_accounts_;
+    }
 
     /// Serves HTTPS with this certificate chain and its private key, which must not be encrypted. Both are
     /// PEM text, not file names. The certificate must be for 127.0.0.1, in cosmos mode for localhost.
@@ -71,16 +94,36 @@ public:
 
     const clock_function& clock() const noexcept { return clock_; }
 
+    /// Sets how long a deleted table is being deleted, by the emulator's clock. It is gone at once for
+    /// everyone who reads, writes or lists, but meanwhile the creation of a table of that name fails: 409
+    /// `TableBeingDeleted`. Azure takes at least 40 seconds. A new emulator on the same directory does not
+    /// know of it. It has no effect in cosmos mode. From 0 to a day. Default: 0.
+    emulator_options& table_deletion_time(std::chrono::milliseconds);
+
+    std::chrono::milliseconds table_deletion_time() const noexcept { return table_deletion_time_; }
+
+    /// Sets the function that gets a line for each request, before its response is sent: when, from where,
+    /// method, path and query, status, milliseconds, and the fault that it met. The line has no signature, no
+    /// header and no body; of the query only the parameters that select or page. It is called on the
+    /// emulator's thread; if it throws, the connection closes. By default there is none.
+    emulator_options& log(log_function);
+
+    const log_function& log() const noexcept { return log_; }
+
 private:
     service_mode mode_ = service_mode::storage;
     std::string directory_;
+    std::string host_;
     unsigned short port_ = 0;
     std::string account_;
     std::string key_;
+    std::vector<std::pair<std::string, std::string>> added_accounts_;
     std::string certificates_;
     std::string certificate_key_;
     bearer_check bearer_;
     clock_function clock_;
+    std::chrono::milliseconds table_deletion_time_{0};
+    log_function log_;
 };
 
 /// Counts what an `emulator` has seen so far.
@@ -139,11 +182,16 @@ public:
     emulator(emulator&&) noexcept;
     emulator& operator=(emulator&&) noexcept;
 
-    /// Returns all that a client needs to connect, including the key.
+    /// Returns all that a client needs to connect, including the key of the first account.
     std::string connection_string() const;
 
-    /// Returns the base URL, such as `http://127.0.0.1:10002/devstoreaccount1`, or in cosmos mode
-    /// `http://localhost:10002`.
+    /// The same for one of the accounts.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if the emulator has no such account.
+    std::string connection_string(std::string_view account) const;
+
+    /// Returns the base URL of the first account, such as `http://127.0.0.1:10002/devstoreaccount1`, or in
+    /// cosmos mode `http://localhost:10002`.
     std::string endpoint() const;
 
     unsigned short port() const;

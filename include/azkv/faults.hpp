@@ -140,6 +140,21 @@ public:
     /// Throws: `azkv::error` (errc::invalid_argument) if the sum of the probabilities exceeds 1.
     fault_plan& sometimes(double probability, fault);
 
+    /// Adds random faults of the kinds that a service in trouble has. Each request meets one with this
+    /// probability, each kind alike: `reset`, `lose_answer`, 500 `InternalError`, 503 `ServerBusy`, and
+    /// `short_page(1)`, which other requests than queries pass.
+    ///
+    /// Throws: what `sometimes(probability, fault)` throws.
+    fault_plan& sometimes(double probability);
+
+    /// Delays each request by `time` and a random part of `jitter`, evenly distributed, before it is executed
+    /// or meets another fault. Not before `cut_request`. Replaces an earlier latency. The counters do not
+    /// count it as a fault.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if a time is not from 0 to a day.
+    fault_plan& latency(std::chrono::milliseconds time,
+                        std::chrono::milliseconds jitter = std::chrono::milliseconds(0));
+
     /// Throttles requests beyond `per_second` in a second, all partitions together: 503 `ServerBusy`, in
     /// cosmos mode 429 `TooManyRequests`, with `Retry-After` (in whole seconds, rounded up) unless that is
     /// zero. A second begins with the first request after the previous second has ended, and all its requests
@@ -147,6 +162,18 @@ public:
     ///
     /// Throws: `azkv::error` (errc::invalid_argument) if `per_second` is zero.
     fault_plan& throttle(std::size_t per_second, std::chrono::milliseconds retry_after);
+
+    /// Throttles each partition of a table: a bucket that holds `burst` entities (0: as many as in a second)
+    /// and gains `entities_per_second`. A request that needs more than its partition's bucket has gets 503
+    /// `ServerBusy`, in cosmos mode 429 `TooManyRequests` with the time to wait in `x-ms-retry-after-ms`. An
+    /// operation needs one entity, a batch as many as it has operations; one with more than `burst` waits for
+    /// a full bucket. A query of one partition, with `PartitionKey eq` in its filter, needs one, and the
+    /// other rows that it returns are taken from the bucket afterwards. Queries of several partitions, a
+    /// query within a batch beyond its first entity, and requests about tables need nothing. A throttled
+    /// request meets no other fault.
+    ///
+    /// Throws: `azkv::error` (errc::invalid_argument) if `entities_per_second` is zero.
+    fault_plan& throttle_partitions(std::size_t entities_per_second, std::size_t burst = 0);
 
 private:
     friend class emulation::fault_player;
@@ -171,6 +198,10 @@ private:
     std::vector<chance> chances_;
     std::size_t per_second_ = 0; // 0: unlimited
     std::chrono::milliseconds retry_after_{0};
+    std::size_t entities_per_second_ = 0; // of a partition; 0: unlimited
+    std::size_t burst_ = 0;               // entities
+    std::chrono::milliseconds latency_{0};
+    std::chrono::milliseconds jitter_{0};
     std::mt19937_64 random_;
 };
 

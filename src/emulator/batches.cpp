@@ -40,14 +40,8 @@ reply envelope(const std::vector<reply>& parts, bool is_query, service_mode mode
     return answer;
 }
 
-// An operation's URL may be a path only: then it is about the host of the batch.
-target read_operation_target(const context& c, const request& operation) {
-    std::string_view url = operation.target;
-    const auto scheme = url.find("://");
-    if (url.starts_with('/')) return read_target(operation.target, c.host, c.account, c.mode);
-    if (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https") throw invalid_input();
-    url.remove_prefix(scheme + 3);
-    return read_target(operation.target, url.substr(0, url.find('/')), c.account, c.mode);
+target target_of(const context& c, const request& operation) {
+    return read_operation_target(operation.target, c.host, c.account, c.mode);
 }
 
 /// An operation that may be executed.
@@ -64,7 +58,7 @@ public:
     explicit changeset(const context& c) : context_(c) {}
 
     checked_operation check(const request& r) {
-        checked_operation o{r, effective_method(r, context_.mode), read_operation_target(context_, r)};
+        checked_operation o{r, effective_method(r, context_.mode), target_of(context_, r)};
         if (!is_entity_write(o.method, o.target) || o.target.secondary) throw invalid_input();
         check_place(o.target, o.method == "POST" ? keys_of_body(r)
                                                  : std::pair(o.target.partition_key, o.target.row_key));
@@ -171,7 +165,7 @@ reply failed_part(const context& c, const request& operation, const operation_fa
 reply run_query(const context& c, const request& query, const error_writer& write_error) {
     reply part;
     try {
-        const target t = read_operation_target(c, query);
+        const target t = target_of(c, query);
         if (t.what == target::kind::entity)
             part = get_entity(c, query, t);
         else if (t.what == target::kind::entities)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/access.hpp"
+#include "emulator/deleted_tables.hpp"
 #include "emulator/entity_json.hpp"
 #include "emulator/message.hpp"
 #include "emulator/storage.hpp"
@@ -29,6 +30,7 @@ public:
     const grant& allowed;
     std::function<ticks()> next_timestamp;
     std::optional<std::size_t> max_rows; // per page, if below the service's limit
+    deleted_tables* deleted = nullptr;   // those that are still being deleted
 
     bool case_sensitive() const { return mode == service_mode::cosmos; }
 

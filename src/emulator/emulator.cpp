@@ -8,7 +8,9 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <future>
 #include <mutex>
@@ -38,12 +40,34 @@ emulator_options& emulator_options::port(unsigned short n) {
     return *this;
 }
 
-emulator_options& emulator_options::account(std::string name, std::string key) {
+emulator_options& emulator_options::host(std::string address) {
+    boost::system::error_code ec;
+    asio::ip::make_address(address, ec);
+    require(!ec, "host: \"" + address + "\" is not an IP address; use one such as 0.0.0.0");
+    host_ = std::move(address);
+    return *this;
+}
+
+namespace {
+
+void check_account(const char* setting, std::string_view name, std::string_view key) {
     require(protocol::is_host_label(name),
-            "account: the name must consist of ASCII letters, digits and hyphens");
+            std::string(setting) + ": the name must consist of ASCII letters, digits and hyphens");
     const identity::hmac_sha256 check(key); // throws if the key is not valid
+}
+
+} // namespace
+
+emulator_options& emulator_options::account(std::string name, std::string key) {
+    check_account("account", name, key);
     account_ = std::move(name);
     key_ = std::move(key);
+    return *this;
+}
+
+emulator_options& emulator_options::add_account(std::string name, std::string key) {
+    check_account("add_account", name, key);
+    added_accounts_.emplace_back(std::move(name), std::move(key));
     return *this;
 }
 
@@ -63,6 +87,19 @@ emulator_options& emulator_options::bearer(bearer_check check) {
 emulator_options& emulator_options::clock(clock_function now) {
     require(static_cast<bool>(now), "clock: the function must not be empty");
     clock_ = std::move(now);
+    return *this;
+}
+
+emulator_options& emulator_options::table_deletion_time(std::chrono::milliseconds time) {
+    require(time.count() >= 0 && time <= std::chrono::hours(24),
+            "table_deletion_time: the time must be from 0 to 24 hours");
+    table_deletion_time_ = time;
+    return *this;
+}
+
+emulator_options& emulator_options::log(log_function log) {
+    require(static_cast<bool>(log), "log: the function must not be empty");
+    log_ = std::move(log);
     return *this;
 }
 
@@ -145,6 +182,30 @@ emulator_options complete(emulator_options o) {
     return o;
 }
 
+// The host of the URLs of an emulator that listens on `address`.
+std::string host_in_url(const std::string& address, service_mode mode) {
+    if (address.empty() && mode == service_mode::cosmos) return "localhost";
+    if (address.empty()) return "127.0.0.1";
+    const auto parsed = asio::ip::make_address(address);
+    if (parsed.is_v6()) return parsed.is_unspecified() ? "[::1]" : "[" + address + "]";
+    return parsed.is_unspecified() ? "127.0.0.1" : address;
+}
+
+// The base URL of an account.
+std::string url_of(const emulator_options& o, unsigned short port, const std::string& account) {
+    std::string url = o.certificates().empty() ? "http://" : "https://";
+    url.append(host_in_url(o.host(), o.mode())).append(":").append(std::to_string(port));
+    if (o.mode() == service_mode::storage) url.append("/").append(account);
+    return url;
+}
+
+std::string connection_string_of(const emulator_options& o, unsigned short port, const std::string& account,
+                                 const std::string& key) {
+    return "DefaultEndpointsProtocol=" + std::string(o.certificates().empty() ? "http" : "https")
+           + ";AccountName=" + account + ";AccountKey=" + key + ";TableEndpoint=" + url_of(o, port, account)
+           + ";";
+}
+
 } // namespace
 
 emulator::emulator(emulator_options o)
@@ -167,17 +228,21 @@ emulator& emulator::operator=(emulator&& other) noexcept {
 }
 
 std::string emulator::connection_string() const {
-    return "DefaultEndpointsProtocol="
-           + std::string(impl_->options().certificates().empty() ? "http" : "https")
-           + ";AccountName=" + impl_->options().account() + ";AccountKey=" + impl_->options().key()
-           + ";TableEndpoint=" + endpoint() + ";";
+    return connection_string(impl_->options().account());
+}
+
+std::string emulator::connection_string(std::string_view account) const {
+    const emulator_options& o = impl_->options();
+    if (account == o.account()) return connection_string_of(o, port(), o.account(), o.key());
+    const auto found = std::ranges::find(o.added_accounts(), account,
+                                         [](const auto& a) { return std::string_view(a.first); });
+    require(found != o.added_accounts().end(),
+            "connection_string: the emulator has no account \"" + std::string(account) + '"');
+    return connection_string_of(o, port(), found->first, found->second);
 }
 
 std::string emulator::endpoint() const {
-    const std::string scheme = impl_->options().certificates().empty() ? "http://" : "https://";
-    return mode() == service_mode::storage
-               ? scheme + "127.0.0.1:" + std::to_string(port()) + "/" + impl_->options().account()
-               : scheme + "localhost:" + std::to_string(port());
+    return url_of(impl_->options(), port(), impl_->options().account());
 }
 
 unsigned short emulator::port() const {

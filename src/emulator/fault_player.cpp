@@ -6,6 +6,10 @@
 
 namespace azkv::emulation {
 
+fault_player::fault_player(fault_plan plan, service_mode mode) : plan_(std::move(plan)), mode_(mode) {
+    if (plan_.entities_per_second_ != 0) partitions_.emplace(plan_.entities_per_second_, plan_.burst_);
+}
+
 std::optional<fault> fault_player::begin() {
     if (!plan_.script_.empty()) {
         const auto& step = plan_.script_.front();
@@ -13,25 +17,27 @@ std::optional<fault> fault_player::begin() {
         return at_once ? std::optional(take_step()) : std::nullopt;
     }
     if (plan_.chances_.empty()) return std::nullopt;
-    // Not std::uniform_real_distribution: its results differ between standard libraries.
-    const double draw = static_cast<double>(plan_.random_() >> 11) * 0x1p-53;
+    const double drawn = draw();
     for (const auto& chance : plan_.chances_)
-        if (draw < chance.below) return chance.what;
+        if (drawn < chance.below) return chance.what;
     return std::nullopt;
 }
 
 std::optional<fault> fault_player::choose(std::optional<fault> drawn, std::string_view method,
-                                          std::string_view target, time_point now) {
+                                          std::string_view target, time_point now,
+                                          const std::optional<partition_charge>& charge) {
     if (plan_.per_second_ != 0 && exceeds_limit(now)) {
-        fault busy =
-            mode_ == service_mode::storage
-                ? fault::answer(503, "ServerBusy", "The server is busy.")
-                : fault::answer(429, "TooManyRequests",
-                                R"({"Errors":["Request rate is large. More Request Units may be needed, )"
-                                R"(so no changes were made."]})");
+        fault f = busy();
         const auto seconds = std::chrono::ceil<std::chrono::seconds>(plan_.retry_after_).count();
-        if (seconds > 0) busy.header("Retry-After", std::to_string(seconds));
-        return busy;
+        if (seconds > 0) f.header("Retry-After", std::to_string(seconds));
+        return f;
+    }
+    if (charge && partitions_) {
+        if (const auto wait = partitions_->take(charge->partition, charge->entities, now)) {
+            fault f = busy();
+            if (mode_ == service_mode::cosmos) f.header("x-ms-retry-after-ms", std::to_string(wait->count()));
+            return f;
+        }
     }
     if (drawn) return fault_view(*drawn).applies_to(method, target) ? drawn : std::nullopt;
     if (plan_.script_.empty()) return std::nullopt;
@@ -42,6 +48,31 @@ std::optional<fault> fault_player::choose(std::optional<fault> drawn, std::strin
     }
     if (!fault_view(*step.what).applies_to(method, target)) return std::nullopt;
     return take_step();
+}
+
+void fault_player::charge(const partition_charge& query, std::size_t rows, time_point now) {
+    if (partitions_ && rows > 1) partitions_->charge(query.partition, rows - 1, now);
+}
+
+std::chrono::microseconds fault_player::draw_latency() {
+    std::chrono::microseconds latency = plan_.latency_;
+    if (plan_.jitter_.count() > 0) {
+        const std::chrono::duration<double, std::micro> most(plan_.jitter_);
+        latency += std::chrono::duration_cast<std::chrono::microseconds>(draw() * most);
+    }
+    return latency;
+}
+
+// From 0 to 1. Not std::uniform_real_distribution: its results differ between standard libraries.
+double fault_player::draw() {
+    return static_cast<double>(plan_.random_() >> 11) * 0x1p-53;
+}
+
+fault fault_player::busy() const {
+    if (mode_ == service_mode::storage) return fault::answer(503, "ServerBusy", "The server is busy.");
+    return fault::answer(429, "TooManyRequests",
+                         R"({"Errors":["Request rate is large. More Request Units may be needed, )"
+                         R"(so no changes were made."]})");
 }
 
 fault fault_player::take_step() {

@@ -3,15 +3,20 @@
 
 #include <azkv/faults.hpp>
 
+#include <iterator>
+
 namespace azkv {
 
 using emulation::fault_kind;
 
 namespace {
 
+bool is_time(std::chrono::milliseconds t) {
+    return t.count() >= 0 && t <= std::chrono::hours(24);
+}
+
 void require_time(std::chrono::milliseconds t) {
-    require(t.count() >= 0 && t <= std::chrono::hours(24),
-            "invalid time of a fault: it must be from 0 to 24 hours");
+    require(is_time(t), "invalid time of a fault: it must be from 0 to 24 hours");
 }
 
 // `/T` or `/T()`, with or without the account before it, but not the list of tables.
@@ -147,11 +152,32 @@ fault_plan& fault_plan::sometimes(double probability, fault f) {
     return *this;
 }
 
+fault_plan& fault_plan::sometimes(double probability) {
+    const fault kinds[] = {fault::reset(), fault::lose_answer(), fault::answer(500, "InternalError"),
+                           fault::answer(503, "ServerBusy"), fault::short_page(1)};
+    for (const fault& f : kinds) sometimes(probability / std::size(kinds), f);
+    return *this;
+}
+
+fault_plan& fault_plan::latency(std::chrono::milliseconds time, std::chrono::milliseconds jitter) {
+    require(is_time(time) && is_time(jitter), "latency: the times must be from 0 to 24 hours");
+    latency_ = time;
+    jitter_ = jitter;
+    return *this;
+}
+
 fault_plan& fault_plan::throttle(std::size_t per_second, std::chrono::milliseconds retry_after) {
     require(per_second > 0, "throttle: the limit must be at least 1 request per second");
     require_time(retry_after);
     per_second_ = per_second;
     retry_after_ = retry_after;
+    return *this;
+}
+
+fault_plan& fault_plan::throttle_partitions(std::size_t entities_per_second, std::size_t burst) {
+    require(entities_per_second > 0, "throttle_partitions: the limit must be at least 1 entity per second");
+    entities_per_second_ = entities_per_second;
+    burst_ = burst == 0 ? entities_per_second : burst;
     return *this;
 }
 

@@ -1,7 +1,9 @@
 #include "emulator/server.hpp"
 
+#include "emulator/accounts.hpp"
 #include "emulator/fault_player.hpp"
 #include "emulator/fault_view.hpp"
+#include "emulator/request_log.hpp"
 #include "emulator/service.hpp"
 
 #include <azkv/error.hpp>
@@ -144,7 +146,7 @@ public:
         close();
     }
 
-    asio::awaitable<void> pause(std::chrono::milliseconds time) {
+    asio::awaitable<void> pause(std::chrono::microseconds time) {
         timer.expires_after(time);
         co_await timer.async_wait(asio::use_awaitable);
     }
@@ -154,10 +156,26 @@ private:
     bool open_ = true;
 };
 
+/// A request, its client and its account, which outlive it.
+class exchange {
+public:
+    exchange(session& s, accounts& all, request_parser& parser)
+        : client(s), keep_alive(keeps_alive(parser.get())), asked(read_message(parser.release())),
+          serving(all.serving(asked)) {}
+
+    session& client;
+    const bool keep_alive;
+    const request asked;
+    service& serving;
+    const std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+    std::optional<partition_charge> charge; // only if partitions are throttled
+};
+
 class http_server final : public server, public std::enable_shared_from_this<http_server> {
 public:
     http_server(const asio::any_io_executor& ex, const emulator_options& o)
-        : strand_(asio::make_strand(ex)), service_(o), player_(fault_plan(), o.mode()) {
+        : strand_(asio::make_strand(ex)), host_(o.host()), log_(o.log()), accounts_(o),
+          player_(fault_plan(), o.mode()) {
         if (!o.certificates().empty()) use_tls(o);
         listeners_ = listen(o.port());
         port_ = listeners_.front()->local_endpoint().port();
@@ -246,9 +264,10 @@ private:
         }
     }
 
-    // Listens on both loopback addresses, because `localhost` may be either. Port 0 selects one that is free
-    // on both.
+    // By default listens on both loopback addresses, because `localhost` may be either. Port 0 selects one
+    // that is free on both.
     std::vector<listener> listen(unsigned short port) {
+        if (!host_.empty()) return {listen_at(asio::ip::make_address(host_), port)};
         constexpr int most_tries = 20;
         for (int tries = 1;; ++tries) {
             std::vector<listener> listeners;
@@ -315,12 +334,14 @@ private:
         while (keep_open && s.is_open()) {
             if (buffer.size() == 0) co_await read_more(stream, buffer);
             ++requests_;
-            if (next_plan_) player_ = fault_player(*std::exchange(next_plan_, std::nullopt), service_.mode());
+            if (next_plan_)
+                player_ = fault_player(*std::exchange(next_plan_, std::nullopt), accounts_.mode());
             std::optional<fault> drawn = player_.begin();
             if (drawn && fault_view(*drawn).kind() == fault_kind::cut_request) {
                 ++faults_;
                 while (buffer.size() < fault_view(*drawn).count() && !has_request(buffer))
                     co_await read_more(stream, buffer);
+                if (log_) log_unread(s, 0, fault_kind::cut_request);
                 s.close();
                 co_return;
             }
@@ -328,32 +349,73 @@ private:
             prepare(parser);
             const error_code ec = co_await read_request(stream, buffer, parser);
             if (ec) {
-                const std::string refusal = rejection(ec);
-                co_await asio::async_write(stream, asio::buffer(refusal), asio::use_awaitable);
+                const reply refusal = rejection(ec);
+                if (log_) log_unread(s, refusal.status);
+                const std::string bytes = write_message(refusal, {}, false);
+                co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
                 s.close();
                 co_return;
             }
-            const bool keep_alive = keeps_alive(parser.get());
-            const request r = read_message(parser.release());
+            exchange x(s, accounts_, parser);
+            if (player_.throttles_partitions())
+                x.charge = read_charge(x.asked, x.serving.account(), accounts_.mode());
             const auto chosen =
-                player_.choose(std::move(drawn), r.method, r.target, std::chrono::steady_clock::now());
+                player_.choose(std::move(drawn), x.asked.method, x.asked.target, x.begun, x.charge);
+            const auto latency = player_.draw_latency();
+            if (latency.count() > 0) co_await s.pause(latency);
             if (chosen) {
                 ++faults_;
-                keep_open = co_await play_fault(s, stream, r, fault_view(*chosen), keep_alive);
+                keep_open = co_await play_fault(x, stream, fault_view(*chosen));
             } else {
-                keep_open = keep_alive;
-                const std::string bytes = write_message(service_.answer(r, s.from), r.method, keep_alive);
+                keep_open = x.keep_alive;
+                const std::string bytes = write(x, execute(x));
                 co_await asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
             }
         }
     }
 
+    reply execute(const exchange& x, std::optional<std::size_t> max_rows = std::nullopt) {
+        reply answer = x.serving.answer(x.asked, x.client.from, max_rows);
+        if (x.charge && x.charge->is_query)
+            player_.charge(*x.charge, count_rows(answer), std::chrono::steady_clock::now());
+        return answer;
+    }
+
+    std::string write(const exchange& x, const reply& answer,
+                      std::optional<fault_kind> met = std::nullopt) const {
+        if (log_) log(x, answer.status, met);
+        return write_message(answer, x.asked.method, x.keep_alive);
+    }
+
+    // Logs an exchange; without status there is no response.
+    void log(const exchange& x, unsigned status, std::optional<fault_kind> met) const {
+        log_entry e;
+        e.time = std::chrono::system_clock::now();
+        e.address = x.client.from.address;
+        e.asked = &x.asked;
+        e.status = status;
+        e.took =
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - x.begun);
+        e.fault = met;
+        log_(write_line(e));
+    }
+
+    // Logs what has not become a request.
+    void log_unread(const session& s, unsigned status, std::optional<fault_kind> met = std::nullopt) const {
+        log_entry e;
+        e.time = std::chrono::system_clock::now();
+        e.address = s.from.address;
+        e.status = status;
+        e.fault = met;
+        log_(write_line(e));
+    }
+
     // Returns whether the connection stays open.
     template <class Stream>
-    asio::awaitable<bool> play_fault(session& s, Stream& stream, const request& r, fault_view what,
-                                     bool keep_alive) {
+    asio::awaitable<bool> play_fault(const exchange& x, Stream& stream, fault_view what) {
+        session& s = x.client;
         if (what.wait().count() > 0) co_await s.pause(what.wait());
-        const std::optional<std::string> bytes = response_to(s, r, what, keep_alive);
+        const std::optional<std::string> bytes = response_to(x, what);
         switch (what.kind()) {
         case fault_kind::close:
         case fault_kind::cut_request: s.close(); co_return false;
@@ -375,7 +437,7 @@ private:
                 co_await asio::async_write(stream, asio::buffer(bytes->data() + at, n), asio::use_awaitable);
                 co_await s.pause(what.pause());
             }
-            co_return keep_alive;
+            co_return x.keep_alive;
         case fault_kind::answer:
         case fault_kind::answer_body:
         case fault_kind::answer_in_batch:
@@ -383,37 +445,40 @@ private:
         case fault_kind::delay: break;
         }
         co_await asio::async_write(stream, asio::buffer(*bytes), asio::use_awaitable);
-        co_return keep_alive;
+        co_return x.keep_alive;
     }
 
     // Executes the request as far as the fault allows. Returns the response, if there is one.
-    std::optional<std::string> response_to(const session& s, const request& r, fault_view what,
-                                           bool keep_alive) {
+    std::optional<std::string> response_to(const exchange& x, fault_view what) {
         reply answer;
         switch (what.kind()) {
         case fault_kind::close:
         case fault_kind::cut_request:
-        case fault_kind::reset: return std::nullopt;
-        case fault_kind::garbage: return what.text();
+        case fault_kind::reset:
+        case fault_kind::garbage:
+            if (log_) log(x, 0, what.kind());
+            return what.kind() == fault_kind::garbage ? std::optional(what.text()) : std::nullopt;
         case fault_kind::answer_body:
             answer.status = what.status();
             answer.body = what.text();
             break;
         case fault_kind::answer_in_batch:
-            if (is_batch(r.target)) {
-                answer = service_.refuse_in_batch(r, what.status(), what.code(), what.text());
+            if (is_batch(x.asked.target)) {
+                answer = x.serving.refuse_in_batch(x.asked, what.status(), what.code(), what.text());
                 break;
             }
             [[fallthrough]];
-        case fault_kind::answer: answer = service_.refuse(r, what.status(), what.code(), what.text()); break;
-        case fault_kind::short_page: answer = service_.answer(r, s.from, what.count()); break;
+        case fault_kind::answer:
+            answer = x.serving.refuse(x.asked, what.status(), what.code(), what.text());
+            break;
+        case fault_kind::short_page: answer = execute(x, what.count()); break;
         case fault_kind::cut_answer:
         case fault_kind::close_after:
         case fault_kind::trickle:
-        case fault_kind::delay: answer = service_.answer(r, s.from); break;
+        case fault_kind::delay: answer = execute(x); break;
         }
         for (const auto& h : what.headers()) answer.headers.push_back(h);
-        return write_message(answer, r.method, keep_alive);
+        return write(x, answer, what.kind());
     }
 
     template <class Stream>
@@ -458,10 +523,10 @@ private:
     }
 
     // Returns the response to a request that is not valid HTTP or is too large.
-    static std::string rejection(error_code ec) {
+    static reply rejection(error_code ec) {
         reply answer;
         answer.status = ec == http::error::body_limit ? 413 : ec == http::error::header_limit ? 431 : 400;
-        return write_message(answer, {}, false);
+        return answer;
     }
 
     asio::strand<asio::any_io_executor> strand_;
@@ -469,7 +534,9 @@ private:
     unsigned short port_ = 0;
     std::atomic<bool> started_ = false;
     std::optional<asio::ssl::context> tls_;
-    service service_;
+    const std::string host_; // to listen on; empty: the loopback addresses
+    const emulator_options::log_function log_;
+    accounts accounts_;
     fault_player player_;
     std::optional<fault_plan> next_plan_;
     std::shared_ptr<session_list> sessions_ = std::make_shared<session_list>();

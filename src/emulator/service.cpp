@@ -107,8 +107,8 @@ bool wants_xml(const request& r) {
 
 service::service(const emulator_options& o)
     : mode_(o.mode()), account_(o.account()), scheme_(o.certificates().empty() ? "http://" : "https://"),
-      clock_(o.clock()), storage_(o.directory()), authenticator_(o.account(), o.key(), o.mode(), o.bearer()),
-      last_timestamp_(storage_.last_timestamp()) {
+      clock_(o.clock()), storage_(o.directory()), deleted_tables_(o.table_deletion_time()),
+      authenticator_(o.account(), o.key(), o.mode(), o.bearer()), last_timestamp_(storage_.last_timestamp()) {
     // The two modes store entities differently.
     const std::string mode = mode_ == service_mode::storage ? "storage" : "cosmos";
     const std::string kept = storage_.setting("mode");
@@ -117,6 +117,7 @@ service::service(const emulator_options& o)
                                  + kept + " mode");
     if (kept.empty()) storage_.set_setting("mode", mode);
     if (mode_ == service_mode::storage) cors_ = find_cors_rules(storage_);
+    if (storage_.setting(account_setting).empty()) storage_.set_setting(account_setting, account_);
 }
 
 reply service::answer(const request& r, const origin& from, std::optional<std::size_t> max_rows) {
@@ -137,6 +138,7 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
                   host,     scheme_ + std::string(host) + t.base_path + "/",
                   allowed,  [this] { return next_timestamp(); },
                   max_rows};
+        c.deleted = &deleted_tables_;
         return finish(perform(c, r, t, id), r, id);
     } catch (const failure& f) {
         return finish(write_error(r, id, f.status(), f.code(), f.message()), r, id);

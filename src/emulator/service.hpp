@@ -3,6 +3,7 @@
 
 #include "emulator/access.hpp"
 #include "emulator/cors.hpp"
+#include "emulator/deleted_tables.hpp"
 #include "emulator/entity_json.hpp"
 #include "emulator/message.hpp"
 #include "emulator/storage.hpp"
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace azkv::emulation {
 
@@ -23,9 +25,15 @@ class context;
 /// The table service without its network. Used by one thread at a time.
 class service {
 public:
+    /// The name of the setting of the storage that has the account.
+    static constexpr std::string_view account_setting = "account";
+
+    /// Serves the first account of the options.
     explicit service(const emulator_options&);
 
     service_mode mode() const { return mode_; }
+
+    const std::string& account() const { return account_; }
 
     /// Executes a request. `max_rows` limits the pages of queries below the limit of the service.
     reply answer(const request&, const origin&, std::optional<std::size_t> max_rows = std::nullopt);
@@ -56,6 +64,7 @@ private:
     std::string scheme_;
     emulator_options::clock_function clock_;
     storage storage_;
+    deleted_tables deleted_tables_;
     authenticator authenticator_;
     cors_rules cors_;
     ticks last_timestamp_;

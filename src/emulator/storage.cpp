@@ -21,6 +21,7 @@ using sqlite::statement;
 
 constexpr std::int64_t application_id = 0x617A6B76; // "azkv"
 constexpr std::int64_t schema_version = 1;
+constexpr const char* file_name = "tables.db";
 
 // The index by table contains the ids, which are the order of the first writes. A table without a name is
 // being deleted. Table names are compared with SQLite's NOCASE, which folds only ASCII. The clock is set 100
@@ -212,7 +213,7 @@ database open(const std::string& directory) {
     if (!directory.empty()) {
         std::filesystem::create_directories(directory);
         // An absolute path, because SQLite reads a name that begins with `file:` as a URI.
-        path = (std::filesystem::absolute(directory) / "tables.db").string();
+        path = (std::filesystem::absolute(directory) / file_name).string();
     }
     try {
         database db(path);
@@ -232,6 +233,10 @@ database open(const std::string& directory) {
 storage::storage(const std::string& directory) : impl_(std::make_unique<implementation>(open(directory))) {}
 
 storage::~storage() = default;
+
+bool storage::is_in(const std::string& directory) {
+    return std::filesystem::exists(std::filesystem::path(directory) / file_name);
+}
 
 bool storage::create_table(std::string_view name, bool case_sensitive) {
     if (find_table(name, case_sensitive)) return false;

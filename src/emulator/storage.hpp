@@ -36,6 +36,9 @@ public:
     storage(const storage&) = delete;
     storage& operator=(const storage&) = delete;
 
+    /// Returns whether the directory has tables already.
+    static bool is_in(const std::string& directory);
+
     /// Returns false if the table exists. Table names that differ only in case are equal unless
     /// `case_sensitive`.
     bool create_table(std::string_view name, bool case_sensitive);

@@ -106,6 +106,8 @@ reply create_table(const context& c, const request& r, const target& t) {
     c.allowed.require(access::create_table, {});
     const std::string name = read_table_name(r.body);
     check_table_name(name, c.mode);
+    if (c.deleted && c.deleted->has(name, c.now))
+        throw failure(409, "TableBeingDeleted", "The specified table is being deleted. Try operation later.");
     if (!c.db.create_table(name, c.case_sensitive()))
         throw failure(409, "TableAlreadyExists",
                       c.mode == service_mode::storage ? "The table specified already exists."
@@ -130,6 +132,7 @@ reply delete_table(const context& c, const target& t) {
     const auto table = c.db.find_table(t.table, c.case_sensitive());
     if (!table) throw resource_not_found();
     c.db.delete_table(*table);
+    if (c.deleted && c.mode == service_mode::storage) c.deleted->add(t.table, c.now);
     reply answer;
     answer.status = 204;
     return answer;

@@ -1,6 +1,7 @@
 #include "emulator/target.hpp"
 
 #include "emulator/failure.hpp"
+#include "protocol/endpoint.hpp"
 
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/url/encode.hpp>
@@ -20,6 +21,19 @@ constexpr std::string_view secondary_suffix = "-secondary";
 
 failure invalid_uri() {
     return failure(400, "InvalidUri", "The requested URI does not represent any resource on the server.");
+}
+
+// A path that begins with another account, a host that does, or neither: a client that is misdirected. Not
+// 404, which would tell it that its tables are gone.
+failure unknown_account(std::string_view path, std::string_view host) {
+    const auto dot = host.find('.');
+    const bool is_address = host.starts_with('[') || host.find_first_not_of("0123456789.:") == host.npos;
+    const std::string_view asked =
+        is_address || dot == host.npos ? path.substr(0, path.find('/')) : host.substr(0, dot);
+    std::string message = "The account in the URL is none of this emulator's accounts.";
+    if (protocol::is_host_label(asked))
+        message = "The account \"" + std::string(asked) + "\" is none of this emulator's accounts.";
+    return failure(400, "AccountNotFound", std::move(message));
 }
 
 // Removes `prefix` from the front of `text`, if it is there.
@@ -131,7 +145,7 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
             t.base_path = "/" + std::string(account) + std::string(t.secondary ? secondary_suffix : "");
             take(path, "/");
         } else if (!take_account(host, ".")) {
-            throw invalid_uri(); // another account or none
+            throw unknown_account(path, host);
         }
     }
     if (path.find('/') != path.npos) throw invalid_uri();
@@ -148,6 +162,14 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
     if (t.parameter("comp") && std::none_of(written.begin(), written.end(), is_plain_comp))
         throw invalid_uri();
     return t;
+}
+
+target read_operation_target(std::string_view text, std::string_view host, std::string_view account,
+                             service_mode mode) {
+    if (text.starts_with('/')) return read_target(text, host, account, mode);
+    std::string_view url = text;
+    if (!take(url, "http://") && !take(url, "https://")) throw invalid_input();
+    return read_target(text, url.substr(0, url.find('/')), account, mode);
 }
 
 std::string table_segment(std::string_view table) {

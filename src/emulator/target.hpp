@@ -39,6 +39,11 @@ public:
 /// host; in cosmos mode it is in neither. Throws `failure`.
 target read_target(std::string_view text, std::string_view host, std::string_view account, service_mode);
 
+/// Parses the target of an operation in a batch. If it is only a path, `host` is that of the batch. Throws
+/// `failure`.
+target read_operation_target(std::string_view text, std::string_view host, std::string_view account,
+                             service_mode);
+
 /// Returns the last segment of the URL of a table: `Tables('T')`, percent-encoded.
 std::string table_segment(std::string_view table);
 

@@ -7,6 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -119,6 +122,75 @@ TEST_CASE("the first requests of a second pass and the others are throttled") {
     CHECK(fault_view(*busy).headers().empty());
 }
 
+TEST_CASE("a partition is throttled by entities") {
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        fault_player player(fault_plan().throttle_partitions(10, 5).then(fault::reset()), mode);
+        CHECK(player.throttles_partitions());
+        const auto ask = [&](const std::string& partition, std::size_t entities) {
+            return player.choose(std::nullopt, "PUT", "/acct/T", start + 1s,
+                                 partition_charge(partition, entities));
+        };
+        CHECK(fault_view(*ask("p", 5)).kind() == fault_kind::reset); // not throttled
+        const auto busy = ask("p", 2);
+        REQUIRE(busy);
+        const fault_view seen(*busy);
+        if (mode == service_mode::storage) {
+            CHECK(seen.status() == 503);
+            CHECK(seen.code() == "ServerBusy");
+            CHECK(seen.headers().empty());
+        } else {
+            CHECK(seen.status() == 429);
+            CHECK(seen.code() == "TooManyRequests");
+            REQUIRE(seen.headers().size() == 1);
+            CHECK(seen.headers()[0].first == "x-ms-retry-after-ms");
+            CHECK(seen.headers()[0].second == "200");
+        }
+        CHECK_FALSE(ask("q", 5));
+        player.charge(partition_charge("r", 1), 4, start + 1s);
+        CHECK_FALSE(ask("r", 2));
+        CHECK(ask("r", 1));
+    }
+    // The default burst: a second's.
+    fault_player player(fault_plan().throttle_partitions(3), service_mode::storage);
+    const partition_charge one("p", 1);
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(player.choose(std::nullopt, "PUT", "/T", start, one));
+    CHECK(player.choose(std::nullopt, "PUT", "/T", start, one));
+    CHECK_FALSE(fault_player(fault_plan(), service_mode::storage).throttles_partitions());
+}
+
+TEST_CASE("a mixture has every kind of fault alike") {
+    fault_player player(fault_plan(3).sometimes(0.5), service_mode::storage);
+    const std::string met = play(player, 10'000, "GET", "/acct/T()");
+    const auto between = [&](const std::string& what) {
+        std::size_t n = 0;
+        for (auto at = met.find(what); at != met.npos; at = met.find(what, at + 1)) ++n;
+        CAPTURE(what);
+        CHECK(n > 900);
+        CHECK(n < 1'100);
+    };
+    for (const char* what : {"r", "a", "500", "503", "s"}) between(what);
+}
+
+TEST_CASE("latency is within its jitter and the seed determines it") {
+    const auto drawn = [](std::uint64_t seed) {
+        fault_player player(fault_plan(seed).latency(5ms, 10ms), service_mode::storage);
+        std::vector<std::chrono::microseconds> all;
+        for (int i = 0; i < 1'000; ++i) all.push_back(player.draw_latency());
+        return all;
+    };
+    const auto all = drawn(1);
+    CHECK(all == drawn(1));
+    CHECK(all != drawn(2));
+    const auto [least, most] = std::ranges::minmax(all);
+    CHECK(least >= 5ms);
+    CHECK(least < 6ms);
+    CHECK(most > 14ms);
+    CHECK(most <= 15ms);
+    fault_player steady(fault_plan().latency(5ms), service_mode::storage);
+    CHECK(steady.draw_latency() == 5ms);
+    CHECK(fault_player(fault_plan(), service_mode::storage).draw_latency() == 0ms);
+}
+
 TEST_CASE("an invalid plan is rejected") {
     const auto refused = [](auto f) { return failure_of(f).code() == errc::invalid_argument; };
     CHECK(refused([] { fault::answer(200, "OK"); }));
@@ -129,6 +201,11 @@ TEST_CASE("an invalid plan is rejected") {
     CHECK(refused([] { fault_plan().sometimes(-0.1, fault::reset()); }));
     CHECK(refused([] { fault_plan().throttle(0, 0ms); }));
     CHECK(refused([] { fault_plan().throttle(1, -1ms); }));
+    CHECK(refused([] { fault_plan().throttle_partitions(0); }));
+    CHECK(refused([] { fault_plan().sometimes(1.1); }));
+    CHECK(refused([] { fault_plan().sometimes(-0.1); }));
+    CHECK(refused([] { fault_plan().latency(-1ms); }));
+    CHECK(refused([] { fault_plan().latency(1ms, 25h); }));
     CHECK(refused([] { fault::delay(-1ms); }));
     CHECK(refused([] { fault::reset().after(24h).after(1ms); }));
     CHECK(refused([] { fault::trickle(1, 25h); }));

@@ -19,6 +19,7 @@
 using namespace azkv;
 using namespace azkv::emulation;
 using namespace azkv::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -228,4 +229,61 @@ TEST_CASE("a directory keeps all acknowledged writes for the mode that created i
     CHECK_THROWS_WITH(
         subject(service_mode::storage, elsewhere.path()),
         ("the directory \"" + elsewhere.path() + "\" has the tables of an emulator in cosmos mode").c_str());
+}
+
+TEST_CASE("the name of a deleted table is blocked while the deletion lasts") {
+    auto now = std::chrono::system_clock::now();
+    const auto options = emulator_options().clock([&] { return now; }).table_deletion_time(2min);
+    subject s(service_mode::storage, {}, options);
+    const auto create = [&](const std::string& name) {
+        return s.ask("POST", "/Tables", R"({"TableName":")" + name + "\"}");
+    };
+    CHECK(create("ttt").status == 201);
+    CHECK(create("other").status == 201);
+    CHECK(s.put("ttt", "p", "r") == 204);
+    CHECK(s.ask("DELETE", "/Tables('TTT')").status == 204);
+    const reply refused = create("Ttt");
+    CHECK(refused.status == 409);
+    CHECK(contains(refused.body, R"("code":"TableBeingDeleted")"));
+    CHECK(contains(refused.body, "The specified table is being deleted. Try operation later."));
+    // For everything else it is gone.
+    CHECK(s.put("ttt", "p", "r") == 404);
+    CHECK(s.ask("GET", "/ttt(PartitionKey='p',RowKey='r')").status == 404);
+    CHECK(s.ask("GET", "/ttt()").status == 404);
+    CHECK_FALSE(contains(s.ask("GET", "/Tables").body, "ttt"));
+    CHECK(s.ask("DELETE", "/Tables('ttt')").status == 404);
+    CHECK(create("other").status == 409); // exists
+    now += 2min - 1ms;
+    CHECK(create("ttt").status == 409);
+    now += 1ms;
+    CHECK(create("ttt").status == 201);
+    CHECK(s.ask("GET", "/ttt(PartitionKey='p',RowKey='r')").status == 404);
+
+    for (const auto mode : {service_mode::storage, service_mode::cosmos}) {
+        const bool is_cosmos = mode == service_mode::cosmos;
+        subject at_once(mode, {}, is_cosmos ? options : emulator_options());
+        CHECK(at_once.ask("POST", "/Tables", R"({"TableName":"ttt"})").status == 201);
+        CHECK(at_once.ask("DELETE", "/Tables('ttt')").status == 204);
+        CHECK(at_once.ask("POST", "/Tables", R"({"TableName":"ttt"})").status == 201);
+    }
+}
+
+TEST_CASE("an unknown account has an error of its own") {
+    service s(emulator_options().account("acct", account_key));
+    const auto ask = [&](const std::string& target, const std::string& host = "127.0.0.1:10002") {
+        request r;
+        r.method = "GET";
+        r.target = target;
+        r.headers = {{"Host", host}, {"Accept", "application/json"}};
+        const reply answer = s.answer(r, origin());
+        CHECK(answer.status == 400);
+        CHECK(contains(answer.body, R"("code":"AccountNotFound")"));
+        return answer.body;
+    };
+    CHECK(contains(ask("/other/T()"), R"(The account \"other\" is none of this emulator's accounts.)"));
+    CHECK(contains(ask("/acct2/T()"), R"(\"acct2\")"));
+    CHECK(contains(ask("/T", "other.localhost:10002"), R"(\"other\")"));
+    CHECK(contains(ask("/T", "[::1]:10002"), R"(\"T\")"));
+    for (const char* none : {"/", "", "/T()", "/%22/T", "/a_b/T", "/T(PartitionKey='p',RowKey='r')"})
+        CHECK(contains(ask(none), "The account in the URL is none of this emulator's accounts."));
 }

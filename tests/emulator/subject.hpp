@@ -21,10 +21,11 @@ inline std::string sign(const std::string& text) {
 /// A service, called with the account's key or without.
 class subject {
 public:
-    explicit subject(service_mode mode = service_mode::storage, const std::string& directory = {})
+    explicit subject(service_mode mode = service_mode::storage, const std::string& directory = {},
+                     emulator_options more = {})
         : account_(mode == service_mode::storage ? "acct" : "localhost"),
           base_(mode == service_mode::storage ? "/acct" : ""),
-          service_(emulator_options().mode(mode).account(account_, account_key).directory(directory)) {}
+          service_(more.mode(mode).account(account_, account_key).directory(directory)) {}
 
     emulation::reply ask(std::string method, const std::string& target, std::string body = {},
                          emulation::headers more = {}) {

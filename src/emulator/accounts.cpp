@@ -1,0 +1,96 @@
+#include "emulator/accounts.hpp"
+
+#include "emulator/storage.hpp"
+#include "support/require.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace azkv::emulation {
+
+namespace {
+
+constexpr std::string_view secondary_suffix = "-secondary";
+
+std::vector<std::pair<std::string, std::string>> all_accounts(const emulator_options& o) {
+    std::vector<std::pair<std::string, std::string>> all{{o.account(), o.key()}};
+    all.insert(all.end(), o.added_accounts().begin(), o.added_accounts().end());
+    std::set<std::string_view> names;
+    for (const auto& [name, key] : all)
+        require(names.insert(name).second, "add_account: the account \"" + name + "\" is given twice");
+    return all;
+}
+
+// An earlier version kept the tables of its only account in the directory itself. Returns their account;
+// empty if there are none.
+std::string account_in(const std::string& directory, const emulator_options& o) {
+    if (directory.empty() || !storage::is_in(directory)) return {};
+    std::string owner = storage(directory).setting(service::account_setting);
+    if (owner.empty()) return o.account(); // the service records it
+    const auto is_owner = [&](const auto& added) { return added.first == owner; };
+    if (owner != o.account() && std::ranges::none_of(o.added_accounts(), is_owner))
+        throw std::runtime_error("the directory \"" + directory + "\" has the tables of the account \""
+                                 + owner + "\", which is none of this emulator's accounts");
+    return owner;
+}
+
+// The first segment of a path, without parentheses.
+std::string_view first_segment(std::string_view target) {
+    if (target.starts_with('/')) target.remove_prefix(1);
+    return target.substr(0, target.find_first_of("/?"));
+}
+
+// The label of a host that may be an account; empty if there is only one label.
+std::string_view first_label(std::string_view host) {
+    const auto dot = host.find('.');
+    return dot == host.npos ? std::string_view() : host.substr(0, dot);
+}
+
+// The account in `SharedKey account:signature`; empty if there is none.
+std::string_view signing_account(std::string_view authorization) {
+    if (!authorization.starts_with("SharedKey")) return {};
+    authorization.remove_prefix(std::min(authorization.find(' '), authorization.size() - 1) + 1);
+    return authorization.substr(0, authorization.find(':'));
+}
+
+} // namespace
+
+accounts::accounts(const emulator_options& o) {
+    const auto all = all_accounts(o);
+    const std::string kept_at_top = account_in(o.directory(), o);
+    for (const auto& [name, key] : all) {
+        emulator_options each = o;
+        each.account(name, key);
+        if (!o.directory().empty() && name != kept_at_top)
+            each.directory((std::filesystem::path(o.directory()) / name).string());
+        services_.push_back(std::make_unique<service>(each));
+    }
+}
+
+service& accounts::serving(const request& r) {
+    service& first = *services_.front();
+    if (services_.size() == 1) return first;
+    if (service* const named = find(first_label(r.header("Host")))) return *named;
+    const bool is_storage = mode() == service_mode::storage;
+    service* const named =
+        find(is_storage ? first_segment(r.target) : signing_account(r.header("Authorization")));
+    return named ? *named : first;
+}
+
+service* accounts::find(std::string_view name) {
+    if (name.empty()) return nullptr;
+    const auto is_named = [&](std::string_view text) {
+        return std::ranges::find(services_, text,
+                                 [](const auto& s) { return std::string_view(s->account()); });
+    };
+    auto found = is_named(name);
+    if (found == services_.end() && name.ends_with(secondary_suffix))
+        found = is_named(name.substr(0, name.size() - secondary_suffix.size()));
+    return found == services_.end() ? nullptr : found->get();
+}
+
+} // namespace azkv::emulation
