@@ -71,7 +71,7 @@ double fault_player::draw() {
 fault fault_player::busy() const {
     if (mode_ == service_mode::storage) return fault::answer(503, "ServerBusy", "The server is busy.");
     return fault::answer(429, "TooManyRequests",
-                         R"({"Errors":["Request rate is large. More Request Units may be needed, )"
+                         R"(Message: {"Errors":["Request rate is large. More Request Units may be needed, )"
                          R"(so no changes were made."]})");
 }
 

@@ -185,6 +185,35 @@ TEST_CASE("cosmos: limits of keys and unreachable names") {
         CHECK(s.ask("POST", "/Tables", R"({"TableName":")" + std::string(name) + R"("})").status == 400);
 }
 
+TEST_CASE("the entities of a batch share a timestamp until the clock moves on by a millisecond") {
+    auto now = std::chrono::system_clock::now();
+    std::chrono::microseconds step(0);
+    const auto clock = [&] { return now += step; };
+    const auto etags = [&](service_mode mode) {
+        subject s(mode, {}, emulator_options().clock(clock));
+        s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+        std::string body = "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n";
+        for (int i = 0; i < 50; ++i)
+            body += "--c\r\nContent-Type: application/http\r\n\r\nPUT "
+                    + std::string(mode == service_mode::storage ? "/acct" : "")
+                    + "/ttt(PartitionKey='p',RowKey='" + std::to_string(i)
+                    + "') HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{}\r\n";
+        body += "--c--\r\n--b--\r\n";
+        const reply r = s.ask("POST", "/$batch", body, {{"Content-Type", "multipart/mixed; boundary=b"}});
+        REQUIRE(r.status == 202);
+        std::set<std::string> found;
+        for (auto at = r.body.find("ETag: "); at != r.body.npos; at = r.body.find("ETag: ", at + 1))
+            found.insert(r.body.substr(at, r.body.find('\r', at) - at));
+        return found.size();
+    };
+    CHECK(etags(service_mode::storage) == 1);
+    CHECK(etags(service_mode::cosmos) == 50);
+    step = std::chrono::microseconds(100);
+    CHECK(etags(service_mode::storage) == 5);
+    step = std::chrono::milliseconds(1);
+    CHECK(etags(service_mode::storage) == 50);
+}
+
 TEST_CASE("a page ends after a number of rows scanned") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
