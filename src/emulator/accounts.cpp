@@ -19,7 +19,7 @@ std::vector<std::pair<std::string, std::string>> all_accounts(const emulator_opt
     all.insert(all.end(), o.added_accounts().begin(), o.added_accounts().end());
     std::set<std::string_view> names;
     for (const auto& [name, key] : all)
-        require(names.insert(name).second, "add_account: the account \"" + name + "\" is given twice");
+        azkv::require(names.insert(name).second, "add_account: the account \"" + name + "\" is given twice");
     return all;
 }
 
