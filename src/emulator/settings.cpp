@@ -40,7 +40,7 @@ std::string normalize_policies(const std::string& text) {
     std::set<std::string> ids;
     std::string content;
     for (const auto& [name, identifier] : xml::child(document, policies_root)) {
-        if (name == "<xmlattr>") continue; // how Boost.PropertyTree names attributes
+        if (name == xml::attributes) continue;
         constexpr std::size_t longest_id = 64;
         const std::string id = identifier.get("Id", "");
         if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > longest_id

@@ -1,5 +1,7 @@
 #include "emulator/xml.hpp"
 
+#include "codec/utf.hpp"
+
 #include <boost/property_tree/xml_parser.hpp>
 
 #include <algorithm>
@@ -15,7 +17,22 @@ namespace {
 // Far above the number in the documents of the service. Limits the recursion of the parser.
 constexpr std::ptrdiff_t max_tags = 1000;
 
-constexpr std::string_view attributes = "<xmlattr>"; // their name in Boost.PropertyTree
+// Boost.PropertyTree takes any character as `&#0;`, but XML does not, and what is kept is read again.
+// (https://www.w3.org/TR/xml/#charsets)
+bool has_xml_characters(std::string_view text) {
+    while (!text.empty()) {
+        const char32_t c = codec::next_code_point(text);
+        const bool control = c < 0x20 && c != '\t' && c != '\n' && c != '\r';
+        if (c == codec::malformed || control || c == 0xFFFE || c == 0xFFFF) return false;
+    }
+    return true;
+}
+
+// No deeper than the parser was.
+bool is_xml_text(const element& e) {
+    return has_xml_characters(e.data())
+           && std::ranges::all_of(e, [](const auto& child) { return is_xml_text(child.second); });
+}
 
 } // namespace
 
@@ -32,6 +49,7 @@ element read(const std::string& text) {
     } catch (const pt::xml_parser_error&) {
         throw invalid();
     }
+    if (tree.size() != 1 || !is_xml_text(tree)) throw invalid();
     return tree;
 }
 

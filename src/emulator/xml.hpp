@@ -14,6 +14,9 @@ namespace azkv::emulation::xml {
 
 using element = boost::property_tree::ptree;
 
+/// The name of the child that has an element's attributes.
+inline constexpr std::string_view attributes = "<xmlattr>";
+
 /// The failure of a document that is not well-formed, or not what the service expects.
 failure invalid();
 

@@ -76,6 +76,28 @@ TEST_CASE("access policies in XML") {
     CHECK(status(many + one) == 400);
 }
 
+TEST_CASE("XML that could not be read again is refused") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    const auto policies = [&](const std::string& id) {
+        return s.ask("PUT", "/ttt?comp=acl", tag("SignedIdentifiers", tag("SignedIdentifier", tag("Id", id))))
+            .status;
+    };
+    REQUIRE(policies("kept") == 204);
+    REQUIRE(set(s, tag("Cors", rule("https://kept.example", "GET"))) == 202);
+    for (const char* text :
+         {"a&#0;b", "a&#1;b", "a&#xFFFE;b", "a&#xD800;b", "a&#x110000;b", "a\x01", "a\xFF", "\xC0\x80"}) {
+        CHECK(policies(text) == 400);
+        CHECK(set(s, tag("Cors", rule(text, "GET"))) == 400);
+    }
+    CHECK(s.ask("PUT", "/ttt?comp=acl", "<SignedIdentifiers/><SignedIdentifiers/>").status == 400);
+    CHECK(s.ask("PUT", "/ttt?comp=acl", "<SignedIdentifiers>" + std::string(100'000, '<')).status == 400);
+    CHECK(s.ask("GET", "/ttt?comp=acl").body.find("<Id>kept</Id>") != std::string::npos);
+    CHECK(get(s).find("https://kept.example") != std::string::npos);
+    CHECK(policies("a&#9;b") == 204);
+    CHECK(s.ask("GET", "/ttt?comp=acl").status == 200);
+}
+
 TEST_CASE("access policies come back in the form of the service") {
     subject s;
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
