@@ -130,14 +130,26 @@ std::vector<cors_rule> read_rules(const xml::element& cors) {
     constexpr std::size_t most = 5;
     std::vector<cors_rule> rules;
     for (const auto& [name, rule] : cors) {
+        if (name == xml::attributes) continue;
         if (name != "CorsRule" || rules.size() == most) throw xml::invalid();
         rules.push_back(read_rule(rule));
     }
     return rules;
 }
 
+// Without tags, as the service counts.
+std::size_t size_of_rules(const xml::element& cors) {
+    std::size_t bytes = 0;
+    for (const auto& [name, rule] : cors) {
+        if (name == xml::attributes) continue;
+        for (const auto& [setting, text] : rule) bytes += text.data().size();
+    }
+    return bytes;
+}
+
 std::string cors(const xml::element& e) {
     constexpr std::size_t most_bytes = 2048;
+    if (size_of_rules(e) > most_bytes) throw xml::invalid();
     std::string content;
     for (const cors_rule& rule : read_rules(e))
         content += xml::write("CorsRule", write_list("AllowedMethods", rule.methods)
@@ -145,7 +157,6 @@ std::string cors(const xml::element& e) {
                                               + write_list("AllowedHeaders", rule.allowed_headers)
                                               + write_list("ExposedHeaders", rule.exposed_headers)
                                               + xml::write("MaxAgeInSeconds", rule.max_age));
-    if (content.size() > most_bytes) throw xml::invalid();
     return content;
 }
 

@@ -173,6 +173,21 @@ TEST_CASE("service properties beyond the limits are refused") {
     CHECK(set(s, tag("Cors", rule("*", "GET", "a,b,c*,d*", "e*,f*,g"))) == 202);
 }
 
+TEST_CASE("the size of rules is that of their texts, without tags") {
+    subject s;
+    const auto set_size = [&](std::size_t bytes) {
+        const std::string name(250, 'n');
+        std::string names = name;
+        while (names.size() + 1 + name.size() < bytes) names += "," + name;
+        names += "," + std::string(bytes - names.size() - 1, 'n');
+        std::string rules;
+        for (int i = 0; i < 4; ++i) rules += rule("*", "GET"); // each of 5 bytes
+        return set(s, "<Cors about='browsers'>" + rules + rule("*", "GET", names) + "</Cors>");
+    };
+    CHECK(set_size(2048 - 25) == 202);
+    CHECK(set_size(2048 - 24) == 400);
+}
+
 TEST_CASE("a browser asks before it sends a request") {
     subject s;
     CHECK(preflight(s, "https://a.example", "PUT").status == 403);
