@@ -37,17 +37,28 @@ bool allows_headers(const cors_rule& rule, std::string_view names) {
     return true;
 }
 
-// The names of the response's headers that a page may see. Some it may always see.
+// The names of the response's headers that a page may see, in the order of the service.
 std::string exposed_headers(const cors_rule& rule, const reply& answer) {
-    constexpr std::array<std::string_view, 2> always{"Cache-Control", "Content-Type"};
+    constexpr std::array<std::string_view, 6> first{
+        "x-ms-request-id", "x-ms-client-request-id", "Server",
+        "x-ms-version",    "X-Content-Type-Options", "Cache-Control"};
+    // Named even if the response does not have them.
+    constexpr std::array<std::string_view, 3> last{"Content-Length", "Date", "Transfer-Encoding"};
+    constexpr std::string_view type = "Content-Type";
     std::string names;
     const auto add = [&](std::string_view name) {
-        if (std::ranges::find(always, name) != always.end() || !has_header(rule.exposed_headers, name))
-            return;
-        names.append(names.empty() ? "" : ",").append(name);
+        if (has_header(rule.exposed_headers, name)) names.append(names.empty() ? "" : ",").append(name);
     };
-    for (const auto& [name, value] : answer.headers) add(name);
-    if (answer.status != 204) add("Content-Length");
+    for (const std::string_view name : first)
+        if (find_header(answer.headers, name)) add(name);
+    for (const auto& [name, value] : answer.headers)
+        if (name != type && std::ranges::find(first, name) == first.end()
+            && std::ranges::find(last, name) == last.end())
+            add(name);
+    // What responds in XML does not name its type.
+    const std::string* const content = find_header(answer.headers, type);
+    if (content && *content != "application/xml") add(type);
+    std::ranges::for_each(last, add);
     return names;
 }
 
@@ -81,16 +92,18 @@ reply cors_rules::preflight(const request& r) const {
 
 void cors_rules::add_headers(const request& r, reply& answer) const {
     const std::string_view origin = r.header("Origin");
-    const cors_rule* const rule = origin.empty() ? nullptr : find(origin, r.method);
-    const bool depends = rule ? !has_any_origin(*rule) : !std::ranges::all_of(rules_, has_any_origin);
+    // A cache may return the response to a page later, even if none has asked for it now.
+    const bool cached = r.method == "GET" || r.method == "HEAD";
+    if (origin.empty() && !cached) return;
+    const cors_rule* const rule = find(origin, r.method);
+    const bool any = rule && has_any_origin(*rule);
     if (rule) {
         const std::string exposed = exposed_headers(*rule, answer);
-        answer.headers.emplace_back("Access-Control-Allow-Origin", has_any_origin(*rule) ? "*" : origin);
+        answer.headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : origin);
         if (!exposed.empty()) answer.headers.emplace_back("Access-Control-Expose-Headers", exposed);
-        if (depends) answer.headers.emplace_back("Access-Control-Allow-Credentials", "true");
+        if (!any) answer.headers.emplace_back("Access-Control-Allow-Credentials", "true");
     }
-    // Other responses are not cached.
-    if (depends && (r.method == "GET" || r.method == "HEAD")) answer.headers.emplace_back("Vary", "Origin");
+    if (cached && !any) answer.headers.emplace_back("Vary", "Origin");
 }
 
 } // namespace azkv::emulation

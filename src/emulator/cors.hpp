@@ -32,9 +32,11 @@ public:
     bool empty() const { return rules_.empty(); }
 
     /// Answers the question of a browser whether it may send a request. Throws `failure` (400, 403).
+    /// (https://learn.microsoft.com/rest/api/storageservices/preflight-table-request)
     reply preflight(const request&) const;
 
-    /// Adds the headers that allow a page to see the response.
+    /// Adds the headers that allow a page to see the response, and those for caches. Without `Origin`, the
+    /// response to a read has those of a rule for every origin.
     void add_headers(const request&, reply&) const;
 
 private:

@@ -127,7 +127,7 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
         check_host(host);
         if (mode_ == service_mode::storage) check_version(r);
         const target t = read_target(r.target, host, account_, mode_);
-        if (r.method == "OPTIONS" && mode_ == service_mode::storage) return finish(cors_.preflight(r), r, id);
+        if (r.method == "OPTIONS") return finish(preflight(r), r, id);
         const auto time = now();
         const grant allowed =
             authenticator_.authenticate(r, t, from, time, [&](std::string_view table, std::string_view name) {
@@ -146,6 +146,13 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
         return finish(write_error(r, id, 500, "InternalError", "Server encountered an internal error."), r,
                       id);
     }
+}
+
+// Browsers ask without a signature.
+reply service::preflight(const request& r) const {
+    if (mode_ == service_mode::cosmos)
+        throw failure(501, "NotImplemented", "The requested operation is not supported.");
+    return cors_.preflight(r);
 }
 
 reply service::perform(context& c, const request& r, const target& t, const std::string& request_id) {

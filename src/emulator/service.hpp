@@ -46,6 +46,7 @@ public:
                           const std::string& message);
 
 private:
+    reply preflight(const request&) const;
     reply perform(context&, const request&, const target&, const std::string& request_id);
     reply write_error(const request&, const std::string& request_id, unsigned status, std::string_view code,
                       std::string_view message, bool in_batch = false) const;
