@@ -384,6 +384,7 @@ CAUSES = {
         settings: policies with no name are refused
         settings: policies with a name of 65 characters are refused
         settings: policies with another permission are refused
+        settings: policies with a name that XML does not have are refused
         settings: policies with a time of nine digits are refused
         settings: policies need a body
     """,
@@ -401,11 +402,14 @@ CAUSES = {
         settings: a rule without origins is refused
         settings: a negative age is refused
         settings: half a rule is refused
+        settings: a size of rules of more than 2 KiB is refused
+        settings: a character that XML does not have is refused
     """,
     "rules for browsers need headers that are not empty": """
         settings: a browser asks first
         settings: the first rule for the origin and the method decides
         settings: responses say which pages may see them
+        settings: a read without an origin may be cached for every page
     """,
     "the members have another order": """
         wire: members in storage

@@ -59,6 +59,7 @@ def _(s):
     "six of them": [policy(str(n)) for n in range(6)], "one twice": [policy("a"), policy("a")],
     "no name": [tag("SignedIdentifier")], "a name of 65 characters": [policy("a" * 65)],
     "another permission": [policy("a", tag("AccessPolicy", tag("Permission", "x")))],
+    "a name that XML does not have": [tag("SignedIdentifier", tag("Id", "a&#0;b"))],
     "a time of nine digits": [policy("a", tag("AccessPolicy", tag("Expiry", "2042-01-01T01:01:01.000000001Z")))]},
     only="storage")
 def _(s, sent):
@@ -131,6 +132,8 @@ BAD = {
     "six rules": tag("Cors", rule() * 6), "an unknown method": tag("Cors", rule(methods="GO")),
     "a rule without origins": tag("Cors", rule(origins="")), "a negative age": tag("Cors", rule(age="-1")),
     "half a rule": tag("Cors", tag("CorsRule", tag("AllowedOrigins", "*"))),
+    "a size of rules of more than 2 KiB": tag("Cors", *[rule(allowed=",".join(["x" * 250] * 2))] * 5),
+    "a character that XML does not have": tag("Cors", rule("https://a&#0;.example")),
 }
 
 
@@ -140,6 +143,14 @@ def _(s, section):
     answer = set_properties(s, section).refused(400, "InvalidXmlDocument")
     expect(answer.header("x-ms-error-code"), "InvalidXmlDocument", "x-ms-error-code")
     expect(properties(s), before)
+
+
+@storage("tags do not count in the size of rules")
+def _(s):
+    try:
+        with_rules(s, *[rule(allowed="x" * 250, exposed="y" * 140)] * 5)
+    finally:
+        with_rules(s)
 
 
 @storage("signatures for the account's services")
@@ -230,6 +241,39 @@ def _(s):
         with_rules(s)
     answer = s.query(table, headers={"Origin": "https://a.example"})
     expect((allowed(answer), answer.header("Vary")), ({}, None))
+
+
+EXPOSED = ("x-ms-request-id,x-ms-client-request-id,Server,x-ms-version,X-Content-Type-Options,Cache-Control,{}"
+           "Content-Type,Content-Length,Date,Transfer-Encoding")
+
+
+@storage("a read without an origin may be cached for every page")
+def _(s):
+    table = s.table()
+    written = entity()
+    s.insert(table, written).expect(201)
+    try:
+        with_rules(s, rule("https://a.example", "GET", "", "*"), rule("*", "GET,PUT", "", "*"))
+        id = {"x-ms-client-request-id": "one"}
+        for answer, more in ((s.query(table, headers=id), ""), (s.get(table, headers=id), "ETag,")):
+            expect(allowed(answer.expect(200)), {"allow-origin": "*", "expose-headers": EXPOSED.format(more)})
+            expect(answer.header("Vary"), None, "Vary")
+        policies = send(s, "GET", f"/{table}", {"comp": "acl"}, headers=id).expect(200)
+        expect(allowed(policies)["expose-headers"], "x-ms-request-id,x-ms-client-request-id,Server,x-ms-version,"
+               "Content-Length,Date,Transfer-Encoding", "Access-Control-Expose-Headers")
+        put = s.send("PUT", s.path_of(table, written), body=written).expect(204)
+        expect((allowed(put), put.header("Vary")), ({}, None))
+        with_rules(s, rule("*", "PUT"))
+        for origin in ("https://a.example", None):
+            answer = s.query(table, headers={"Origin": origin}).expect(200)
+            expect((allowed(answer), answer.header("Vary")), ({}, "Origin"))
+    finally:
+        with_rules(s)
+
+
+@test("settings: a browser cannot ask Cosmos", only="cosmos")
+def _(s):
+    preflight(s).expect(501)
 
 
 @tests("settings: {} is not supported in Cosmos", {
