@@ -250,7 +250,8 @@ class Service:
             self.connection.close()
         target = request.path + ("?" + request.query if request.query else "")
         try:
-            self.connection.putrequest(request.method, target, skip_accept_encoding=True)
+            self.connection.putrequest(request.method, target, skip_host="Host" in request.headers,
+                                       skip_accept_encoding=True)
             for name, value in request.headers.items():
                 self.connection.putheader(name, value)
             try:
