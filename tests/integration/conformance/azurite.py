@@ -33,6 +33,9 @@ CAUSES = {
         wire: the URL of quotes
         wire: the URL of an at sign
         wire: the URL of others
+        wire: the URL of several quotes
+        wire: the URL of a table, quiet
+        wire: the URL of a table, loud
     """,
     "of two properties with one name the last is stored": """
         entities: the same property twice
@@ -265,6 +268,8 @@ CAUSES = {
         sas of a table: the range of rows of two partitions, in writes
         sas of a table: the bound srk alone is refused
         sas of a table: the bound erk alone is refused
+        errors: of a row out of range
+        wire: the headers of a failure, a row out of range
     """,
     "the length of an identifier is not checked": """
         policies: the length of an identifier
@@ -394,6 +399,14 @@ CAUSES = {
         wire: a preference stands in the refusal of a table's name
         wire: a preference stands in the refusal of an entity that exists
         settings: the headers of responses
+        wire: the headers of query of a page
+        wire: the headers of insert, loud
+        wire: the headers of put with an ETag
+        wire: the headers of merge with an ETag
+        wire: the headers of batch
+        wire: the headers of batch that fails
+        wire: the headers of a failure, a bad signature
+        wire: the headers of a failure, a missing permission
     """,
     "access policies must be complete, and come back as they were sent": """
         settings: a table begins without policies
@@ -432,6 +445,11 @@ CAUSES = {
     "the message about a row that occurs twice is another": """
         batches: the same row twice, by put and merge
         batches: the same row twice, by two merges
+    """,
+    "a null with a type is refused": """
+        types: a null with the type Double is none
+        types: a null with the type DateTime is none
+        types: a null with the type Int64 is none
     """,
 }
 
