@@ -14,14 +14,12 @@ namespace azkv::emulation {
 
 namespace {
 
-constexpr std::string_view secondary_suffix = "-secondary";
-
 std::vector<std::pair<std::string, std::string>> all_accounts(const emulator_options& o) {
     std::vector<std::pair<std::string, std::string>> all{{o.account(), o.key()}};
     all.insert(all.end(), o.added_accounts().begin(), o.added_accounts().end());
     std::set<std::string_view> names;
     for (const auto& [name, key] : all)
-        require(names.insert(name).second, "add_account: the account \"" + name + "\" is given twice");
+        azkv::require(names.insert(name).second, "add_account: the account \"" + name + "\" is given twice");
     return all;
 }
 
@@ -38,7 +36,7 @@ std::string account_in(const std::string& directory, const emulator_options& o) 
     return owner;
 }
 
-// The first segment of a path, without parentheses.
+// The first segment of the path of a URL.
 std::string_view first_segment(std::string_view target) {
     if (target.starts_with('/')) target.remove_prefix(1);
     return target.substr(0, target.find_first_of("/?"));
@@ -82,14 +80,15 @@ service& accounts::serving(const request& r) {
 }
 
 service* accounts::find(std::string_view name) {
+    constexpr std::string_view suffix = "-secondary"; // of its read-only endpoint
     if (name.empty()) return nullptr;
     const auto is_named = [&](std::string_view text) {
         return std::ranges::find(services_, text,
                                  [](const auto& s) { return std::string_view(s->account()); });
     };
     auto found = is_named(name);
-    if (found == services_.end() && name.ends_with(secondary_suffix))
-        found = is_named(name.substr(0, name.size() - secondary_suffix.size()));
+    if (found == services_.end() && name.ends_with(suffix))
+        found = is_named(name.substr(0, name.size() - suffix.size()));
     return found == services_.end() ? nullptr : found->get();
 }
 

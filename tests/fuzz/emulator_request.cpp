@@ -3,6 +3,8 @@
 #include "emulator/batches.hpp"
 #include "emulator/entity_json.hpp"
 #include "emulator/failure.hpp"
+#include "emulator/partition_throttle.hpp"
+#include "emulator/request_log.hpp"
 #include "emulator/service.hpp"
 #include "fuzz.hpp"
 #include "identity/tokens/shared_key.hpp"
@@ -363,6 +365,18 @@ void check_pages(subject& s, const request& r, const target& t, sender from) {
         fuzz::require(same == all, "the key range of a filter loses no match");
 }
 
+// The log, and the limits of partitions, which both see requests that the service may reject.
+void check_charge(const request& r, service_mode mode, const std::optional<target>& t, const reply& answer) {
+    const auto is_printable = [](char c) { return c > ' ' && c < 0x7F; };
+    fuzz::require(std::ranges::all_of(safe_target(r.target), is_printable), "the log has one line");
+    const auto charge = read_charge(r, account, mode);
+    fuzz::require(!charge || charge->entities > 0, "a charge is for something");
+    const bool is_entity = t && (t->what == target::kind::entity || t->what == target::kind::entities);
+    if (is_entity && !t->parameter("comp") && r.method != "GET" && answer.status < 300)
+        fuzz::require(charge.has_value(), "each write is charged");
+    fuzz::require(count_rows(answer) <= limits::page_rows, "a page is counted");
+}
+
 std::optional<sender> sender_of(char c) {
     switch (c) {
     case 'k': return sender::key;
@@ -410,6 +424,7 @@ bool fuzz::check(std::string_view input) {
     const reply answer = s->ask(r, *from);
     check_form(answer);
     const auto t = read(r, mode);
+    check_charge(r, mode, t, answer);
     if (r.method != "GET") {
         check_write(*s, r, t, *from, answer);
         if (answer.status < 300) s.reset();
