@@ -333,6 +333,7 @@ CAUSES = {
     """,
     "a selected property that is not there is left out": """
         queries: selected, but not there
+        queries: selected, but not there, in each row
     """,
     "an index 0 is written, and a Content-ID": """
         batches: the index of the first operation, for a missing entity
@@ -450,6 +451,11 @@ CAUSES = {
         types: a null with the type Double is none
         types: a null with the type DateTime is none
         types: a null with the type Int64 is none
+    """,
+    "the content type says nothing of streaming and characters": """
+        metadata: minimal in the content type
+        metadata: full in the content type
+        metadata: none in the content type
     """,
 }
 

@@ -154,6 +154,11 @@ def typed(name, edm, value):
     return {f"{name}@odata.type": f"Edm.{edm}", name: value}
 
 
+def json_type(s, level):
+    """The content type of that level."""
+    return level + (";streaming=true;charset=utf-8" if s.mode == "storage" else "")
+
+
 def utc(seconds_from_now=0, form="%Y-%m-%dT%H:%M:%SZ"):
     return time.strftime(form, time.gmtime(time.time() + seconds_from_now))
 

@@ -160,21 +160,6 @@ def _(s, fail, code, message):
     expect((found[0], re.split(r"\r?\n", found[2])[0]), (code, message))
 
 
-@tests("errors: what is not supported, {}", {
-    f"{method} of {name}": (method, path, query)
-    for name, (path, query) in {"policies": ("/{}", {"comp": "acl"}),
-                                "properties": ("/", {"restype": "service", "comp": "properties"})}.items()
-    for method in ("GET", "PUT")} | {"statistics": ("GET", "/", {"restype": "service", "comp": "stats"})}, only="cosmos")
-def _(s, method, path, query):
-    body = None if method == "GET" else "<SignedIdentifiers />"
-    answer = s.send(method, path.format(s.table()), query, {"Accept": "application/xml"}, body).expect(501)
-    code, _, text = message_of(answer)
-    expect(code, "NotImplemented", "code")
-    expect_match(rf"The requested operation is not supported\.\r\nActivityId: {GUID}, [^\n]+\nRequestID:{GUID}\n",
-                 text, "message")
-    expect_match(r"application/json; ?odata=fullmetadata", answer.header("Content-Type"), "Content-Type")
-
-
 MESSAGES = {
     "a name that is too long": (lambda s: s.insert(s.table(), entity(**{"a" * 256: 1})),
                                 "The property name exceeds the maximum allowed length (255)."),

@@ -151,6 +151,10 @@ def _(s):
     expect(members(s.get(table).json), [*begin, "z", "b", "a"], "after an insert")
     s.merge(table, entity(c=4, B=5)).expect(204)
     expect(members(s.get(table).json), [*begin, "B", "a", "b", "c", "z"], "after a merge")
+    for write in (s.merge, s.put):
+        write(table, entity("new", z=1, b=2, a=3)).expect(204)
+        expect(members(s.get(table, row="new").json), [*begin, "a", "b", "z"], "of an upsert")
+        s.delete(table, row="new").expect(204)
     s.put(table, entity(z=1, Z=2, a=3)).expect(204)
     expect(members(s.get(table).json), [*begin, "Z", "a", "z"], "after a replacement")
     expect(members(s.get(table, headers={"Accept": NONE}).json), [*begin[2:], "Z", "a", "z"])
