@@ -5,6 +5,8 @@
 #include "emulator/queries.hpp"
 #include "support/ascii.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace azkv::emulation {
@@ -23,12 +25,14 @@ void add_part_headers(reply& part, const request& operation, bool is_about_entit
     const bool inserts = operation.method == "POST" && !find_header(operation.headers, "X-HTTP-Method");
     const bool has_content = inserts || operation.method == "GET" || part.status >= 400;
     headers first;
+    first.reserve(4 + part.headers.size());
     if (const std::string* const id = find_header(operation.headers, "Content-ID"))
         first.emplace_back("Content-ID", *id);
     first.emplace_back("X-Content-Type-Options", "nosniff");
     if (is_about_entity) first.emplace_back("Cache-Control", "no-cache");
     first.emplace_back("DataServiceVersion", has_content ? "3.0;" : "1.0;");
-    part.headers.insert(part.headers.begin(), first.begin(), first.end());
+    std::ranges::move(part.headers, std::back_inserter(first));
+    part.headers = std::move(first);
 }
 
 reply envelope(const std::vector<reply>& parts, bool is_query, service_mode mode, std::string_view id) {
@@ -114,6 +118,8 @@ std::vector<reply> run_changeset(const context& c, const std::vector<request>& o
             invalid_input("The batch request operation exceeds the maximum 100 changes per change set.")};
     std::vector<checked_operation> checked;
     std::vector<reply> parts;
+    checked.reserve(operations.size());
+    parts.reserve(operations.size());
     changeset set(c);
     context inside = c;
     inside.next_timestamp = clock_of_batch(c);

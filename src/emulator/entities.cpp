@@ -83,7 +83,8 @@ std::vector<property> inserted(sent_entity&& sent, const context& c, const targe
 // Otherwise Table Storage sorts the properties, and Cosmos DB begins with the keys.
 std::vector<property> replaced(std::vector<property> properties, const context& c, const target& t) {
     if (c.mode == service_mode::cosmos) return with_keys(std::move(properties), t, 0, 0);
-    std::ranges::sort(properties, {}, &property::name);
+    if (!std::ranges::is_sorted(properties, {}, &property::name))
+        std::ranges::sort(properties, {}, &property::name);
     return properties;
 }
 
