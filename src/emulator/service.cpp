@@ -235,6 +235,9 @@ reply service::write_storage_error(const request& r, const std::string& request_
     const bool of_front_end = is_of_front_end(status, code);
     reply answer;
     if (wants_xml(r)) {
+        // What the message repeats of the request may have characters that no XML can have.
+        std::ranges::replace_if(
+            text, [](char c) { return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r'; }, '?');
         answer.headers.emplace_back("Content-Type", "application/xml");
         answer.body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><m:error "
                       "xmlns:m=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\"><m:code>"
