@@ -352,6 +352,7 @@ CAUSES = {
     """,
     "each row of a batch has a timestamp of its own": """
         batches: the rows of one have one timestamp
+        batches: a hundred rows have few timestamps, in their order
     """,
     "the headers of parts are others": """
         batches: the headers of a part, insert

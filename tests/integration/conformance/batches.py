@@ -516,18 +516,17 @@ def _(s):
            "ETags of all batches")
 
 
-@test("batches: a hundred rows share timestamps, in their order", only="storage")
+@test("batches: a hundred rows have few timestamps, in their order", only="storage")
 def _(s):
-    table = s.table()
-    for _ in range(20):
+    table, different = s.table(), []
+    while min(different, default=100) > 20:  # the clock has steps of a millisecond; a busy machine may need more
+        require(len(different) < 5, f"{different} timestamps")
         parts = send_batch(s, [put(s, table, entity(f"{n:02}")) for n in range(100)]).expect_parts(*[204] * 100)
         rows = s.query(table).values
         expect([e["odata.etag"] for e in rows], [part.etag for part in parts], "ETags")
         times = [e["Timestamp"].rstrip("Z").ljust(20, ".").ljust(27, "0") for e in rows]
         expect(times, sorted(times), "Timestamps")
-        if len(set(times)) < 100:
-            return
-    raise Failure("no two are the same")  # the clock has steps of a millisecond; a busy machine may need some
+        different.append(len(set(times)))
 
 
 @test("batches: each row has a timestamp of its own", only="cosmos")
