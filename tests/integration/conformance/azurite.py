@@ -350,10 +350,6 @@ CAUSES = {
         batches: an error at the level of the part, above that of the batch
         batches: an error at the level of the batch
     """,
-    "each row of a batch has a timestamp of its own": """
-        batches: the rows of one have one timestamp
-        batches: a hundred rows have few timestamps, in their order
-    """,
     "the headers of parts are others": """
         batches: the headers of a part, insert
         batches: the headers of a part, insert with content
