@@ -25,6 +25,15 @@ failure authentication_failed(std::string_view detail = {}) {
     return failure(403, "AuthenticationFailed", std::move(text));
 }
 
+// Cosmos DB says what should have been signed.
+failure payload_not_signed(const std::string& payload) {
+    return failure(403, "Forbidden",
+                   "The input authorization token can't serve the request. Please check that the expected "
+                   "payload is built as per the protocol, and check the key being used. Server used the "
+                   "following payload to sign: '"
+                       + payload + "'");
+}
+
 constexpr std::string_view permission_mismatch = "AuthorizationPermissionMismatch";
 
 failure mismatch(const char* code) {
@@ -156,9 +165,10 @@ void authenticator::check_shared_key(const request& r, identity::shared_key_sche
     input.content_md5 = r.header("Content-MD5");
     input.date = date;
     input.account = account_;
-    const std::string signature = mac_.sign(identity::string_to_sign(scheme, input));
-    require(same_signature(signature, credential.substr(colon + 1)),
-            authentication_failed("The signature did not match."));
+    const std::string payload = identity::string_to_sign(scheme, input);
+    require(same_signature(mac_.sign(payload), credential.substr(colon + 1)),
+            mode_ == service_mode::storage ? authentication_failed("The signature did not match.")
+                                           : payload_not_signed(payload));
 }
 
 void authenticator::check_bearer(std::string_view token, const origin& from) const {

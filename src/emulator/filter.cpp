@@ -411,9 +411,9 @@ filter::filter(filter&&) noexcept = default;
 filter& filter::operator=(filter&&) noexcept = default;
 
 filter filter::parse(std::string_view text, service_mode mode) {
+    if (codec::utf16_length(text) == text.npos) throw invalid_input(); // the message cannot repeat it
     parser p(text);
     try {
-        if (codec::utf16_length(text) == text.npos) refuse();
         filter parsed;
         parsed.mode_ = mode;
         parsed.root_ = p.parse();

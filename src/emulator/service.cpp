@@ -97,6 +97,11 @@ bool is_about_settings(const request& r) {
     return r.target.find("?comp=") != r.target.npos || r.target.find("&comp=") != r.target.npos;
 }
 
+// The front end authenticates, and has a form of its own for its errors.
+bool is_of_front_end(unsigned status, std::string_view code) {
+    return status == 401 || code == "AuthenticationFailed";
+}
+
 bool wants_xml(const request& r) {
     const bool json = r.header("Accept").find("json") != std::string_view::npos
                       || r.target.find("$format=application/json") != r.target.npos;
@@ -234,10 +239,12 @@ reply service::write_storage_error(const request& r, const std::string& request_
         .append(request_id)
         .append("\nTime:")
         .append(format_date_time(now_in_ticks(), fraction::seven));
-    // The front end authenticates, and has a form of its own for its errors.
-    const bool of_front_end = status == 401 || code == "AuthenticationFailed";
+    const bool of_front_end = is_of_front_end(status, code);
     reply answer;
     if (wants_xml(r)) {
+        // What the message repeats of the request may have characters that no XML can have.
+        std::ranges::replace_if(
+            text, [](char c) { return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r'; }, '?');
         answer.headers.emplace_back("Content-Type", "application/xml");
         answer.body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><m:error "
                       "xmlns:m=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\"><m:code>"
@@ -279,9 +286,11 @@ reply service::finish(reply answer, const request& r, const std::string& request
     add("Server", "azkv-emulator");
     add("x-ms-request-id", request_id);
     if (mode_ == service_mode::storage) {
-        const bool is_plain = is_about_settings(r) || r.method == "OPTIONS";
+        const std::string* const code = find_header(answer.headers, "x-ms-error-code");
+        const bool of_front_end = code && is_of_front_end(answer.status, *code);
+        const bool is_plain = is_about_settings(r) || r.method == "OPTIONS" || of_front_end;
         if (!is_plain) add("Cache-Control", "no-cache");
-        add("x-ms-version", version_of(r));
+        if (!of_front_end) add("x-ms-version", version_of(r));
         if (const auto id = r.header("x-ms-client-request-id"); !id.empty())
             add("x-ms-client-request-id", id);
         if (!is_plain) add("X-Content-Type-Options", "nosniff");

@@ -5,6 +5,7 @@
 #include "emulator/failure.hpp"
 #include "emulator/queries.hpp"
 #include "support/ascii.hpp"
+#include "support/base64.hpp"
 
 #include <algorithm>
 
@@ -58,6 +59,21 @@ void append_table(std::string& out, const context& c, const std::string& name, m
     out.back() = '}';
 }
 
+constexpr std::string_view place_begin = "+RID:~", place_end = "#RT:1";
+
+// Returns where the next page begins, in the form of each service; that of Cosmos DB has to be escaped.
+std::string write_place(std::string_view name, service_mode mode) {
+    if (mode == service_mode::storage) return write_token(name);
+    return std::string(place_begin).append(support::encode_base64(name)).append(place_end);
+}
+
+std::string read_place(std::string_view text, service_mode mode) {
+    if (mode == service_mode::storage) return read_token(text);
+    auto name = support::decode_base64(text.substr(0, text.find('#')).substr(text.find('~') + 1));
+    if (!name || write_place(*name, mode) != text) throw invalid_input();
+    return std::move(*name);
+}
+
 } // namespace
 
 reply query_tables(const context& c, const request& r, const target& t) {
@@ -71,10 +87,10 @@ reply query_tables(const context& c, const request& r, const target& t) {
     headers continuation;
     // One more than a page may have; all tables if a filter may exclude some.
     for (std::string& name :
-         c.db.tables(next ? read_token(*next) : "", t.parameter("$filter") ? SIZE_MAX : top + 1)) {
+         c.db.tables(next ? read_place(*next, c.mode) : "", t.parameter("$filter") ? SIZE_MAX : top + 1)) {
         if (top == 0) break; // as for entities
         if (taken == top) {
-            continuation.emplace_back("x-ms-continuation-NextTableName", write_token(name));
+            continuation.emplace_back("x-ms-continuation-NextTableName", write_place(name, c.mode));
             break;
         }
         entity e;

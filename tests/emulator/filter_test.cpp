@@ -432,6 +432,7 @@ TEST_CASE("why a text is no filter") {
     CHECK(refusal("aaa bbb ccc") == "Syntax error at position 7 in 'aaa bbb ccc'.");
     CHECK(refusal("\u00E4 eq 'x") == "Syntax error at position 5 in '\u00E4 eq 'x'.");
     CHECK(refusal("A eq null") == "One of the request inputs is not valid.");
+    CHECK(refusal("A eq '\x80'") == "One of the request inputs is not valid.");
     CHECK(refusal("aaa bbb ccc", service_mode::cosmos) == "Request url is invalid.");
 }
 

@@ -97,8 +97,8 @@ bool fuzz::check(std::string_view input) {
     const auto batch = parse(content_type, input);
     if (!batch) return true;
     const auto is_get = [](const request& o) { return o.method == "GET"; };
-    require(!batch->operations.empty(), "a batch has operations");
     require(std::ranges::any_of(batch->operations, is_get) == batch->is_query, "only a query gets");
+    if (batch->operations.empty()) return true;
     check_rewritten(*batch, boundary);
     for (const auto mode : {service_mode::storage, service_mode::cosmos}) check_answers(*batch, mode);
     return true;

@@ -84,10 +84,13 @@ public:
     explicit subject(service_mode mode)
         : mode_(mode), service_(std::make_unique<service>(options(mode))), mac_(options(mode).key()) {
         must(ask("POST", "Tables", R"({"TableName":"Tab"})"));
+        const char* const empty_keys = // which Cosmos DB does not take
+            mode == service_mode::storage
+                ? R"({"PartitionKey":"","RowKey":"","A":1.5,"B@odata.type":"Edm.Binary","B":"AAEC"})"
+                : R"({"PartitionKey":"a","RowKey":"a","A":1.5,"B@odata.type":"Edm.Binary","B":"AAEC"})";
         for (const char* entity :
-             {R"({"PartitionKey":"p","RowKey":"s","A":1,"B":"x"})",
+             {empty_keys, R"({"PartitionKey":"p","RowKey":"s","A":1,"B":"x"})",
               R"({"PartitionKey":"p","RowKey":"r","A@odata.type":"Edm.Int64","A":"5","B":true})",
-              R"({"PartitionKey":"","RowKey":"","A":1.5,"B@odata.type":"Edm.Binary","B":"AAEC"})",
               R"({"PartitionKey":"it's","RowKey":"\uff00","A@odata.type":"Edm.Double","A":"NaN"})",
               R"({"PartitionKey":"it's","RowKey":"\ud83d\ude00",)"
               R"("B@odata.type":"Edm.DateTime","B":"2020-01-02T03:04:05Z"})"})
@@ -349,6 +352,8 @@ private:
 };
 
 void check_pages(subject& s, const request& r, const target& t, sender from) {
+    const std::string* const top = t.parameter("$top");
+    if (top && top->find_first_not_of('0') == top->npos) return; // asks for no rows
     query q(r, t, from);
     const auto all = q.rows(s, std::nullopt);
     fuzz::require(all.has_value(), "a page belongs to a query");

@@ -33,6 +33,9 @@ CAUSES = {
         wire: the URL of quotes
         wire: the URL of an at sign
         wire: the URL of others
+        wire: the URL of several quotes
+        wire: the URL of a table, quiet
+        wire: the URL of a table, loud
     """,
     "of two properties with one name the last is stored": """
         entities: the same property twice
@@ -128,6 +131,7 @@ CAUSES = {
         batches: an entity that is refused, for its properties
         limits: 253 properties
         limits: properties that a merge adds
+        batches: the index of the first operation is written, for too many properties
     """,
     "names of properties are not checked": """
         limits: no property is named a-b
@@ -142,6 +146,7 @@ CAUSES = {
         limits: no property is named $a
         limits: no property is without a name
         limits: a property's name of 256 characters
+        batches: the index of the first operation is written, for a name that is too long
     """,
     "the code is EntityTooLarge, as for any large entity": """
         limits: a request of more than 4 MiB, put
@@ -166,6 +171,7 @@ CAUSES = {
     """,
     "If-Match is not required in a batch": """
         batches: delete needs If-Match
+        batches: the index of the first operation is written, for a delete without ETag
     """,
     "X-HTTP-Method is ignored in a batch": """
         batches: merge by X-HTTP-Method
@@ -173,8 +179,10 @@ CAUSES = {
     "the part of a query is malformed": """
         batches: a query
         batches: a query of what is not there
-        batches: a query that finds nothing has an index
-        batches: the headers of a query's part
+        batches: a query has an index, of a missing entity
+        batches: a query has an index, of a missing table
+        batches: the headers of a query's part, found
+        batches: the headers of a query's part, not found
     """,
     "the form of a batch is not checked: the batch is executed, or the response is 500 without a body": """
         batches: a query among writes
@@ -190,6 +198,11 @@ CAUSES = {
         batches: a Content-Length that cuts the text
         batches: a Content-Length of more than there is
         batches: URLs may be paths
+        batches: a Content-Length before more text
+        batches: a Content-Length that cuts the text before line ends
+        batches: a Content-Length of more than the text and the line ends
+        batches: URLs may be paths without the account, which the host names
+        batches: a path without the account, which the host does not name either, is refused
     """,
     "the response has no challenge": """
         auth: none, with a newer version
@@ -255,6 +268,8 @@ CAUSES = {
         sas of a table: the range of rows of two partitions, in writes
         sas of a table: the bound srk alone is refused
         sas of a table: the bound erk alone is refused
+        errors: of a row out of range
+        wire: the headers of a failure, a row out of range
     """,
     "the length of an identifier is not checked": """
         policies: the length of an identifier
@@ -318,6 +333,7 @@ CAUSES = {
     """,
     "a selected property that is not there is left out": """
         queries: selected, but not there
+        queries: selected, but not there, in each row
     """,
     "an index 0 is written, and a Content-ID": """
         batches: the index of the first operation, for a missing entity
@@ -330,9 +346,9 @@ CAUSES = {
         batches: an error is JSON as the batch asks
         batches: an error is XML as nobody asks
         batches: an error is XML as the part asks
-    """,
-    "each row of a batch has a timestamp of its own": """
-        batches: the rows of one have one timestamp
+        batches: an error at the level of the part
+        batches: an error at the level of the part, above that of the batch
+        batches: an error at the level of the batch
     """,
     "the headers of parts are others": """
         batches: the headers of a part, insert
@@ -342,6 +358,12 @@ CAUSES = {
         batches: the headers of a part, a failure
         batches: the headers of a part, an insert that fails
         batches: the headers of a part, a missing table
+        batches: the headers of a part, insert with content, as preferred
+        batches: the headers of a part, put with an ETag
+        batches: the headers of a part, merge that inserts
+        batches: the headers of a part, a put that fails
+        batches: the headers of a part, a merge that fails
+        batches: the headers of a part, an insert into a missing table
     """,
     "a page of no rows has a continuation": """
         paging: $top=0
@@ -375,6 +397,14 @@ CAUSES = {
         wire: a preference stands in the refusal of a table's name
         wire: a preference stands in the refusal of an entity that exists
         settings: the headers of responses
+        wire: the headers of query of a page
+        wire: the headers of insert, loud
+        wire: the headers of put with an ETag
+        wire: the headers of merge with an ETag
+        wire: the headers of batch
+        wire: the headers of batch that fails
+        wire: the headers of a failure, a bad signature
+        wire: the headers of a failure, a missing permission
     """,
     "access policies must be complete, and come back as they were sent": """
         settings: a table begins without policies
@@ -413,6 +443,20 @@ CAUSES = {
     """,
     "the members have another order": """
         wire: members in storage
+    """,
+    "the message about a row that occurs twice is another": """
+        batches: the same row twice, by put and merge
+        batches: the same row twice, by two merges
+    """,
+    "a null with a type is refused": """
+        types: a null with the type Double is none
+        types: a null with the type DateTime is none
+        types: a null with the type Int64 is none
+    """,
+    "the content type says nothing of streaming and characters": """
+        metadata: minimal in the content type
+        metadata: full in the content type
+        metadata: none in the content type
     """,
 }
 

@@ -154,6 +154,11 @@ def typed(name, edm, value):
     return {f"{name}@odata.type": f"Edm.{edm}", name: value}
 
 
+def json_type(s, level):
+    """The content type of that level."""
+    return level + (";streaming=true;charset=utf-8" if s.mode == "storage" else "")
+
+
 def utc(seconds_from_now=0, form="%Y-%m-%dT%H:%M:%SZ"):
     return time.strftime(form, time.gmtime(time.time() + seconds_from_now))
 
@@ -250,7 +255,8 @@ class Service:
             self.connection.close()
         target = request.path + ("?" + request.query if request.query else "")
         try:
-            self.connection.putrequest(request.method, target, skip_accept_encoding=True)
+            self.connection.putrequest(request.method, target, skip_host="Host" in request.headers,
+                                       skip_accept_encoding=True)
             for name, value in request.headers.items():
                 self.connection.putheader(name, value)
             try:

@@ -103,6 +103,14 @@ def _(s):
         require(not s.get(table).json.get("Timestamp", old).startswith("2001"), "the Timestamp was kept")
 
 
+@test("entities: a Timestamp of null is not kept either", only="cosmos")
+def _(s):
+    table = s.table()
+    for write in (s.insert, s.put, s.merge):
+        write(table, entity(a=1) | {"Timestamp": None}).expect(201, 204)
+        require(s.get(table).json.get("Timestamp", "").startswith("20"), "no Timestamp")
+
+
 @test("entities: the ETag is made of the Timestamp")
 def _(s):
     table = s.table()
@@ -234,6 +242,14 @@ def _(s, kind):
     etag = s.put(table, entity(a=1)).expect(204).etag
     s.delete(table).expect(204)
     writes(s)[kind](table, etag).refused(404, "ResourceNotFound")
+
+
+@tests("entities: {} with an ETag that is no time", ["put", "merge", "delete"])
+def _(s, kind):
+    table = s.table()
+    etag = s.put(table, entity(a=1)).expect(204).etag
+    writes(s)[kind](table, 'W/"wrong"').refused(412, "UpdateConditionNotSatisfied")
+    expect(s.get(table).etag, etag, "ETag")
 
 
 @tests("entities: {} with an ETag that is not weak", ["put", "merge", "delete"])

@@ -1,12 +1,13 @@
 """The form of responses: the headers, and the shapes of errors."""
 
+import re
 import uuid
 from xml.etree import ElementTree
 
 from .auth import OTHER_KEY
 from .batches import put, send_batch
 from .client import FULL, MINIMAL, NONE, SharedKey, entity, expect, expect_match, require
-from .sas import account_sas
+from .sas import account_sas, table_sas
 from .suite import test, tests
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -114,10 +115,57 @@ def _(s, fail):
     expect_match(rf"[^\r\n]+{activity}\nRequestID:{GUID}\n", text, "message")
 
 
+@tests("errors: the level of {}, in the content type", {
+    "a query": no_filter, "an insert": entity_exists, "a table to create": table_exists}, only="storage")
+def _(s, fail):
+    for level in (NONE, MINIMAL):
+        expect(fail(s, {"Accept": level}).header("Content-Type"), f"{level};streaming=true;charset=utf-8")
+
+
+def delete_with_xml(s):
+    return s.send("DELETE", s.path_of(s.table(), entity()), headers={"Accept": "application/xml", "If-Match": "*"})
+
+
+@test("errors: JSON, where XML was asked for", only="cosmos")
+def _(s):
+    answer = delete_with_xml(s).refused(404, "ResourceNotFound")
+    expect_match(r"application/json; ?odata=fullmetadata", answer.header("Content-Type"), "Content-Type")
+    message_of(answer)
+
+
+@test("errors: of a bad signature, in Cosmos", only="cosmos")
+def _(s):
+    table = s.table()
+    answer = s.query(table, authorize=SharedKey(s.account, OTHER_KEY)).expect(403)
+    code, _, text = message_of(answer)
+    expect(code, "Forbidden", "code")
+    signed = "\n".join(["GET", "", "", answer.request.header("x-ms-date"), f"/{s.account}{answer.request.path}"])
+    require(f"Server used the following payload to sign: '{signed}'\r\nActivityId: " in text, answer)
+
+
+COSMOS_MESSAGES = {
+    "a missing entity": (missing_entity, "ResourceNotFound", "The specified resource does not exist."),
+    "a missing table": (missing_table, "ResourceNotFound", "The specified resource does not exist."),
+    "a table that exists": (table_exists, "TableAlreadyExists", "The specified table already exists."),
+    "an entity that exists": (entity_exists, "EntityAlreadyExists", "The specified entity already exists."),
+    "a stale ETag": (stale, "UpdateConditionNotSatisfied",
+                     "The update condition specified in the request was not satisfied."),
+    "no filter": (no_filter, "InvalidInput", "Request url is invalid."),
+}
+
+
+@tests("errors: the message in Cosmos, for {}", COSMOS_MESSAGES, only="cosmos")
+def _(s, fail, code, message):
+    found = message_of(fail(s))
+    expect((found[0], re.split(r"\r?\n", found[2])[0]), (code, message))
+
+
 MESSAGES = {
     "a name that is too long": (lambda s: s.insert(s.table(), entity(**{"a" * 256: 1})),
                                 "The property name exceeds the maximum allowed length (255)."),
     "a table's name": (lambda s: s.create("a/b"), "The specifed resource name contains invalid characters."),
+    "a missing key": (lambda s: s.insert(s.table(), {"PartitionKey": "p"}),
+                      "The values are not specified for all properties in the entity."),
     "a missing entity": (missing_entity, "The specified resource does not exist."),
     "a missing table": (missing_table, "The table specified does not exist."),
     "a table that exists": (table_exists, "The table specified already exists."),
@@ -147,13 +195,18 @@ def _(s):
     expect_match(rf".+\nRequestId:{GUID}\nTime:{TIME}", text, "message")
 
 
-@test("errors: of a missing permission", only="storage")
-def _(s):
-    answer = s.query(s.table(), authorize=account_sas(s, "a")).expect(403)
+@tests("errors: of {}", {
+    "a missing permission": (lambda s, table: s.query(table, authorize=account_sas(s, "a")),
+                             "AuthorizationPermissionMismatch", " using this permission"),
+    "a row out of range": (lambda s, table: s.insert(table, entity(), authorize=table_sas(
+        s, table, spk="q", srk="q", epk="q", erk="q")), "AuthorizationFailure", "")}, only="storage")
+def _(s, fail, code, more):
+    answer = fail(s, s.table()).expect(403)
     expect(answer.header("x-ms-error-code"), None, "x-ms-error-code")
     expect(answer.header("Content-Type"), "application/json;odata=minimalmetadata;streaming=true;charset=utf-8")
-    expect(message_of(answer)[:2], ("AuthorizationPermissionMismatch", "en-US"))
-    require("perform this operation using this permission." in message_of(answer)[2], answer)
+    expect(message_of(answer)[:2], (code, "en-US"))
+    expect(message_of(answer)[2].partition("\n")[0],
+           f"This request is not authorized to perform this operation{more}.", "message")
 
 
 @test("errors: XML, where no JSON is accepted", only="storage")

@@ -1,6 +1,6 @@
 """What a response says about entities besides their properties."""
 
-from .client import FULL, MINIMAL, NONE, entity, expect, expect_match, key, require, typed
+from .client import FULL, MINIMAL, NONE, entity, expect, expect_match, key, require, typed, json_type
 from .suite import test, tests
 
 PARTITION, ROW = "\u65e5", "a b"
@@ -81,8 +81,7 @@ def _(s, level):
     table = s.once(table_of_one)
     for answer in (s.get(table, PARTITION, ROW, headers={"Accept": level}),
                    s.query(table, headers={"Accept": level})):
-        content_type = (answer.header("Content-Type") or "").replace(" ", "")
-        require(content_type.startswith(level), f"Content-Type {content_type}")
+        expect((answer.header("Content-Type") or "").replace(" ", ""), json_type(s, level), "Content-Type")
 
 
 @test("metadata: minimal unless said")

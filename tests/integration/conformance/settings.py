@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-from .client import entity, expect, require
+from .client import FULL, entity, expect, require
 from .sas import account_sas, table_sas
 from .suite import test, tests
 
@@ -285,4 +285,6 @@ def _(s):
 def _(s, run):
     answer = run(s).expect(501)
     expect(answer.error[0], "NotImplemented", "code")
-    expect(answer.error[1].partition("\r\n")[0], "The requested operation is not supported.", "message")
+    require(answer.error[1].startswith("The requested operation is not supported.\r\nActivityId: "), answer)
+    # JSON, though XML was asked for.
+    expect((answer.header("Content-Type") or "").replace(" ", ""), FULL, "Content-Type")
