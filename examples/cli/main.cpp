@@ -206,7 +206,7 @@ std::string words_of(const azkv::error& e) {
     const std::string& message = e.server_message();
     if (e.service_code().empty() && message.empty()) return {};
     const std::string code = e.service_code().empty() ? "" : e.service_code() + ": ";
-    return ": " + json::serialize(json::string(code + message.substr(0, message.find('\n'))));
+    return ": " + json::serialize(json::string(code + message.substr(0, message.find_first_of("\r\n"))));
 }
 
 // Runs a command. Turns a failure into a line on standard error and an exit status.
