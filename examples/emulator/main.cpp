@@ -8,33 +8,44 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <iterator>
-#include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace {
 
-std::string read_file(const std::string& path) {
+/// What is wrong with the command line.
+class usage_error : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+std::string read_file(const char* option, const std::string& path) {
     std::ifstream in(path, std::ios::binary);
-    if (!in) throw std::runtime_error("cannot read \"" + path + '"');
-    return std::string(std::istreambuf_iterator<char>(in), {});
+    std::ostringstream text;
+    if (!in || !(text << in.rdbuf()))
+        throw usage_error(std::string(option) + ": \"" + path + "\" cannot be read, or is empty");
+    return std::move(text).str();
 }
 
-/// What the command line says.
+/// What the command line says. Numbers are texts, so that all of them are checked in one way.
 class arguments {
 public:
     std::string host;
-    unsigned short port = 10002;
+    std::string port = "10002";
     std::string mode = "storage";
     std::string directory;
     std::vector<std::string> accounts;
@@ -42,31 +53,31 @@ public:
     std::string certificate;
     std::string certificate_key;
     std::string bearer;
-    std::size_t throttle = 0;
-    std::vector<std::size_t> partition_throttle; // entities a second, burst
-    std::vector<std::uint32_t> latency;          // time, jitter
-    std::vector<std::string> faults;             // share, seed
-    std::int64_t skew = 0;
-    std::uint32_t deletion_time = 0;
+    std::string throttle;
+    std::string partition_throttle; // entities a second, burst
+    std::string latency;            // time, jitter
+    std::string faults;             // share, seed
+    std::string skew;
+    std::string deletion_time;
     bool log = false;
 };
 
-// Options whose value is `A` or `A,B`. The comma keeps what follows the option out of its value.
-template <class T>
-CLI::Option* add_pair(CLI::App& app, const std::string& name, std::vector<T>& to, const std::string& help) {
-    return app.add_option(name, to, help)
-        ->delimiter(',')
-        ->expected(1, 2)
-        ->allow_extra_args(false)
-        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-}
+const CLI::Validator
+    not_empty([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
 
 void add_service_options(CLI::App& app, arguments& a) {
     app.add_option("--host", a.host,
-                   "IP address to listen on, such as 0.0.0.0; for tests only; default: 127.0.0.1 and ::1");
-    app.add_option("--port", a.port, "Port; 0: any free port")->capture_default_str();
-    app.add_option("--directory", a.directory, "Directory to keep the tables in; default: in memory")
-        ->check([](const std::string& path) { return path.empty() ? "must not be empty" : ""; }, "DIRECTORY");
+                   "IP address to listen on, such as 0.0.0.0; for tests only; default: 127.0.0.1 and ::1")
+        ->check(not_empty)
+        ->type_name("ADDRESS");
+    app.add_option("--port", a.port, "Port; 0: any free port")
+        ->check(not_empty)
+        ->type_name("N")
+        ->capture_default_str();
+    app.add_option("--directory", a.directory,
+                   "Directory to keep the tables in; created if it does not exist; default: in memory")
+        ->check(not_empty)
+        ->type_name("DIRECTORY");
     app.add_option("--mode", a.mode, "Service to emulate")
         ->check(CLI::IsMember({"storage", "cosmos"}))
         ->capture_default_str();
@@ -92,95 +103,126 @@ void add_service_options(CLI::App& app, arguments& a) {
 }
 
 void add_test_options(CLI::App& app, arguments& a) {
-    app.add_option("--throttle", a.throttle, "Requests a second; beyond: 503, in cosmos mode 429")
-        ->check(CLI::Range(1, 1'000'000'000))
-        ->type_name("N");
-    add_pair(app, "--partition-throttle", a.partition_throttle,
-             "Entities a second in each partition, and in a burst; beyond: 503, in cosmos mode 429")
-        ->check(CLI::Range(1, 1'000'000'000))
-        ->type_name("N[,BURST]");
-    add_pair(app, "--latency", a.latency, "Delay of each request, and a random part on top")
-        ->type_name("MS[,JITTER]");
-    add_pair(
-        app, "--faults", a.faults,
-        "Share of requests, from 0 to 1, that meet a reset, a lost answer, a 500, a 503 or a short page; "
-        "and the seed of chance")
-        ->type_name("P[,SEED]");
-    app.add_option("--skew", a.skew, "How far the emulator's clock is ahead; negative: behind")
-        ->check(CLI::Range(-1'000'000'000, 1'000'000'000))
-        ->type_name("SECONDS");
-    app.add_option("--deletion-time", a.deletion_time,
-                   "How long a deleted table is being deleted: its name cannot be used (409); default: 0")
-        ->type_name("MS");
+    const auto add = [&](const char* name, std::string& to, const char* help, const char* type) {
+        app.add_option(name, to, help)->check(not_empty)->type_name(type);
+    };
+    add("--throttle", a.throttle, "Requests a second; beyond: 503, in cosmos mode 429", "N");
+    add("--partition-throttle", a.partition_throttle,
+        "Entities a second in each partition, and in a burst; beyond: 503, in cosmos mode 429", "N[,BURST]");
+    add("--latency", a.latency, "Delay of each request, and a random part on top", "MS[,JITTER]");
+    add("--faults", a.faults,
+        "Share of requests, from 0 to 1, that meet a reset, a lost response, a 500, a 503 or a short page; "
+        "and the seed of the random numbers",
+        "P[,SEED]");
+    add("--skew", a.skew, "How far the emulator's clock is ahead; negative: behind", "SECONDS");
+    add("--deletion-time", a.deletion_time,
+        "How long a deleted table is being deleted: its name cannot be used (409); not in cosmos mode; "
+        "default: 0",
+        "MS");
     app.add_flag("--log", a.log, "Write a line for each request to standard error, without secrets");
 }
 
 template <class T>
-T number(const std::string& text, const char* option) {
-    std::istringstream in(text);
-    in.imbue(std::locale::classic());
+T number(const char* option, std::string_view text, T least, T most) {
     T n{};
-    if (text.empty() || text.front() == '-' || !(in >> n)
-        || in.peek() != std::istringstream::traits_type::eof())
-        throw std::runtime_error(std::string(option) + ": \"" + text + "\" is not a number, or is negative");
-    return n;
+    const char* const end = text.data() + text.size();
+    const auto [last, ec] = std::from_chars(text.data(), end, n);
+    if (ec == std::errc() && last == end && n >= least && n <= most) return n;
+    std::ostringstream message;
+    message << option << ": \"" << text << "\" is not a "
+            << (std::is_integral_v<T> ? "whole number from " : "number from ") << least << " to " << most;
+    throw usage_error(message.str());
 }
 
-// Everything else is a message of the library, which names the setting.
+// The parts of `A` or `A,B`.
+std::pair<std::string, std::optional<std::string>> parts_of(const std::string& text) {
+    const auto comma = text.find(',');
+    if (comma == text.npos) return {text, std::nullopt};
+    return {text.substr(0, comma), text.substr(comma + 1)};
+}
+
+constexpr std::int64_t day_in_ms = 24 * 60 * 60 * 1000;
+
+std::chrono::milliseconds milliseconds(const char* option, const std::string& text) {
+    return std::chrono::milliseconds(number<std::int64_t>(option, text, 0, day_in_ms));
+}
+
 void check_arguments(const arguments& a) {
     if (a.accounts.empty() && !a.keys.empty())
-        throw std::runtime_error("--key is the key of an --account; that of the certificate is --cert-key");
+        throw usage_error("--key is the key of an --account; that of the certificate is --cert-key");
     if (a.accounts.size() != a.keys.size())
-        throw std::runtime_error("each --account needs a --key, and each --key an --account");
+        throw usage_error("each --account needs a --key, and each --key an --account");
+    if (std::set(a.accounts.begin(), a.accounts.end()).size() != a.accounts.size())
+        throw usage_error("--account: an account is given twice");
+    if (a.mode == "cosmos" && !a.deletion_time.empty())
+        throw usage_error("--deletion-time has no effect in cosmos mode");
 }
 
 azkv::emulator_options::bearer_check accept_tokens(const std::string& bearer) {
     if (bearer == "any") return [](std::string_view) { return true; };
-    std::istringstream lines(read_file(bearer));
+    std::istringstream lines(read_file("--bearer", bearer));
     std::set<std::string, std::less<>> tokens;
     for (std::string line; std::getline(lines, line);) {
         if (line.ends_with('\r')) line.pop_back();
         if (!line.empty()) tokens.insert(std::move(line));
     }
-    if (tokens.empty()) throw std::runtime_error("--bearer: \"" + bearer + "\" has no tokens");
+    if (tokens.empty()) throw usage_error("--bearer: \"" + bearer + "\" has no tokens");
     return [tokens = std::move(tokens)](std::string_view token) { return tokens.contains(token); };
+}
+
+void add_accounts(azkv::emulator_options& options, const arguments& a) {
+    for (std::size_t i = 0; i < a.accounts.size(); ++i) {
+        try {
+            if (i == 0)
+                options.account(a.accounts[i], a.keys[i]);
+            else
+                options.add_account(a.accounts[i], a.keys[i]);
+        } catch (const azkv::error& e) {
+            throw usage_error("--account \"" + a.accounts[i] + "\": " + e.what());
+        }
+    }
 }
 
 azkv::emulator_options read_options(const arguments& a) {
     azkv::emulator_options options;
-    options.port(a.port)
-        .directory(a.directory)
-        .table_deletion_time(std::chrono::milliseconds(a.deletion_time));
+    options.port(number<unsigned short>("--port", a.port, 0, 65'535)).directory(a.directory);
+    if (!a.deletion_time.empty())
+        options.table_deletion_time(milliseconds("--deletion-time", a.deletion_time));
     if (!a.host.empty()) options.host(a.host);
     if (a.mode == "cosmos") options.mode(azkv::service_mode::cosmos);
-    for (std::size_t i = 0; i < a.accounts.size(); ++i) {
-        if (i == 0)
-            options.account(a.accounts[i], a.keys[i]);
-        else
-            options.add_account(a.accounts[i], a.keys[i]);
-    }
-    if (!a.certificate.empty()) options.tls(read_file(a.certificate), read_file(a.certificate_key));
+    add_accounts(options, a);
+    if (!a.certificate.empty())
+        options.tls(read_file("--cert", a.certificate), read_file("--cert-key", a.certificate_key));
     if (!a.bearer.empty()) options.bearer(accept_tokens(a.bearer));
-    if (a.skew != 0)
-        options.clock(
-            [ahead = std::chrono::seconds(a.skew)] { return std::chrono::system_clock::now() + ahead; });
+    if (!a.skew.empty()) {
+        constexpr std::int64_t most = 1'000'000'000;
+        const std::chrono::seconds ahead(number<std::int64_t>("--skew", a.skew, -most, most));
+        options.clock([ahead] { return std::chrono::system_clock::now() + ahead; });
+    }
     if (a.log) options.log([](std::string_view line) { std::cerr << std::string(line) + '\n'; });
     return options;
 }
 
 std::optional<azkv::fault_plan> read_plan(const arguments& a) {
-    if (a.throttle == 0 && a.partition_throttle.empty() && a.latency.empty() && a.faults.empty())
+    if (a.throttle.empty() && a.partition_throttle.empty() && a.latency.empty() && a.faults.empty())
         return std::nullopt;
-    const bool has_seed = a.faults.size() > 1;
-    azkv::fault_plan plan(has_seed ? number<std::uint64_t>(a.faults[1], "--faults") : 1);
-    if (!a.faults.empty()) plan.sometimes(number<double>(a.faults[0], "--faults"));
-    if (a.throttle > 0) plan.throttle(a.throttle, std::chrono::milliseconds(0));
-    const auto second_of = [](const auto& pair) { return pair.size() > 1 ? pair[1] : 0; };
-    if (!a.partition_throttle.empty())
-        plan.throttle_partitions(a.partition_throttle[0], second_of(a.partition_throttle));
-    if (!a.latency.empty())
-        plan.latency(std::chrono::milliseconds(a.latency[0]),
-                     std::chrono::milliseconds(second_of(a.latency)));
+    constexpr std::size_t most = 1'000'000'000;
+    const auto [share, seed] = parts_of(a.faults);
+    azkv::fault_plan plan(seed ? number<std::uint64_t>("--faults", *seed, 0, UINT64_MAX) : 1);
+    if (!a.faults.empty()) plan.sometimes(number<double>("--faults", share, 0, 1));
+    if (!a.throttle.empty())
+        plan.throttle(number<std::size_t>("--throttle", a.throttle, 1, most), std::chrono::milliseconds(0));
+    if (!a.partition_throttle.empty()) {
+        const char* const option = "--partition-throttle";
+        const auto [rate, burst] = parts_of(a.partition_throttle);
+        plan.throttle_partitions(number<std::size_t>(option, rate, 1, most),
+                                 burst ? number<std::size_t>(option, *burst, 1, most) : 0);
+    }
+    if (!a.latency.empty()) {
+        const auto [time, jitter] = parts_of(a.latency);
+        plan.latency(milliseconds("--latency", time),
+                     jitter ? milliseconds("--latency", *jitter) : std::chrono::milliseconds(0));
+    }
     return plan;
 }
 
@@ -207,7 +249,12 @@ int main(int argc, char** argv) {
     arguments a;
     add_service_options(app, a);
     add_test_options(app, a);
-    CLI11_PARSE(app, argc, argv);
+    constexpr int usage = 2;
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? EXIT_SUCCESS : usage; // 0: it has printed its help
+    }
 
     try {
         check_arguments(a);
@@ -222,8 +269,12 @@ int main(int argc, char** argv) {
         signals.async_wait([&](const boost::system::error_code&, int) { context.stop(); });
         context.run();
         return EXIT_SUCCESS;
+    } catch (const usage_error& e) {
+        std::cerr << "azkv-emulator: " << e.what() << '\n';
+        return usage;
     } catch (const std::exception& e) {
         std::cerr << "azkv-emulator: " << e.what() << '\n';
-        return EXIT_FAILURE;
+        const auto* const refused = dynamic_cast<const azkv::error*>(&e);
+        return refused && refused->code() == azkv::errc::invalid_argument ? usage : EXIT_FAILURE;
     }
 }

@@ -53,6 +53,8 @@ namespace {
 void check_account(const char* setting, std::string_view name, std::string_view key) {
     require(protocol::is_host_label(name),
             std::string(setting) + ": the name must consist of ASCII letters, digits and hyphens");
+    require(!name.ends_with("-secondary"),
+            std::string(setting) + ": a name that ends in -secondary is the secondary of another account");
     const identity::hmac_sha256 check(key); // throws if the key is not valid
 }
 

@@ -175,7 +175,9 @@ fault_plan& fault_plan::throttle(std::size_t per_second, std::chrono::millisecon
 }
 
 fault_plan& fault_plan::throttle_partitions(std::size_t entities_per_second, std::size_t burst) {
-    require(entities_per_second > 0, "throttle_partitions: the limit must be at least 1 entity per second");
+    constexpr std::size_t most = 1'000'000'000;
+    require(entities_per_second > 0 && entities_per_second <= most && burst <= most,
+            "throttle_partitions: the limits must be from 1 to 1,000,000,000 entities");
     entities_per_second_ = entities_per_second;
     burst_ = burst == 0 ? entities_per_second : burst;
     return *this;

@@ -60,7 +60,10 @@ std::string printable(std::string_view text) {
 
 std::string safe_target(std::string_view target) {
     const auto question_mark = std::min(target.find('?'), target.size());
-    std::string out = printable(target.substr(0, question_mark));
+    // A question mark that was encoded by mistake begins a query all the same.
+    const std::string_view path = target.substr(0, question_mark);
+    const auto encoded = std::min({path.find("%3F"), path.find("%3f"), path.size()});
+    std::string out = printable(path.substr(0, encoded)) + (encoded < path.size() ? "..." : "");
     std::string_view query = target.substr(question_mark);
     char separator = '?';
     while (!query.empty()) {

@@ -24,6 +24,8 @@
 #include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <openssl/err.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <atomic>
@@ -237,10 +239,13 @@ private:
         const auto use = [](const char* what, auto load) {
             try {
                 load();
-            } catch (const boost::system::system_error&) {
+            } catch (const boost::system::system_error& e) {
+                const auto reason = ERR_GET_REASON(static_cast<unsigned long>(e.code().value()));
                 throw error(errc::invalid_argument,
                             std::string("tls: the ") + what
-                                + " cannot be used; it must be PEM text, not a file name");
+                                + (reason == X509_R_KEY_VALUES_MISMATCH
+                                       ? " belongs to another certificate"
+                                       : " cannot be used; it must be PEM text, not a file name"));
             }
         };
         use("certificate", [&] { tls_->use_certificate_chain(asio::buffer(o.certificates())); });

@@ -36,6 +36,13 @@ failure unknown_account(std::string_view path, std::string_view host) {
     return failure(400, "AccountNotFound", std::move(message));
 }
 
+// In cosmos mode any host will do, but `other.localhost` is meant for another account.
+bool is_another_account(std::string_view host, std::string_view account) {
+    constexpr std::string_view domain = ".localhost";
+    host = host.substr(0, host.find(':'));
+    return host.ends_with(domain) && host.substr(0, host.size() - domain.size()) != account;
+}
+
 // Removes `prefix` from the front of `text`, if it is there.
 bool take(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return false;
@@ -147,6 +154,8 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
         } else if (!take_account(host, ".")) {
             throw unknown_account(path, host);
         }
+    } else if (is_another_account(host, account)) {
+        throw unknown_account({}, host);
     }
     if (path.find('/') != path.npos) throw invalid_uri();
     read_resource(urls::pct_string_view(path).decode(), t);

@@ -38,6 +38,9 @@ TEST_CASE("the log has no secrets") {
     // Another encoding of the name, and a signature without a name.
     CHECK(safe_target("/T?%73ig=c2VjcmV0") == "/T?...");
     CHECK(safe_target("/T?c2VjcmV0") == "/T?...");
+    // A query behind a question mark that should not have been encoded.
+    CHECK(safe_target("/T%3Fsig=c2VjcmV0&a=b") == "/T...");
+    CHECK(safe_target("/T%3fsig=c2VjcmV0?$top=1") == "/T...?$top=1");
     CHECK(safe_target("/T?%24top=1&SIG=c2VjcmV0") == "/T?%24top=1&...");
     CHECK(safe_target("/T?") == "/T?...");
     CHECK(safe_target("/T?&&comp=acl&") == "/T?...&comp=acl&...");
