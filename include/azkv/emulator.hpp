@@ -43,7 +43,9 @@ public:
 
     /// Sets the IP address to listen on, such as `0.0.0.0` or `::`, which other machines can reach. The
     /// emulator is for tests only: its default key is public, and nothing limits what a client may store.
-    /// Names are not looked up. Default (empty): 127.0.0.1 and ::1.
+    /// Names are not looked up. In URLs, 0.0.0.0 becomes 127.0.0.1, and :: becomes ::1. In cosmos mode a
+    /// client of another address than a loopback one must be told its mode. Default (empty): 127.0.0.1 and
+    /// ::1.
     emulator_options& host(std::string address);
 
     const std::string& host() const noexcept { return host_; }
@@ -64,7 +66,9 @@ public:
     /// Adds another account, with tables of its own. A request is for the account in the first segment of its
     /// path or in the first label of its host; in cosmos mode for that in the first label of its host, else
     /// in its `Authorization`, else for the first account. An account that is none of these does not exist:
-    /// 400 `AccountNotFound`. A name that is given twice is rejected by the emulator's constructor.
+    /// 400 `AccountNotFound`; but in cosmos mode only a host `NAME.localhost` names one for certain, and an
+    /// unknown account in `Authorization` is refused with 403. A name that is given twice is rejected by the
+    /// emulator's constructor.
     emulator_options& add_account(std::string name, std::string key);
 
     /// Returns the names and keys of the accounts after the first.
@@ -105,7 +109,8 @@ public:
     /// Sets the function that gets a line for each request, before its response is sent: when, from where,
     /// method, path and query, status, milliseconds, and the fault that it met. The line has no signature, no
     /// header and no body; of the query only the parameters that select or page. It is called on the
-    /// emulator's thread; if it throws, the connection closes. By default there is none.
+    /// emulator's thread; if it throws, the connection closes, although the request has been executed. By
+    /// default there is none.
     emulator_options& log(log_function);
 
     const log_function& log() const noexcept { return log_; }

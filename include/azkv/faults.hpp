@@ -172,8 +172,8 @@ public:
     /// query within a batch beyond its first entity, and requests about tables need nothing. A throttled
     /// request meets no other fault.
     ///
-    /// Throws: `azkv::error` (errc::invalid_argument) if `entities_per_second` is zero, or one of them is more
-    /// than a thousand million.
+    /// Throws: `azkv::error` (errc::invalid_argument) if `entities_per_second` is zero, or one of them is
+    /// more than a thousand million.
     fault_plan& throttle_partitions(std::size_t entities_per_second, std::size_t burst = 0);
 
 private:

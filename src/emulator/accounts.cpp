@@ -55,11 +55,31 @@ std::string_view signing_account(std::string_view authorization) {
     return authorization.substr(0, authorization.find(':'));
 }
 
+// The two modes have default accounts of their own: without this check a directory of the other mode would
+// seem empty.
+void check_folders(const emulator_options& o, const std::string& kept_at_top) {
+    if (o.directory().empty() || !std::filesystem::exists(o.directory())) return;
+    const std::string mode = o.mode() == service_mode::storage ? "storage" : "cosmos";
+    for (const auto& entry : std::filesystem::directory_iterator(o.directory())) {
+        if (!entry.is_directory() || !storage::is_in(entry.path().string())) continue;
+        const std::string name = entry.path().filename().string();
+        if (name == kept_at_top)
+            throw std::runtime_error("the directory \"" + o.directory()
+                                     + "\" has the tables of the account \"" + name
+                                     + "\" twice, in itself and in a folder of that name");
+        const std::string kept = storage(entry.path().string()).setting("mode");
+        if (!kept.empty() && kept != mode)
+            throw std::runtime_error("the directory \"" + o.directory()
+                                     + "\" has the tables of an emulator in " + kept + " mode");
+    }
+}
+
 } // namespace
 
 accounts::accounts(const emulator_options& o) {
     const auto all = all_accounts(o);
     const std::string kept_at_top = account_in(o.directory(), o);
+    check_folders(o, kept_at_top);
     for (const auto& [name, key] : all) {
         emulator_options each = o;
         each.account(name, key);

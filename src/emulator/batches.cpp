@@ -22,8 +22,7 @@ public:
 
 // Adds the headers that Table Storage writes first in each part.
 void add_part_headers(reply& part, const request& operation, bool is_about_entity) {
-    const bool inserts = operation.method == "POST" && !find_header(operation.headers, "X-HTTP-Method");
-    const bool has_content = inserts || operation.method == "GET" || part.status >= 400;
+    const bool has_content = is_insert(operation) || operation.method == "GET" || part.status >= 400;
     headers first;
     first.reserve(4 + part.headers.size());
     if (const std::string* const id = find_header(operation.headers, "Content-ID"))
@@ -185,7 +184,7 @@ reply run_query(const context& c, const request& query, const error_writer& writ
     return part;
 }
 
-// An operation without `Accept` has that of the batch.
+// An operation without `Accept` has that of the batch. What the service does then is not known.
 void complete(std::vector<request>& operations, const request& batch) {
     const std::string* const accept = find_header(batch.headers, "Accept");
     if (!accept) return;

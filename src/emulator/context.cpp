@@ -14,6 +14,10 @@ storage::table_id context::find_table(const std::string& name) const {
     throw failure::missing_table(mode);
 }
 
+bool is_insert(const request& r) {
+    return r.method == "POST" && !find_header(r.headers, "X-HTTP-Method") && !is_batch(r.target);
+}
+
 bool is_of_gateway(unsigned status) {
     return status != 404 && status != 409 && status != 412;
 }

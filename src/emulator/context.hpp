@@ -38,6 +38,10 @@ public:
     storage::table_id find_table(const std::string& name) const;
 };
 
+/// Returns whether a request creates a table or an entity: a POST that stands for no other verb, and is no
+/// batch.
+bool is_insert(const request&);
+
 /// Returns whether the gateway of Cosmos DB makes errors of that status, rather than the database behind it.
 bool is_of_gateway(unsigned status);
 

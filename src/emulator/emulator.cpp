@@ -42,8 +42,9 @@ emulator_options& emulator_options::port(unsigned short n) {
 
 emulator_options& emulator_options::host(std::string address) {
     boost::system::error_code ec;
-    asio::ip::make_address(address, ec);
-    require(!ec, "host: \"" + address + "\" is not an IP address; use one such as 0.0.0.0");
+    if (!address.empty()) asio::ip::make_address(address, ec);
+    require(!ec && address.find('%') == address.npos,
+            "host: \"" + address + "\" is not an IP address; use one such as 0.0.0.0");
     host_ = std::move(address);
     return *this;
 }

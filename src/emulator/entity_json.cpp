@@ -209,22 +209,6 @@ std::optional<edm_value> read_untyped(const scalar& s) {
     return s.text.find_first_of(".eE") == s.text.npos ? read_int32(s.text) : read_double(s.text);
 }
 
-// Names are C# identifiers. Beyond ASCII, rejects only what certainly is neither a letter nor a digit.
-bool is_identifier(std::string_view name) {
-    bool first = true;
-    while (!name.empty()) {
-        const char32_t c = codec::next_code_point(name);
-        const bool letter = c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        const bool digit = c >= '0' && c <= '9' && !first;
-        const bool foreign = c >= 0xAA && c < 0xD800 && c != 0xD7 && c != 0xF7
-                             && !(c >= 0x2000 && c <= 0x2BFF) && !(c >= 0x3000 && c <= 0x3004)
-                             && !(c >= 0x3008 && c <= 0x3020);
-        if (!letter && !digit && !foreign) return false;
-        first = false;
-    }
-    return !first;
-}
-
 void check_name(std::string_view name, service_mode mode) {
     const limits l(mode);
     if (codec::utf16_length(name) > l.max_property_name)
@@ -276,6 +260,22 @@ std::string read_key(const member& m) {
 }
 
 } // namespace
+
+// Names are C# identifiers. Beyond ASCII, rejects only what certainly is neither a letter nor a digit.
+bool is_identifier(std::string_view name) {
+    bool first = true;
+    while (!name.empty()) {
+        const char32_t c = codec::next_code_point(name);
+        const bool letter = c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        const bool digit = c >= '0' && c <= '9' && !first;
+        const bool foreign = c >= 0xAA && c < 0xD800 && c != 0xD7 && c != 0xF7
+                             && !(c >= 0x2000 && c <= 0x2BFF) && !(c >= 0x3000 && c <= 0x3004)
+                             && !(c >= 0x3008 && c <= 0x3020);
+        if (!letter && !digit && !foreign) return false;
+        first = false;
+    }
+    return !first;
+}
 
 sent_entity read_entity(std::string_view text, service_mode mode) {
     std::vector<member> members = read_members(text);

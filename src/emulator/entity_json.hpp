@@ -48,6 +48,9 @@ std::vector<property> read_properties(std::string_view text);
 /// Appends a property as members of a JSON object.
 void append_property(std::string& out, std::string_view name, const edm_value&, metadata, service_mode);
 
+/// Returns whether a property may have that name, whatever its length.
+bool is_identifier(std::string_view name);
+
 /// Appends `"name":"text",`.
 void append_member(std::string& out, std::string_view name, std::string_view text);
 

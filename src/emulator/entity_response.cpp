@@ -68,10 +68,12 @@ void append_selected(std::string& out, const context& c, const std::vector<prope
     for (const std::string& name : names) {
         if (is_key(name)) continue;
         const auto p = std::ranges::find(properties, name, &property::name);
-        if (p == properties.end())
+        if (p != properties.end())
+            append_property(out, name, p->value, level, c.mode);
+        else if (is_identifier(name)) // whatever else may stand in `$select` is no property
             append_null(out, name);
         else
-            append_property(out, name, p->value, level, c.mode);
+            continue;
         out.push_back(',');
     }
 }

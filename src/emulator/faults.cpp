@@ -155,8 +155,9 @@ fault_plan& fault_plan::sometimes(double probability, fault f) {
 fault_plan& fault_plan::sometimes(double probability) {
     const fault kinds[] = {fault::reset(), fault::lose_answer(), fault::answer(500, "InternalError"),
                            fault::answer(503, "ServerBusy"), fault::short_page(1)};
-    for (const fault& f : kinds) sometimes(probability / std::size(kinds), f);
-    return *this;
+    fault_plan changed = *this; // all of them, or none
+    for (const fault& f : kinds) changed.sometimes(probability / std::size(kinds), f);
+    return *this = std::move(changed);
 }
 
 fault_plan& fault_plan::latency(std::chrono::milliseconds time, std::chrono::milliseconds jitter) {

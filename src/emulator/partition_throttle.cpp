@@ -39,7 +39,7 @@ public:
 
 private:
     std::optional<partition_charge> of_operation(const request& r, const target& t) const {
-        if (t.parameter("comp")) return std::nullopt;
+        if (t.parameter("comp") || r.method == "OPTIONS") return std::nullopt;
         if (t.what == target::kind::entity) return of_partition(t, t.partition_key);
         if (t.what != target::kind::entities) return std::nullopt;
         if (r.method != "GET") {
@@ -120,7 +120,7 @@ partition_throttle::bucket& partition_throttle::find(const std::string& partitio
     }
     bucket& b = buckets_.try_emplace(partition, burst_, now).first->second;
     b.entities = filled(b, now);
-    b.since = now;
+    b.since = std::max(b.since, now);
     return b;
 }
 

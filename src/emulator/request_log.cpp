@@ -62,7 +62,9 @@ std::string safe_target(std::string_view target) {
     const auto question_mark = std::min(target.find('?'), target.size());
     // A question mark that was encoded by mistake begins a query all the same.
     const std::string_view path = target.substr(0, question_mark);
-    const auto encoded = std::min({path.find("%3F"), path.find("%3f"), path.size()});
+    // So does the first field of a signature that was appended without one.
+    const auto encoded = std::min({path.find("%3F"), path.find("%3f"), path.find("&"), path.find("sv="),
+                                   path.find("sig="), path.size()});
     std::string out = printable(path.substr(0, encoded)) + (encoded < path.size() ? "..." : "");
     std::string_view query = target.substr(question_mark);
     char separator = '?';

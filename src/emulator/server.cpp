@@ -5,6 +5,7 @@
 #include "emulator/fault_view.hpp"
 #include "emulator/request_log.hpp"
 #include "emulator/service.hpp"
+#include "emulator/target.hpp"
 
 #include <azkv/error.hpp>
 
@@ -89,10 +90,6 @@ std::string write_message(const reply& answer, std::string_view method, bool kee
 // HTTP/1.0 would need a header to keep the connection open, so it is closed.
 bool keeps_alive(const http::request<http::string_body>& message) {
     return message.version() >= 11 && message.keep_alive();
-}
-
-bool is_batch(std::string_view target) {
-    return target.substr(0, target.find('?')).ends_with("/$batch");
 }
 
 // A program started by a test must not inherit the port or the connections.

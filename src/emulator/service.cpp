@@ -1,6 +1,7 @@
 #include "emulator/service.hpp"
 
 #include "codec/json_text.hpp"
+#include "codec/utf.hpp"
 #include "emulator/batches.hpp"
 #include "emulator/context.hpp"
 #include "emulator/entities.hpp"
@@ -73,14 +74,18 @@ void check_timeout(const target& t) {
 // The software of Cosmos DB, as its gateway names it in messages. It differs from time to time.
 constexpr std::string_view build = "documentdb-dotnet-sdk/2.11.0 Host/64-bit MicrosoftWindowsNT/6.2.9200.0";
 
-// Reads and inserts have errors of the level that they ask for.
-metadata cosmos_error_level(const request& r, std::string_view code) {
-    const auto about = [&](std::string_view what) { return r.target.find(what) != r.target.npos; };
-    const bool inserts =
-        r.method == "POST" && !find_header(r.headers, "X-HTTP-Method") && code != "PropertiesNeedValue";
-    return (r.method == "GET" || inserts) && !about("$batch") && !about("comp=")
-               ? level_in(r.header("Accept"))
-               : metadata::full;
+// A message may repeat what the request has, of which not all is UTF-8 or may stand in XML.
+std::string repeatable(std::string_view message) {
+    std::string text(message);
+    const bool is_utf8 = codec::utf16_length(text) != std::string::npos;
+    std::ranges::replace_if(
+        text,
+        [&](char c) {
+            const bool is_control = c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
+            return is_control || (c < 0 && !is_utf8);
+        },
+        '?');
+    return text;
 }
 
 std::string error_in_json(std::string_view code, std::string_view message, std::string_view language) {
@@ -94,7 +99,14 @@ std::string error_in_json(std::string_view code, std::string_view message, std::
 
 // Access policies, service properties and statistics are made by another part of the service.
 bool is_about_settings(const request& r) {
-    return r.target.find("?comp=") != r.target.npos || r.target.find("&comp=") != r.target.npos;
+    const auto query = std::string_view(r.target).substr(std::min(r.target.find('?'), r.target.size()));
+    return query.find("?comp=") != query.npos || query.find("&comp=") != query.npos;
+}
+
+// In Cosmos DB reads and inserts have errors of the level that they ask for.
+metadata cosmos_error_level(const request& r, std::string_view code) {
+    const bool asks = r.method == "GET" || (is_insert(r) && code != "PropertiesNeedValue");
+    return asks && !is_about_settings(r) ? level_in(r.header("Accept")) : metadata::full;
 }
 
 // The front end authenticates, and has a form of its own for its errors.
@@ -234,7 +246,7 @@ reply service::write_error(const request& r, const std::string& request_id, unsi
 
 reply service::write_storage_error(const request& r, const std::string& request_id, unsigned status,
                                    std::string_view code, std::string_view message) const {
-    std::string text(message);
+    std::string text = repeatable(message);
     text.append("\nRequestId:")
         .append(request_id)
         .append("\nTime:")
@@ -242,9 +254,6 @@ reply service::write_storage_error(const request& r, const std::string& request_
     const bool of_front_end = is_of_front_end(status, code);
     reply answer;
     if (wants_xml(r)) {
-        // What the message repeats of the request may have characters that no XML can have.
-        std::ranges::replace_if(
-            text, [](char c) { return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r'; }, '?');
         answer.headers.emplace_back("Content-Type", "application/xml");
         answer.body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><m:error "
                       "xmlns:m=\"http://schemas.microsoft.com/ado/2007/08/dataservices/metadata\"><m:code>"
@@ -258,7 +267,7 @@ reply service::write_storage_error(const request& r, const std::string& request_
         answer = json_reply(status, error_in_json(code, text, "en-US"), level_in(r.header("Accept")), mode_);
     }
     answer.status = status;
-    if (r.method == "POST" && (status == 400 || status == 409)) prefers_no_content(r, answer.headers);
+    if (is_insert(r) && (status == 400 || status == 409)) prefers_no_content(r, answer.headers);
     if (of_front_end || (is_about_settings(r) && version_of(r) >= first_version_with_code))
         answer.headers.emplace_back("x-ms-error-code", code);
     if (status == 401) answer.headers.emplace_back("WWW-Authenticate", challenge);
@@ -268,7 +277,7 @@ reply service::write_storage_error(const request& r, const std::string& request_
 // Always JSON.
 reply service::write_cosmos_error(metadata level, const std::string& request_id, unsigned status,
                                   std::string_view code, std::string_view message) const {
-    std::string text(message);
+    std::string text = repeatable(message);
     if (is_of_gateway(status)) text.append("\r\nActivityId: ").append(request_id).append(", ").append(build);
     text.append("\nRequestID:").append(request_id).append("\n");
     if (status != 403) return json_reply(status, error_in_json(code, text, "en-us"), level, mode_);

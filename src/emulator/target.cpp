@@ -173,6 +173,10 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
     return t;
 }
 
+bool is_batch(std::string_view target) {
+    return target.substr(0, target.find('?')).ends_with("/$batch");
+}
+
 target read_operation_target(std::string_view text, std::string_view host, std::string_view account,
                              service_mode mode) {
     if (text.starts_with('/')) return read_target(text, host, account, mode);

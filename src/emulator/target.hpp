@@ -39,6 +39,9 @@ public:
 /// host; in cosmos mode it is in neither. Throws `failure`.
 target read_target(std::string_view text, std::string_view host, std::string_view account, service_mode);
 
+/// Returns whether a target, which need not be valid, is that of a batch.
+bool is_batch(std::string_view target);
+
 /// Parses the target of an operation in a batch. If it is only a path, `host` is that of the batch. Throws
 /// `failure`.
 target read_operation_target(std::string_view text, std::string_view host, std::string_view account,

@@ -23,7 +23,7 @@ failure invalid();
 /// Parses a document. Throws `failure`.
 element read(const std::string& text);
 
-/// Returns a child that must exist once, as must the names in `all` be the only ones. Throws `failure`.
+/// Returns the first child of that name. Throws `failure` if there is none.
 const element& child(const element&, const char* name);
 
 /// Throws `failure` if an element has a child that is none of these, or has one of them twice.
