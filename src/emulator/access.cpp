@@ -34,16 +34,8 @@ failure payload_not_signed(const std::string& payload) {
                        + payload + "'");
 }
 
-constexpr std::string_view permission_mismatch = "AuthorizationPermissionMismatch";
-
-failure mismatch(const char* code) {
-    return failure(403, code,
-                   "This request is not authorized to perform this operation"
-                       + std::string(code == permission_mismatch ? " using this permission." : "."));
-}
-
-void require(bool holds, const failure& otherwise) {
-    if (!holds) throw otherwise;
+failure mismatch(const char* code, const char* end = ".") {
+    return failure(403, code, std::string("This request is not authorized to perform this operation") + end);
 }
 
 bool same_signature(std::string_view a, std::string_view b) {
@@ -74,15 +66,12 @@ void grant::require(access what, std::string_view table) const {
     const bool about_entities = what == access::read || what == access::insert || what == access::update
                                 || what == access::upsert || what == access::erase;
     if (kind_ == kind::table) {
-        emulation::require(about_entities && ascii::to_lower(table) == table_,
-                           mismatch("AuthorizationFailure"));
+        if (!about_entities || ascii::to_lower(table) != table_) throw mismatch("AuthorizationFailure");
     } else {
         const bool about_service = what == access::read_service || what == access::write_service;
-        emulation::require(what != access::access_policies, mismatch("AuthorizationFailure"));
-        emulation::require(has(resource_types_, about_entities  ? 'o'
-                                                : about_service ? 's'
-                                                                : 'c'),
-                           mismatch("AuthorizationResourceTypeMismatch"));
+        if (what == access::access_policies) throw mismatch("AuthorizationFailure");
+        if (!has(resource_types_, about_entities ? 'o' : about_service ? 's' : 'c'))
+            throw mismatch("AuthorizationResourceTypeMismatch");
     }
     bool granted = false;
     switch (what) {
@@ -98,7 +87,7 @@ void grant::require(access what, std::string_view table) const {
     case access::write_service: granted = may('w'); break;
     case access::access_policies: break;
     }
-    emulation::require(granted, mismatch(permission_mismatch.data()));
+    if (!granted) throw mismatch("AuthorizationPermissionMismatch", " using this permission.");
 }
 
 bool grant::has_keys(std::string_view partition_key, std::string_view row_key) const {
@@ -108,7 +97,7 @@ bool grant::has_keys(std::string_view partition_key, std::string_view row_key) c
 }
 
 void grant::require_keys(std::string_view partition_key, std::string_view row_key) const {
-    emulation::require(has_keys(partition_key, row_key), mismatch("AuthorizationFailure"));
+    if (!has_keys(partition_key, row_key)) throw mismatch("AuthorizationFailure");
 }
 
 authenticator::authenticator(std::string account, std::string_view base64_key, service_mode mode,
@@ -150,14 +139,14 @@ grant authenticator::authenticate(const request& r, const target& t, const origi
 void authenticator::check_shared_key(const request& r, identity::shared_key_scheme scheme,
                                      std::string_view credential, std::chrono::system_clock::time_point now) {
     const auto colon = std::min(credential.find(':'), credential.size());
-    require(colon < credential.size(), authentication_failed("It has no signature."));
-    require(credential.substr(0, colon) == account_, authentication_failed("It is for another account."));
+    if (colon == credential.size()) throw authentication_failed("It has no signature.");
+    if (credential.substr(0, colon) != account_) throw authentication_failed("It is for another account.");
     std::string_view date = r.header("x-ms-date");
     if (date.empty()) date = r.header("Date");
     const auto sent = protocol::parse_http_date(std::string(date));
-    require(sent.has_value(), authentication_failed("Request date header is missing or not understood."));
-    require(*sent >= now - max_skew, authentication_failed("Request date header too old."));
-    require(*sent <= now + max_skew, authentication_failed("Request date header is in the future."));
+    if (!sent) throw authentication_failed("Request date header is missing or not understood.");
+    if (*sent < now - max_skew) throw authentication_failed("Request date header too old.");
+    if (*sent > now + max_skew) throw authentication_failed("Request date header is in the future.");
     identity::shared_key_input input;
     input.request.method = r.method;
     input.request.content_type = r.header("Content-Type");
@@ -166,13 +155,13 @@ void authenticator::check_shared_key(const request& r, identity::shared_key_sche
     input.date = date;
     input.account = account_;
     const std::string payload = identity::string_to_sign(scheme, input);
-    require(same_signature(mac_.sign(payload), credential.substr(colon + 1)),
-            mode_ == service_mode::storage ? authentication_failed("The signature did not match.")
-                                           : payload_not_signed(payload));
+    if (!same_signature(mac_.sign(payload), credential.substr(colon + 1)))
+        throw mode_ == service_mode::storage ? authentication_failed("The signature did not match.")
+                                             : payload_not_signed(payload);
 }
 
 void authenticator::check_bearer(std::string_view token, const origin& from) const {
-    require(from.tls, authentication_failed("Authentication scheme Bearer is not allowed with HTTP."));
+    if (!from.tls) throw authentication_failed("Authentication scheme Bearer is not allowed with HTTP.");
     if (!bearer_ || !bearer_(token))
         throw failure(401, "InvalidAuthenticationInfo",
                       "Server failed to authenticate the request. Please refer to the information in the "
@@ -190,8 +179,8 @@ public:
         const std::string* const text = target_.parameter(name);
         if (!text) return {};
         // Fields are signed as lines: a line end within one could stand for the next field.
-        require(!emulation::has(*text, '\n'),
-                authentication_failed("A field of the signature has several lines."));
+        if (emulation::has(*text, '\n'))
+            throw authentication_failed("A field of the signature has several lines.");
         return *text;
     }
 
@@ -203,30 +192,30 @@ namespace {
 
 void check_form(const sas_fields& fields) {
     const std::string version = fields["sv"];
-    require(parse_date_time(version) && version.size() == oldest_sas_version.size()
-                && version >= oldest_sas_version,
-            authentication_failed("The version of the signature (sv) is none that is known."));
+    if (!parse_date_time(version) || version.size() != oldest_sas_version.size()
+        || version < oldest_sas_version)
+        throw authentication_failed("The version of the signature (sv) is none that is known.");
     const std::string protocols = fields["spr"];
-    require(protocols.empty() || protocols == "https" || protocols == "https,http",
-            authentication_failed("The protocols of the signature (spr) are not understood."));
+    if (!protocols.empty() && protocols != "https" && protocols != "https,http")
+        throw authentication_failed("The protocols of the signature (spr) are not understood.");
 }
 
 std::optional<std::pair<std::string, std::string>> bound(const sas_fields& fields, const char* partition_key,
                                                          const char* row_key) {
     const std::string partition = fields[partition_key];
     const std::string row = fields[row_key];
-    require(!partition.empty() || row.empty(),
-            authentication_failed("A row's bound needs that of its partition."));
+    if (partition.empty() && !row.empty())
+        throw authentication_failed("A row's bound needs that of its partition.");
     if (partition.empty()) return std::nullopt;
     return std::pair(sort_key(partition), sort_key(row));
 }
 
 // Adds the fields of the stored access policy, each of which must be absent from the signature.
 void complete(access_policy& policy, const std::optional<access_policy>& stored) {
-    require(stored.has_value(), authentication_failed("The stored access policy does not exist."));
+    if (!stored) throw authentication_failed("The stored access policy does not exist.");
     const auto add = [](std::string& own, const std::string& other) {
-        require(own.empty() || other.empty(),
-                authentication_failed("A field stands both in the token and in its access policy."));
+        if (!own.empty() && !other.empty())
+            throw authentication_failed("A field stands both in the token and in its access policy.");
         if (own.empty()) own = other;
     };
     add(policy.start, stored->start);
@@ -237,16 +226,16 @@ void complete(access_policy& policy, const std::optional<access_policy>& stored)
 void check_times(const access_policy& policy, ticks now) {
     const auto start = parse_date_time(policy.start);
     const auto expiry = parse_date_time(policy.expiry);
-    require(expiry.has_value() && (policy.start.empty() || start.has_value()),
-            authentication_failed("A time of the signature is not understood."));
-    require(!start || *start <= now, authentication_failed("Signature not valid yet."));
-    require(now <= *expiry, authentication_failed("Signature has expired."));
+    if (!expiry || (!policy.start.empty() && !start))
+        throw authentication_failed("A time of the signature is not understood.");
+    if (start && *start > now) throw authentication_failed("Signature not valid yet.");
+    if (now > *expiry) throw authentication_failed("Signature has expired.");
 }
 
 void check_origin(const sas_fields& fields, const origin& from) {
-    require(fields["spr"] != "https" || from.tls, mismatch("AuthorizationProtocolMismatch"));
+    if (fields["spr"] == "https" && !from.tls) throw mismatch("AuthorizationProtocolMismatch");
     const std::string range = fields["sip"];
-    require(range.empty() || is_from(range, from.address), mismatch("AuthorizationSourceIPMismatch"));
+    if (!range.empty() && !is_from(range, from.address)) throw mismatch("AuthorizationSourceIPMismatch");
 }
 
 } // namespace
@@ -270,8 +259,8 @@ grant authenticator::read_scope(const sas_fields& fields) {
 
 // Cosmos DB takes signatures for whole tables. Whether it takes any for the account is not known.
 void authenticator::check_cosmos_scope(const grant& g) {
-    require(g.kind_ == grant::kind::table,
-            authentication_failed("Shared access signatures for the account are not supported."));
+    if (g.kind_ != grant::kind::table)
+        throw authentication_failed("Shared access signatures for the account are not supported.");
     if (g.first_ || g.last_)
         throw failure(501, "NotImplemented",
                       "Shared access signature with PartitionKey or RowKey are not supported");
@@ -300,8 +289,8 @@ grant authenticator::read_sas(const target& t, const origin& from, ticks now, co
     const sas_fields fields(t);
     check_form(fields);
     grant g = read_scope(fields);
-    require(same_signature(mac_.sign(string_to_sign(g, fields)), fields["sig"]),
-            authentication_failed("Signature did not match."));
+    if (!same_signature(mac_.sign(string_to_sign(g, fields)), fields["sig"]))
+        throw authentication_failed("Signature did not match.");
     if (mode_ == service_mode::cosmos) check_cosmos_scope(g);
     access_policy policy;
     policy.start = fields["st"];
@@ -310,8 +299,8 @@ grant authenticator::read_sas(const target& t, const origin& from, ticks now, co
     if (const std::string id = fields["si"]; !id.empty() && g.kind_ == grant::kind::table)
         complete(policy, policies(g.table_, id));
     check_times(policy, now);
-    if (g.kind_ == grant::kind::account)
-        require(has(fields["ss"], 't'), mismatch("AuthorizationServiceMismatch"));
+    if (g.kind_ == grant::kind::account && !has(fields["ss"], 't'))
+        throw mismatch("AuthorizationServiceMismatch");
     check_origin(fields, from);
     g.permissions_ = policy.permissions;
     return g;
