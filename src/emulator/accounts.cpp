@@ -1,6 +1,7 @@
 #include "emulator/accounts.hpp"
 
 #include "emulator/storage.hpp"
+#include "emulator/target.hpp"
 #include "support/require.hpp"
 
 #include <algorithm>
@@ -34,18 +35,6 @@ std::string account_in(const std::string& directory, const emulator_options& o) 
         throw std::runtime_error("the directory \"" + directory + "\" has the tables of the account \""
                                  + owner + "\", which is none of this emulator's accounts");
     return owner;
-}
-
-// The first segment of the path of a URL.
-std::string_view first_segment(std::string_view target) {
-    if (target.starts_with('/')) target.remove_prefix(1);
-    return target.substr(0, target.find_first_of("/?"));
-}
-
-// The label of a host that may be an account; empty if there is only one label.
-std::string_view first_label(std::string_view host) {
-    const auto dot = host.find('.');
-    return dot == host.npos ? std::string_view() : host.substr(0, dot);
 }
 
 // The account in `SharedKey account:signature`; empty if there is none.
@@ -92,23 +81,16 @@ accounts::accounts(const emulator_options& o) {
 service& accounts::serving(const request& r) {
     service& first = *services_.front();
     if (services_.size() == 1) return first;
-    if (service* const named = find(first_label(r.header("Host")))) return *named;
+    if (service* const named = find(account_label(r.header("Host")))) return *named;
     const bool is_storage = mode() == service_mode::storage;
     service* const named =
-        find(is_storage ? first_segment(r.target) : signing_account(r.header("Authorization")));
+        find(is_storage ? account_segment(r.target) : signing_account(r.header("Authorization")));
     return named ? *named : first;
 }
 
 service* accounts::find(std::string_view name) {
-    constexpr std::string_view suffix = "-secondary"; // of its read-only endpoint
-    if (name.empty()) return nullptr;
-    const auto is_named = [&](std::string_view text) {
-        return std::ranges::find(services_, text,
-                                 [](const auto& s) { return std::string_view(s->account()); });
-    };
-    auto found = is_named(name);
-    if (found == services_.end() && name.ends_with(suffix))
-        found = is_named(name.substr(0, name.size() - suffix.size()));
+    const auto found =
+        std::ranges::find_if(services_, [&](const auto& s) { return is_endpoint_of(s->account(), name); });
     return found == services_.end() ? nullptr : found->get();
 }
 

@@ -2,6 +2,7 @@
 
 #include "emulator/failure.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/ascii.hpp"
 
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/url/encode.hpp>
@@ -23,24 +24,20 @@ failure invalid_uri() {
     return failure(400, "InvalidUri", "The requested URI does not represent any resource on the server.");
 }
 
-// A path that begins with another account, a host that does, or neither: a client that is misdirected. Not
-// 404, which would tell it that its tables are gone.
-failure unknown_account(std::string_view path, std::string_view host) {
-    const auto dot = host.find('.');
-    const bool is_address = host.starts_with('[') || host.find_first_not_of("0123456789.:") == host.npos;
-    const std::string_view asked =
-        is_address || dot == host.npos ? path.substr(0, path.find('/')) : host.substr(0, dot);
-    std::string message = "The account in the URL is none of this emulator's accounts.";
-    if (protocol::is_host_label(asked))
-        message = "The account \"" + std::string(asked) + "\" is none of this emulator's accounts.";
-    return failure(400, "AccountNotFound", std::move(message));
+// Neither a host nor a path begins with the account: a client that is misdirected. Not 404, which would tell
+// it that its tables are gone.
+failure unknown_account(std::string_view label, std::string_view segment) {
+    std::string named;
+    for (const std::string_view name : {label, segment})
+        if (protocol::is_host_label(name)) named.append(named.empty() ? "\"" : "\" or \"").append(name);
+    return failure(400, "AccountNotFound",
+                   named.empty() ? "The account in the URL is none of this emulator's accounts."
+                                 : "The account " + named + "\" is none of this emulator's accounts.");
 }
 
-// In cosmos mode any host will do, but `other.localhost` is meant for another account.
-bool is_another_account(std::string_view host, std::string_view account) {
-    constexpr std::string_view domain = ".localhost";
-    host = host.substr(0, host.find(':'));
-    return host.ends_with(domain) && host.substr(0, host.size() - domain.size()) != account;
+// In cosmos mode any host will do, but `NAME.localhost` is meant for an account.
+bool is_local_name(std::string_view host) {
+    return ascii::to_lower(host.substr(0, host.find(':'))).ends_with(".localhost");
 }
 
 // Removes `prefix` from the front of `text`, if it is there.
@@ -130,6 +127,21 @@ const std::string* target::parameter(std::string_view name) const {
     return found == parameters.end() ? nullptr : &found->second;
 }
 
+std::string account_label(std::string_view host) {
+    const auto dot = host.find('.');
+    const bool is_address = host.starts_with('[') || host.find_first_not_of("0123456789.:") == host.npos;
+    return dot == host.npos || is_address ? std::string() : ascii::to_lower(host.substr(0, dot));
+}
+
+std::string_view account_segment(std::string_view text) {
+    take(text, "/");
+    return text.substr(0, text.find_first_of("/?"));
+}
+
+bool is_endpoint_of(std::string_view account, std::string_view name) {
+    return take(name, account) && (name.empty() || name == secondary_suffix);
+}
+
 target read_target(std::string_view text, std::string_view host, std::string_view account,
                    service_mode mode) {
     const auto parsed = urls::parse_uri_reference(text);
@@ -137,25 +149,19 @@ target read_target(std::string_view text, std::string_view host, std::string_vie
     const urls::url_view url = *parsed;
     target t;
     std::string_view path = url.encoded_path();
-    const auto take_account = [&](std::string_view& from, std::string_view behind) {
-        std::string_view rest = from;
-        if (!take(rest, account)) return false;
-        const bool secondary = take(rest, secondary_suffix);
-        if (!rest.empty() && !rest.starts_with(behind)) return false;
-        t.secondary = secondary;
-        from = rest;
-        return true;
-    };
     if (!take(path, "/") && !path.empty()) throw invalid_uri();
-    if (mode == service_mode::storage) {
-        if (take_account(path, "/")) {
-            t.base_path = "/" + std::string(account) + std::string(t.secondary ? secondary_suffix : "");
-            take(path, "/");
-        } else if (!take_account(host, ".")) {
-            throw unknown_account(path, host);
-        }
-    } else if (is_another_account(host, account)) {
-        throw unknown_account({}, host);
+    const std::string label = account_label(host);
+    if (mode == service_mode::cosmos) {
+        if (is_local_name(host) && label != account) throw unknown_account(label, {});
+    } else if (is_endpoint_of(account, label)) {
+        t.secondary = label != account;
+    } else {
+        const std::string_view segment = account_segment(url.encoded_path());
+        if (!is_endpoint_of(account, segment)) throw unknown_account(label, segment);
+        t.secondary = segment != account;
+        t.base_path = "/" + std::string(segment);
+        path.remove_prefix(segment.size());
+        take(path, "/");
     }
     if (path.find('/') != path.npos) throw invalid_uri();
     read_resource(urls::pct_string_view(path).decode(), t);

@@ -35,8 +35,18 @@ public:
     const std::string* parameter(std::string_view name) const;
 };
 
-/// Parses a target, absolute or not. The account is the first segment of the path or the first label of the
-/// host; in cosmos mode it is in neither. Throws `failure`.
+/// Returns the first label of a host in lower case: in `NAME.localhost`, the name of an account. Empty for a
+/// host of one label, and for an IP address.
+std::string account_label(std::string_view host);
+
+/// Returns the first segment of the path in a target, which may be the name of an account.
+std::string_view account_segment(std::string_view text);
+
+/// Returns whether a name is that of an account or, with `-secondary` behind it, of its read-only endpoint.
+bool is_endpoint_of(std::string_view account, std::string_view name);
+
+/// Parses a target, absolute or not. The account is the first label of the host or the first segment of the
+/// path; in cosmos mode it may be in neither. Throws `failure`.
 target read_target(std::string_view text, std::string_view host, std::string_view account, service_mode);
 
 /// Returns whether a target, which need not be valid, is that of a batch.

@@ -56,6 +56,9 @@ TEST_CASE("the account of a request is in its path or its host") {
     CHECK(serving(all, "/T", "two.localhost:10002") == "two");
     CHECK(serving(all, "/T", "two-secondary.table.example") == "two");
     CHECK(serving(all, "/one", "two.localhost") == "two"); // a table of that name
+    CHECK(serving(all, "/T", "TWO.Localhost") == "two");
+    CHECK(serving(all, "/two/T", "emulator.example:10002") == "two");
+    CHECK(serving(all, "//two/T", ip) == "one");
     // The first one rejects what is none's; in storage mode the key says nothing.
     CHECK(serving(all, "/three/T", ip) == "one");
     CHECK(serving(all, "/two2/T", ip) == "one");
@@ -82,6 +85,32 @@ TEST_CASE("each account has a folder in the directory") {
     CHECK(std::filesystem::exists(there.path() + "/one/tables.db"));
     CHECK(std::filesystem::exists(there.path() + "/two/tables.db"));
     CHECK_FALSE(std::filesystem::exists(there.path() + "/tables.db"));
+}
+
+TEST_CASE("a directory that another mode or an account has used twice is refused") {
+    const auto why = [](const emulator_options& o) {
+        try {
+            const accounts all(o);
+        } catch (const std::runtime_error& e) {
+            return std::string(e.what());
+        }
+        return std::string();
+    };
+    const temporary_directory there;
+    { const accounts all(emulator_options().account("devstoreaccount1", any_key()).directory(there.path())); }
+    // The accounts of the two modes have other names, so that nothing would be found.
+    CHECK(contains(why(emulator_options()
+                           .mode(service_mode::cosmos)
+                           .account("localhost", any_key())
+                           .directory(there.path())),
+                   "has the tables of an emulator in storage mode"));
+    CHECK(why(emulator_options().account("other", any_key()).directory(there.path())).empty());
+
+    const temporary_directory twice;
+    { const accounts all(two_accounts().directory(twice.path())); }
+    leave_tables(twice.path(), "storage");
+    CHECK(contains(why(two_accounts().directory(twice.path())),
+                   R"(has the tables of the account "one" twice)"));
 }
 
 TEST_CASE("tables of an earlier version belong to the first account from then on") {
