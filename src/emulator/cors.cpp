@@ -28,13 +28,9 @@ bool has_header(const std::vector<std::string>& list, std::string_view name) {
 }
 
 bool allows_headers(const cors_rule& rule, std::string_view names) {
-    while (!names.empty()) {
-        const auto comma = std::min(names.find(','), names.size());
-        const std::string_view name = ascii::trim(names.substr(0, comma));
-        if (!name.empty() && !has_header(rule.allowed_headers, name)) return false;
-        names.remove_prefix(std::min(comma + 1, names.size()));
-    }
-    return true;
+    return std::ranges::all_of(ascii::list_items(names), [&](std::string_view name) {
+        return name.empty() || has_header(rule.allowed_headers, name);
+    });
 }
 
 // The names of the response's headers that a page may see, in the order of the service.

@@ -3,32 +3,21 @@
 #include "codec/json_text.hpp"
 #include "support/ascii.hpp"
 
-#include <boost/algorithm/string/classification.hpp>
-#include <boost/algorithm/string/split.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/pchars.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace azkv::emulation {
 
 namespace {
 
-class selection {
-public:
-    explicit selection(const std::vector<std::string>& names) : names_(names) {}
+using names = std::vector<std::string>; // none: all
 
-    bool has(std::string_view name) const {
-        return names_.empty() || std::ranges::find(names_, name) != names_.end();
-    }
-
-    bool is_all() const { return names_.empty(); }
-
-    const std::vector<std::string>& names() const { return names_; }
-
-private:
-    const std::vector<std::string>& names_;
-};
+bool has(const names& selected, std::string_view name) {
+    return selected.empty() || std::ranges::binary_search(selected, name);
+}
 
 void append_annotations(std::string& out, const context& c, const std::string& table, const record& kept,
                         metadata level, std::string_view metadata_url) {
@@ -61,11 +50,8 @@ void append_null(std::string& out, std::string_view name) {
 
 // As Table Storage does: sorted, and as null what the entity does not have.
 void append_selected(std::string& out, const context& c, const std::vector<property>& properties,
-                     metadata level, std::vector<std::string> names) {
-    std::ranges::sort(names);
-    const auto repeated = std::ranges::unique(names);
-    names.erase(repeated.begin(), repeated.end());
-    for (const std::string& name : names) {
+                     metadata level, const names& selected) {
+    for (const std::string& name : selected) {
         if (is_key(name)) continue;
         const auto p = std::ranges::find(properties, name, &property::name);
         if (p != properties.end())
@@ -79,17 +65,17 @@ void append_selected(std::string& out, const context& c, const std::vector<prope
 }
 
 void append_properties(std::string& out, const context& c, const record& kept, metadata level,
-                       const selection& selected) {
-    if (selected.is_all() && level != metadata::none) {
+                       const names& selected) {
+    if (selected.empty() && level != metadata::none) {
         out.append(kept.properties); // stored in this form
         if (!kept.properties.empty()) out.push_back(',');
         return;
     }
     const std::vector<property> properties = read_properties(kept.properties);
-    if (c.mode == service_mode::storage && !selected.is_all())
-        return append_selected(out, c, properties, level, selected.names());
+    if (c.mode == service_mode::storage && !selected.empty())
+        return append_selected(out, c, properties, level, selected);
     for (const property& p : properties) {
-        if (!selected.has(p.name)) continue;
+        if (!has(selected, p.name)) continue;
         append_property(out, p.name, p.value, level, c.mode);
         out.push_back(',');
     }
@@ -103,13 +89,11 @@ std::string entity_metadata_url(const context& c, const target& t) {
 }
 
 std::vector<std::string> read_select(const target& t) {
-    std::vector<std::string> names;
     const std::string* const text = t.parameter("$select");
-    if (!text || text->empty()) return names;
-    boost::algorithm::split(names, *text, boost::algorithm::is_any_of(","));
-    for (std::string& name : names) name = std::string(ascii::trim(name));
-    if (std::ranges::find(names, "*") != names.end()) names.clear();
-    return names;
+    const auto items = ascii::list_items(text ? *text : std::string_view());
+    if (std::ranges::find(items, "*") != items.end()) return {};
+    const std::set<std::string> sorted(items.begin(), items.end());
+    return {sorted.begin(), sorted.end()};
 }
 
 std::string selected_in_url(const context& c, const target& t) {
@@ -119,18 +103,17 @@ std::string selected_in_url(const context& c, const target& t) {
 }
 
 void append_entity(std::string& out, const context& c, const std::string& table, const record& kept,
-                   metadata level, const std::vector<std::string>& names, std::string_view metadata_url) {
-    const selection selected(names);
+                   metadata level, const std::vector<std::string>& selected, std::string_view metadata_url) {
     const bool cosmos = c.mode == service_mode::cosmos;
     // An emulator of an earlier version has stored the properties without the keys.
     const bool has_keys = cosmos && kept.properties.find("\"PartitionKey\":") != std::string::npos;
     out.push_back('{');
     append_annotations(out, c, table, kept, level, metadata_url);
-    if (!has_keys && selected.has("PartitionKey")) append_member(out, "PartitionKey", kept.partition_key);
-    if (!has_keys && selected.has("RowKey")) append_member(out, "RowKey", kept.row_key);
-    if (!cosmos && selected.has("Timestamp")) append_timestamp(out, c, kept, level);
+    if (!has_keys && has(selected, "PartitionKey")) append_member(out, "PartitionKey", kept.partition_key);
+    if (!has_keys && has(selected, "RowKey")) append_member(out, "RowKey", kept.row_key);
+    if (!cosmos && has(selected, "Timestamp")) append_timestamp(out, c, kept, level);
     append_properties(out, c, kept, level, selected);
-    if (cosmos && selected.has("Timestamp")) append_timestamp(out, c, kept, level);
+    if (cosmos && has(selected, "Timestamp")) append_timestamp(out, c, kept, level);
     if (out.back() == ',') out.pop_back();
     out.push_back('}');
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace azkv::ascii {
 
@@ -27,6 +28,18 @@ inline std::string_view trim(std::string_view text) {
     constexpr std::string_view blanks = " \t\r\n\v\f";
     text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
     return text.substr(0, text.find_last_not_of(blanks) + 1); // npos + 1 is 0
+}
+
+/// Returns the items of a list that commas separate, without the blanks around them. A comma at the end adds
+/// no item.
+inline std::vector<std::string_view> list_items(std::string_view text) {
+    std::vector<std::string_view> items;
+    while (!text.empty()) {
+        const auto comma = std::min(text.find(','), text.size());
+        items.push_back(trim(text.substr(0, comma)));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+    }
+    return items;
 }
 
 /// Returns the offset of the first `part` in `text`, ignoring case; npos if there is none.
