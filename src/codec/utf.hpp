@@ -29,6 +29,13 @@ inline char32_t next_code_point(std::string_view& text) {
     return static_cast<char32_t>(c);
 }
 
+/// Returns at most `n` bytes at the front of a text that is UTF-8, without a part of a code point.
+inline std::string_view prefix_within(std::string_view text, std::size_t n) {
+    if (text.size() <= n) return text;
+    while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0) == 0x80) --n;
+    return text.substr(0, n);
+}
+
 /// Calls `use` with the one or two UTF-16 code units of a code point.
 template <class Use>
 void for_each_unit(char32_t c, Use use) {

@@ -30,7 +30,7 @@ public:
     const grant& allowed;
     std::function<ticks()> next_timestamp;
     std::optional<std::size_t> max_rows; // per page, if below the service's limit
-    deleted_tables* deleted = nullptr;   // those that are still being deleted
+    deleted_tables* deleted;             // those that are still being deleted
 
     bool case_sensitive() const { return mode == service_mode::cosmos; }
 

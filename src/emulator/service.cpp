@@ -74,9 +74,11 @@ void check_timeout(const target& t) {
 // The software of Cosmos DB, as its gateway names it in messages. It differs from time to time.
 constexpr std::string_view build = "documentdb-dotnet-sdk/2.11.0 Host/64-bit MicrosoftWindowsNT/6.2.9200.0";
 
-// A message may repeat what the request has, of which not all is UTF-8 or may stand in XML.
+// A message may repeat what the request has, which may be long, no UTF-8, or not be allowed in XML.
 std::string repeatable(std::string_view message) {
-    std::string text(message);
+    constexpr std::size_t longest = 8192;
+    std::string text(codec::prefix_within(message, longest));
+    if (text.size() < message.size()) text.append("...");
     const bool is_utf8 = codec::utf16_length(text) != std::string::npos;
     std::ranges::replace_if(
         text,
@@ -133,7 +135,10 @@ service::service(const emulator_options& o)
         throw std::runtime_error("the directory \"" + o.directory() + "\" has the tables of an emulator in "
                                  + kept + " mode");
     if (kept.empty()) storage_.set_setting("mode", mode);
-    if (mode_ == service_mode::storage) cors_ = find_cors_rules(storage_);
+    if (mode_ == service_mode::storage) {
+        repair_settings(storage_);
+        cors_ = find_cors_rules(storage_);
+    }
     if (storage_.setting(account_setting).empty()) storage_.set_setting(account_setting, account_);
 }
 
@@ -154,8 +159,7 @@ reply service::answer(const request& r, const origin& from, std::optional<std::s
                   account_, time,
                   host,     scheme_ + std::string(host) + t.base_path + "/",
                   allowed,  [this] { return next_timestamp(); },
-                  max_rows};
-        c.deleted = &deleted_tables_;
+                  max_rows, &deleted_tables_};
         return finish(perform(c, r, t, id), r, id);
     } catch (const failure& f) {
         return finish(write_error(r, id, f.status(), f.code(), f.message()), r, id);

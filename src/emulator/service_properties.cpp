@@ -67,16 +67,9 @@ std::string metrics(const xml::element& e) {
     return content + retention(e);
 }
 
-// The parts of a list, which commas separate.
 std::vector<std::string> read_list(const xml::element& rule, const char* name) {
-    std::vector<std::string> items;
-    std::string_view rest = rule.find(name)->second.data();
-    while (!rest.empty()) {
-        const auto comma = std::min(rest.find(','), rest.size());
-        items.emplace_back(ascii::trim(rest.substr(0, comma)));
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
-    return items;
+    const auto items = ascii::list_items(xml::child(rule, name).data());
+    return {items.begin(), items.end()};
 }
 
 void check_list(const std::vector<std::string>& items, std::size_t most) {
@@ -160,6 +153,23 @@ std::string cors(const xml::element& e) {
     return content;
 }
 
+const std::vector<std::string_view> section_names{"Logging", "HourMetrics", "MinuteMetrics", "Cors"};
+
+// Returns the content of a section in the form of the service. Throws `failure`.
+using section_writer = std::string (*)(const xml::element&);
+
+// `write` returns the content of the section of that name, with that writer.
+template <class Write>
+std::string write_sections(Write write) {
+    constexpr std::array<section_writer, 4> writers{logging, metrics, metrics, cors};
+    std::string content;
+    for (std::size_t i = 0; i < writers.size(); ++i) {
+        const char* const name = section_names[i].data();
+        content += xml::write(name, write(name, writers[i]));
+    }
+    return xml::write(root, content);
+}
+
 } // namespace
 
 std::string default_properties() {
@@ -177,13 +187,28 @@ std::string merge_properties(const std::string& kept, const std::string& sent) {
     const xml::element kept_document = xml::read(kept), sent_document = xml::read(sent);
     const xml::element& before = xml::child(kept_document, root);
     const xml::element& changes = xml::child(sent_document, root);
-    xml::check_children(changes, {"Logging", "HourMetrics", "MinuteMetrics", "Cors"});
-    const auto section = [&](const char* name, std::string (*normalize)(const xml::element&)) {
-        const bool changed = changes.find(name) != changes.not_found();
-        return xml::write(name, normalize(xml::child(changed ? changes : before, name)));
-    };
-    return xml::write(root, section("Logging", logging) + section("HourMetrics", metrics)
-                                + section("MinuteMetrics", metrics) + section("Cors", cors));
+    xml::check_children(changes, section_names);
+    return write_sections([&](const char* name, section_writer write) {
+        return write(xml::child(changes.count(name) > 0 ? changes : before, name));
+    });
+}
+
+std::string repair_properties(const std::string& kept) {
+    const xml::element defaults = xml::read(default_properties());
+    xml::element document;
+    try {
+        document = xml::read(kept);
+    } catch (const failure&) {
+        return default_properties();
+    }
+    const auto stored = document.get_child_optional(root);
+    return write_sections([&](const char* name, section_writer write) {
+        try {
+            if (stored && stored->count(name) > 0) return write(xml::child(*stored, name));
+        } catch (const failure&) { // not valid
+        }
+        return write(xml::child(xml::child(defaults, root), name));
+    });
 }
 
 cors_rules read_cors_rules(const std::string& properties) {

@@ -16,6 +16,10 @@ std::string default_properties();
 /// (https://learn.microsoft.com/rest/api/storageservices/set-table-service-properties)
 std::string merge_properties(const std::string& kept, const std::string& sent);
 
+/// Returns what an emulator of an earlier version has stored, which checked nothing, in the same form: the
+/// default for each section that is not valid.
+std::string repair_properties(const std::string& kept);
+
 /// Returns the rules in the properties.
 cors_rules read_cors_rules(const std::string& properties);
 

@@ -8,6 +8,7 @@
 
 #include <boost/property_tree/xml_parser.hpp>
 
+#include <limits>
 #include <set>
 
 namespace azkv::emulation {
@@ -34,35 +35,58 @@ std::string access_policy_element(const xml::element& policy) {
     return content.empty() ? content : xml::write("AccessPolicy", content);
 }
 
-// Returns the policies in the form of the service.
-std::string normalize_policies(const std::string& text) {
-    const xml::element document = xml::read(text);
-    std::set<std::string> ids;
-    std::string content;
-    for (const auto& [name, identifier] : xml::child(document, policies_root)) {
-        if (name == xml::attributes) continue;
+/// Collects stored access policies in the form of the service.
+class policy_writer {
+public:
+    // Adds nothing if it throws `failure`.
+    void add(const std::string& name, const xml::element& identifier) {
         constexpr std::size_t longest_id = 64;
         const std::string id = identifier.get("Id", "");
         if (name != "SignedIdentifier" || id.empty() || codec::utf16_length(id) > longest_id
-            || !ids.insert(id).second)
+            || ids_.contains(id) || ids_.size() == limits::access_policies)
             throw xml::invalid();
         const auto policy = identifier.get_child_optional("AccessPolicy");
-        content += xml::write("SignedIdentifier",
-                              xml::write("Id", boost::property_tree::xml_parser::encode_char_entities(id))
-                                  + (policy ? access_policy_element(*policy) : std::string()));
+        content_ += xml::write("SignedIdentifier",
+                               xml::write("Id", boost::property_tree::xml_parser::encode_char_entities(id))
+                                   + (policy ? access_policy_element(*policy) : std::string()));
+        ids_.insert(id);
     }
-    if (ids.size() > limits::access_policies) throw xml::invalid();
-    return xml::write(policies_root, content);
+
+    std::string release() && { return xml::write(policies_root, content_); }
+
+private:
+    std::set<std::string> ids_;
+    std::string content_;
+};
+
+std::string normalize_policies(const std::string& text) {
+    const xml::element document = xml::read(text);
+    policy_writer policies;
+    for (const auto& [name, identifier] : xml::child(document, policies_root))
+        if (name != xml::attributes) policies.add(name, identifier);
+    return std::move(policies).release();
+}
+
+// Without those that are not valid.
+std::string repair_policies(const std::string& text) {
+    policy_writer policies;
+    const auto attempt = [](auto step) {
+        try {
+            step();
+        } catch (const failure&) {
+        }
+    };
+    attempt([&] {
+        const xml::element document = xml::read(text);
+        for (const auto& [name, identifier] : xml::child(document, policies_root))
+            attempt([&] { policies.add(name, identifier); });
+    });
+    return std::move(policies).release();
 }
 
 std::string service_properties(storage& db) {
     const std::string text = db.setting(properties_setting);
-    if (text.empty()) return default_properties();
-    try {
-        return merge_properties(default_properties(), text);
-    } catch (const failure&) {
-        return default_properties(); // stored by an emulator that did not check them
-    }
+    return text.empty() ? default_properties() : text;
 }
 
 void refuse_in_cosmos(const context& c) {
@@ -72,11 +96,21 @@ void refuse_in_cosmos(const context& c) {
 
 } // namespace
 
+void repair_settings(storage& db) {
+    if (const std::string text = db.setting(properties_setting); !text.empty())
+        db.set_setting(properties_setting, repair_properties(text));
+    for (const std::string& name : db.tables({}, std::numeric_limits<std::size_t>::max())) {
+        const auto table = db.find_table(name, false);
+        const std::string text = table ? db.access_policies(*table) : std::string();
+        if (!text.empty()) db.set_access_policies(*table, repair_policies(text));
+    }
+}
+
 reply get_policies(const context& c, const target& t) {
     refuse_in_cosmos(c);
     c.allowed.require(access::access_policies, t.table);
     const std::string text = c.db.access_policies(c.find_table(t.table));
-    return xml::document(text.empty() ? xml::write(policies_root, "") : normalize_policies(text));
+    return xml::document(text.empty() ? xml::write(policies_root, "") : text);
 }
 
 reply set_policies(const context& c, const request& r, const target& t) {

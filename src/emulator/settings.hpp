@@ -6,7 +6,11 @@
 
 namespace azkv::emulation {
 
-// All functions throw `failure`.
+/// Brings what emulators of earlier versions have stored, which checked little, into the form that the
+/// functions below expect. What is not valid is left out, so that nobody gets access by it.
+void repair_settings(storage&);
+
+// The other functions throw `failure`.
 
 /// The stored access policies of a table.
 reply get_policies(const context&, const target&);

@@ -1,5 +1,6 @@
 // Access policies, service properties and what browsers may do.
 
+#include "emulator/storage.hpp"
 #include "emulator/subject.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -96,6 +97,40 @@ TEST_CASE("XML that could not be read again is refused") {
     CHECK(get(s).find("https://kept.example") != std::string::npos);
     CHECK(policies("a&#9;b") == 204);
     CHECK(s.ask("GET", "/ttt?comp=acl").status == 200);
+}
+
+TEST_CASE("what an earlier version has stored unchecked is repaired") {
+    const temporary_directory there;
+    {
+        subject s(service_mode::storage, there.path());
+        s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+        s.ask("POST", "/Tables", R"({"TableName":"none"})");
+    }
+    const auto policy = [](const std::string& id, const std::string& expiry) {
+        return tag("SignedIdentifier",
+                   tag("Id", id) + tag("AccessPolicy", tag("Expiry", expiry) + tag("Permission", "r")));
+    };
+    {
+        storage kept(there.path());
+        kept.set_access_policies(
+            *kept.find_table("ttt", false),
+            "<?xml version=\"1.0\"?>"
+                + tag("SignedIdentifiers",
+                      policy("bad", "soon") + policy("good", "2099-01-01") + policy("good", "2099-01-02")));
+        kept.set_access_policies(*kept.find_table("none", false), "no XML");
+        kept.set_setting("service properties",
+                         tag("StorageServiceProperties",
+                             tag("Cors", rule("https://kept.example", "GET")) + tag("Logging", "nonsense")));
+    }
+    subject s(service_mode::storage, there.path());
+    const reply policies = s.ask("GET", "/ttt?comp=acl");
+    CHECK(policies.status == 200);
+    CHECK(policies.body.ends_with(tag("SignedIdentifiers", policy("good", "2099-01-01T00:00:00.0000000Z"))));
+    CHECK(s.ask("GET", "/none?comp=acl").body.ends_with("<SignedIdentifiers />"));
+    const std::string properties = get(s);
+    CHECK(properties.find("https://kept.example") != std::string::npos);
+    CHECK(properties.find("<Read>false</Read>") != std::string::npos);
+    CHECK(preflight(s, "https://kept.example", "GET").status == 200);
 }
 
 TEST_CASE("access policies come back in the form of the service") {

@@ -1,5 +1,6 @@
 #include "identity/sources/developer_tools.hpp"
 
+#include "codec/utf.hpp"
 #include "identity/sources/run_process.hpp"
 #include "identity/tokens/token_response.hpp"
 #include "support/ascii.hpp"
@@ -73,12 +74,7 @@ std::string_view text_at(const json::object& o, std::string_view name) {
 
 // Returns the beginning of a tool's output, without a partial character at its end.
 std::string message_of(std::string_view said) {
-    if (said.size() > max_message) {
-        std::size_t end = max_message;
-        while (end > 0 && (static_cast<unsigned char>(said[end]) & 0xC0) == 0x80) --end;
-        said = said.substr(0, end);
-    }
-    return std::string(said);
+    return std::string(codec::prefix_within(said, max_message));
 }
 
 /// Runs a tool and reads its output; the derived classes know its arguments.
