@@ -33,7 +33,7 @@ public:
     service_mode mode() const noexcept { return mode_; }
 
     /// Sets the directory that keeps the tables, in an SQLite database for each account, in a folder of its
-    /// name; it is created if it does not exist. A database serves one emulator at a time, and one mode. An
+    /// name; it is created if it does not exist. It serves one emulator at a time, and one mode. An
     /// acknowledged write survives a crash of the process, but not of the machine. A database in the
     /// directory itself, from an earlier version, belongs to the first account that is started with it, and
     /// the emulator does not start without that account from then on. Default (empty): in memory.
@@ -174,7 +174,7 @@ public:
     /// Starts an emulator on the caller's executor, which several threads may run. The emulator serves while
     /// the executor runs, and counts as work for it: `run()` does not return before `stop()` or the
     /// destructor. The database is read and written there. Most requests take microseconds; a page of a query
-    /// that no keys narrow down takes up to 20 milliseconds, and the deletion of a table takes time in
+    /// that no keys narrow down takes tens of milliseconds, and the deletion of a table takes time in
     /// proportion to its size.
     ///
     /// Throws: what the other constructor throws.

@@ -295,6 +295,12 @@ public:
         if (name == "RowKey") rows.add(comparison, literal.text);
     }
 
+    std::size_t comparisons() const {
+        std::size_t n = children.empty() ? 1 : 0;
+        for (const node& child : children) n += child.comparisons();
+        return n;
+    }
+
     bool is_on_keys_only() const {
         if (what == kind::predicate || what == kind::comparison) return is_key(name);
         return std::ranges::all_of(children, &node::is_on_keys_only);
@@ -427,6 +433,10 @@ filter filter::parse(std::string_view text, service_mode mode) {
 
 bool filter::matches(const entity& e) const {
     return !root_ || root_->matches(e, mode_);
+}
+
+std::size_t filter::comparisons() const {
+    return root_ ? root_->comparisons() : 0;
 }
 
 key_range filter::keys() const {

@@ -5,6 +5,7 @@
 
 #include <azkv/value.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,9 @@ public:
     static filter parse(std::string_view text, service_mode);
 
     bool matches(const entity&) const;
+
+    /// Returns the number of comparisons, each of which a match may need.
+    std::size_t comparisons() const;
 
     key_range keys() const;
 

@@ -43,6 +43,8 @@ public:
     static constexpr std::size_t page_bytes = 4 << 20;
     // The service scans for 5 seconds. Here a fixed number of rows makes the results reproducible.
     static constexpr std::size_t page_scan = 20'000;
+    // Of rows with a filter: fewer rows if that is long.
+    static constexpr std::size_t page_comparisons = 1'000'000;
     // Cosmos DB documents it as well. It has taken 101, but a client that relies on it may be refused.
     static constexpr std::size_t batch_operations = 100;
     static constexpr std::size_t access_policies = 5;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +51,7 @@ public:
     unsigned status = 0;
     emulation::headers headers;
     std::string body;
+    std::size_t rows = 0; // in a page of entities
 };
 
 } // namespace azkv::emulation

@@ -6,8 +6,6 @@
 #include "emulator/target.hpp"
 #include "support/ascii.hpp"
 
-#include <boost/json/parse.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <exception>
@@ -76,15 +74,6 @@ std::optional<partition_charge> read_charge(const request& r, std::string_view a
     } catch (const std::exception&) { // the service says what is wrong with it
         return std::nullopt;
     }
-}
-
-std::size_t count_rows(const reply& page) {
-    if (page.status != 200) return 0;
-    boost::system::error_code ec;
-    const boost::json::value body = boost::json::parse(page.body, ec);
-    const auto* const object = ec ? nullptr : body.if_object();
-    const auto* const rows = object ? object->if_contains("value") : nullptr;
-    return rows && rows->is_array() ? rows->get_array().size() : 0;
 }
 
 partition_throttle::partition_throttle(std::size_t entities_per_second, std::size_t burst)

@@ -27,9 +27,6 @@ public:
 /// Returns nullopt if the request is about no partition or about several, or is not valid.
 std::optional<partition_charge> read_charge(const request&, std::string_view account, service_mode);
 
-/// Returns the number of entities in the response to a query; 0 for any other.
-std::size_t count_rows(const reply&);
-
 /// A token bucket of entities for each partition.
 class partition_throttle {
 public:

@@ -25,7 +25,9 @@ class page {
 public:
     page(const context& c, const target& t, metadata level)
         : context_(c), target_(t), level_(level), filter_(read_filter(c, t)), selected_(read_select(t)),
-          max_rows_(read_top(c, t)) {
+          max_rows_(read_top(c, t)),
+          most_seen_(std::clamp<std::size_t>(limits::page_comparisons / (filter_.comparisons() + 1), 1,
+                                             limits::page_scan)) {
         // A continued page must make progress, or the client would request it forever.
         const std::size_t least = t.parameter("NextPartitionKey") && max_rows_ > 0 ? 1 : 0;
         if (c.max_rows) max_rows_ = std::clamp(*c.max_rows, least, max_rows_);
@@ -37,8 +39,7 @@ public:
     bool take(const record& kept) {
         if (!context_.allowed.has_keys(kept.partition_key, kept.row_key))
             return true; // skips it: its keys must not appear in a token either
-        if (rows_ == max_rows_ || body_.size() > limits::page_bytes || seen_ == limits::page_scan)
-            return false;
+        if (rows_ == max_rows_ || body_.size() > limits::page_bytes || seen_ == most_seen_) return false;
         ++seen_;
         if (!matches(kept)) return true;
         if (!body_.empty()) body_.push_back(',');
@@ -51,7 +52,9 @@ public:
         const std::string url = level_ == metadata::none ? std::string()
                                                          : context_.base_url + "$metadata#" + target_.table
                                                                + selected_in_url(context_, target_);
-        return json_reply(200, list_body(body_, url, context_.mode), level_, context_.mode);
+        reply answer = json_reply(200, list_body(body_, url, context_.mode), level_, context_.mode);
+        answer.rows = rows_;
+        return answer;
     }
 
 private:
@@ -70,6 +73,7 @@ private:
     filter filter_;
     std::vector<std::string> selected_;
     std::size_t max_rows_;
+    std::size_t most_seen_;
     std::size_t rows_ = 0;
     std::size_t seen_ = 0;
     std::string body_;

@@ -379,7 +379,7 @@ private:
     reply execute(const exchange& x, std::optional<std::size_t> max_rows = std::nullopt) {
         reply answer = x.serving.answer(x.asked, x.client.from, max_rows);
         if (x.charge && x.charge->is_query)
-            player_.charge(*x.charge, count_rows(answer), std::chrono::steady_clock::now());
+            player_.charge(*x.charge, answer.rows, std::chrono::steady_clock::now());
         return answer;
     }
 

@@ -1,6 +1,7 @@
 // Cases that the conformance suite lacks: requests that exceed their rights, and behaviour of the emulator
 // alone.
 
+#include "codec/utf.hpp"
 #include "emulator/failure.hpp"
 #include "emulator/subject.hpp"
 #include "protocol/percent_encoding.hpp"
@@ -225,6 +226,53 @@ TEST_CASE("a page ends after a number of rows scanned") {
     CHECK(*find_header(page.headers, "x-ms-continuation-NextRowKey") == "1!8!MTIwMDAw"); // 120000
 }
 
+TEST_CASE("a page ends after a number of comparisons") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    for (int i = 0; i < 120; ++i) s.put("ttt", "p", std::to_string(100 + i));
+    std::string filter = "RowKey%20ne%20''";
+    for (int i = 0; i < 20'000; ++i) filter += "%20and%20n%20ne%201";
+    std::size_t pages = 0;
+    std::string next;
+    do {
+        const reply page = s.ask("GET", "/ttt?$filter=" + filter + next);
+        REQUIRE(page.status == 200);
+        CHECK(rows(page) == 0); // no entity has n
+        const std::string* const row = find_header(page.headers, "x-ms-continuation-NextRowKey");
+        next = row ? "&NextPartitionKey=1!4!cA--&NextRowKey=" + *row : "";
+        ++pages;
+    } while (!next.empty() && pages < 10);
+    CHECK(pages == 3); // 1,000,000 comparisons each
+}
+
+TEST_CASE("a selected name that is not UTF-8 is not repeated") {
+    subject s;
+    s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    s.put("ttt", "p", "r");
+    CHECK(contains(s.ask("GET", "/ttt?$select=%FF,RowKey,none").body, R"([{"RowKey":"r","none":null}])"));
+}
+
+TEST_CASE("a message repeats of a request only what it may have") {
+    subject storage;
+    const reply page = storage.ask("GET", "/ttt?$filter=" + std::string(3'000'000, 'a') + "%20b");
+    CHECK(page.status == 404); // the table is looked for first
+    storage.ask("POST", "/Tables", R"({"TableName":"ttt"})");
+    const reply refusal = storage.ask("GET", "/ttt?$filter=" + std::string(3'000'000, 'a') + "%20b");
+    CHECK(refusal.status == 400);
+    CHECK(contains(refusal.body, "aaa..."));
+    CHECK(refusal.body.size() < 10'000);
+
+    subject cosmos(service_mode::cosmos);
+    const std::string date = protocol::http_date(std::chrono::system_clock::now());
+    const reply forbidden = cosmos.ask_unsigned("GET", "/ttt",
+                                                {{"Authorization", "SharedKey localhost:eA=="},
+                                                 {"x-ms-date", date},
+                                                 {"Content-Type", "\xFF\xC3\xA4"}});
+    CHECK(forbidden.status == 403);
+    CHECK(contains(forbidden.body, "???"));
+    CHECK(codec::utf16_length(forbidden.body) != std::string::npos);
+}
+
 TEST_CASE("cosmos: a continuation token holds a whole number and nothing after it") {
     subject s(service_mode::cosmos);
     s.ask("POST", "/Tables", R"({"TableName":"ttt"})");
@@ -312,7 +360,10 @@ TEST_CASE("an unknown account has an error of its own") {
     CHECK(contains(ask("/other/T()"), R"(The account \"other\" is none of this emulator's accounts.)"));
     CHECK(contains(ask("/acct2/T()"), R"(\"acct2\")"));
     CHECK(contains(ask("/T", "other.localhost:10002"), R"(\"other\")"));
+    CHECK(contains(ask("/T", "OTHER.localhost"), R"(\"other\")"));
     CHECK(contains(ask("/T", "[::1]:10002"), R"(\"T\")"));
+    // Which of them the client means is not known.
+    CHECK(contains(ask("/other/T", "emulator.example"), R"(The account \"emulator\" or \"other\" is none)"));
     for (const char* none : {"/", "", "/T()", "/%22/T", "/a_b/T", "/T(PartitionKey='p',RowKey='r')"})
         CHECK(contains(ask(none), "The account in the URL is none of this emulator's accounts."));
 }
