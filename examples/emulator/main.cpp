@@ -65,19 +65,16 @@ public:
 const CLI::Validator
     not_empty([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
 
+CLI::Option* add(CLI::App& app, const char* name, std::string& to, const char* type, const char* help) {
+    return app.add_option(name, to, help)->check(not_empty)->type_name(type);
+}
+
 void add_service_options(CLI::App& app, arguments& a) {
-    app.add_option("--host", a.host,
-                   "IP address to listen on, such as 0.0.0.0; for tests only; default: 127.0.0.1 and ::1")
-        ->check(not_empty)
-        ->type_name("ADDRESS");
-    app.add_option("--port", a.port, "Port; 0: any free port")
-        ->check(not_empty)
-        ->type_name("N")
-        ->capture_default_str();
-    app.add_option("--directory", a.directory,
-                   "Directory to keep the tables in; created if it does not exist; default: in memory")
-        ->check(not_empty)
-        ->type_name("DIRECTORY");
+    add(app, "--host", a.host, "ADDRESS",
+        "IP address to listen on, such as 0.0.0.0; for tests only; default: 127.0.0.1 and ::1");
+    add(app, "--port", a.port, "N", "Port; 0: any free port")->capture_default_str();
+    add(app, "--directory", a.directory, "DIRECTORY",
+        "Directory to keep the tables in; created if it does not exist; default: in memory");
     app.add_option("--mode", a.mode, "Service to emulate")
         ->check(CLI::IsMember({"storage", "cosmos"}))
         ->capture_default_str();
@@ -103,22 +100,17 @@ void add_service_options(CLI::App& app, arguments& a) {
 }
 
 void add_test_options(CLI::App& app, arguments& a) {
-    const auto add = [&](const char* name, std::string& to, const char* help, const char* type) {
-        app.add_option(name, to, help)->check(not_empty)->type_name(type);
-    };
-    add("--throttle", a.throttle, "Requests a second; beyond: 503, in cosmos mode 429", "N");
-    add("--partition-throttle", a.partition_throttle,
-        "Entities a second in each partition, and in a burst; beyond: 503, in cosmos mode 429", "N[,BURST]");
-    add("--latency", a.latency, "Delay of each request, and a random part on top", "MS[,JITTER]");
-    add("--faults", a.faults,
+    add(app, "--throttle", a.throttle, "N", "Requests a second; beyond: 503, in cosmos mode 429");
+    add(app, "--partition-throttle", a.partition_throttle, "N[,BURST]",
+        "Entities a second in each partition, and in a burst; beyond: 503, in cosmos mode 429");
+    add(app, "--latency", a.latency, "MS[,JITTER]", "Delay of each request, and a random part on top");
+    add(app, "--faults", a.faults, "P[,SEED]",
         "Share of requests, from 0 to 1, that meet a reset, a lost response, a 500, a 503 or a short page; "
-        "and the seed of the random numbers",
-        "P[,SEED]");
-    add("--skew", a.skew, "How far the emulator's clock is ahead; negative: behind", "SECONDS");
-    add("--deletion-time", a.deletion_time,
+        "and the seed of the random numbers");
+    add(app, "--skew", a.skew, "SECONDS", "How far the emulator's clock is ahead; negative: behind");
+    add(app, "--deletion-time", a.deletion_time, "MS",
         "How long a deleted table is being deleted: its name cannot be used (409); not in cosmos mode; "
-        "default: 0",
-        "MS");
+        "default: 0");
     app.add_flag("--log", a.log, "Write a line for each request to standard error, without secrets");
 }
 

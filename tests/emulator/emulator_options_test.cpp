@@ -171,14 +171,31 @@ TEST_CASE("latency delays every request") {
     CHECK(service.counters().faults == 0);
 }
 
-TEST_CASE("a second account under faults, latency and limits") {
+TEST_CASE("each account's partitions have limits of their own") {
+    emulator service(emulator_options().add_account("other", well_known_key));
+    blocking_store one = connect(service, store_options().max_attempts(1));
+    blocking_store other = connect(service.connection_string("other"), store_options().max_attempts(1));
+    one.put("k", only(1));
+    other.put("k", only(1));
+    service.faults(fault_plan().throttle_partitions(1, 3)); // slower than the test
+    one.put_all(pairs(3));
+    CHECK(failure_of([&] { return one.get("k"); }).code() == condition::throttled);
+    other.put_all(pairs(3));
+    CHECK(failure_of([&] { return other.get("k"); }).code() == condition::throttled);
+}
+
+TEST_CASE("one plan has faults, a latency and limits") {
     const std::string key = well_known_key;
     azkv::emulator service(azkv::emulator_options().add_account("other", key));
     auto db = azkv::blocking_store::from_connection_string(service.connection_string("other"));
 
     service.faults(azkv::fault_plan(42).sometimes(0.02).latency(5ms, 2ms).throttle_partitions(2000));
-    db.put("k", only(1));
-    CHECK(db.get("k") == only(1));
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& [name, value] : pairs(100)) db.put(name, value);
+    CHECK(std::chrono::steady_clock::now() - begin >= 500ms);
+    CHECK(service.counters().faults > 0);
+    CHECK(db.get_all().size() == 100);
+    CHECK(connect(service).get_all().empty());
 }
 
 TEST_CASE("a mixture of faults loses no acknowledged write") {
@@ -199,6 +216,12 @@ TEST_CASE("an emulator listens on another address") {
     CHECK(contains(everywhere.endpoint(), "http://127.0.0.1:"));
     connect(everywhere).put("k", only(1));
     CHECK_FALSE(connect(everywhere).get("other"));
+
+    // An address other than a loopback one does not say that the service is Cosmos DB.
+    emulator cosmos(emulator_options().mode(service_mode::cosmos).host("127.0.0.2"));
+    blocking_store told = connect(cosmos, store_options().mode(service_mode::cosmos));
+    told.put("k", only(1));
+    CHECK(told.get("k") == only(1));
 }
 
 TEST_CASE("invalid options of accounts, addresses and times name the setting") {
@@ -209,7 +232,8 @@ TEST_CASE("invalid options of accounts, addresses and times name the setting") {
     };
     emulator_options o;
     CHECK(contains(why([&] { o.host("localhost"); }), R"(host: "localhost" is not an IP address)"));
-    CHECK(contains(why([&] { o.host(""); }), "host: "));
+    CHECK(contains(why([&] { o.host("fe80::1%lo"); }), "host: "));
+    CHECK(o.host("::1").host("").host().empty()); // the default again
     CHECK(contains(why([&] { o.add_account("a_b", well_known_key); }), "add_account: "));
     CHECK_FALSE(why([&] { o.add_account("a", "no base64"); }).empty());
     CHECK(contains(why([&] { o.table_deletion_time(-1ms); }), "table_deletion_time: "));

@@ -41,6 +41,10 @@ TEST_CASE("the log has no secrets") {
     // A query behind a question mark that should not have been encoded.
     CHECK(safe_target("/T%3Fsig=c2VjcmV0&a=b") == "/T...");
     CHECK(safe_target("/T%3fsig=c2VjcmV0?$top=1") == "/T...?$top=1");
+    // A signature behind no question mark.
+    CHECK(safe_target("/T&sig=c2VjcmV0?$top=1") == "/T...?$top=1");
+    CHECK(safe_target("/Tsv=2019-02-02&sig=c2VjcmV0") == "/T...");
+    CHECK(safe_target("/Tsig=c2VjcmV0") == "/T...");
     CHECK(safe_target("/T?%24top=1&SIG=c2VjcmV0") == "/T?%24top=1&...");
     CHECK(safe_target("/T?") == "/T?...");
     CHECK(safe_target("/T?&&comp=acl&") == "/T?...&comp=acl&...");

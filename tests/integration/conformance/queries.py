@@ -173,6 +173,14 @@ def _(s, names, expected):
     expect(selected(s.get(s.once(sample), "p", "a", select=names).expect(200).json), expected)
 
 
+@tests("queries: select what no property can be, {}", {
+    "an annotation": "odata.etag,I", "an empty name": "I,,", "spaces in a name": "a b,I",
+    "a digit first": "1a,I"}, only="storage")  # null stands for names of properties only, or no JSON would result
+def _(s, names):
+    found = s.query(s.once(sample), "RowKey eq 'a'", select=names).expect(200).values
+    expect([selected(e) for e in found], [{"I": 1}])
+
+
 @test("queries: selected, but not there")
 def _(s):
     table, names = s.once(sample), "S,none,I,Zero"

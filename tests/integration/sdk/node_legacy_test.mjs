@@ -4,21 +4,12 @@
 //
 //   node_legacy_test.mjs [--server emulator|azurite]
 
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual, inspect, parseArgs, promisify } from "node:util";
 
+import { load } from "./npm.mjs";
+
 process.noDeprecation = true; // it uses functions of Node.js that are deprecated
-const packages = fileURLToPath(new URL("../../../.cache/node-sdk/package.json", import.meta.url));
-let sdk, version;
-try {
-  const require = createRequire(packages);
-  sdk = require("azure-storage");
-  ({ version } = require("azure-storage/package.json"));
-} catch (e) {
-  console.error(`node_legacy_test: ${e.message.split("\n")[0]}; run cmake/setup --tests`);
-  process.exit(1);
-}
+const { package: sdk, version } = load("azure-storage");
 const { TableBatch, TableQuery, TableUtilities } = sdk;
 const { entityGenerator: as, TableOperators, QueryComparisons } = TableUtilities;
 const { int32Filter, int64Filter, doubleFilter, booleanFilter, dateFilter, guidFilter, binaryFilter,
@@ -221,7 +212,8 @@ group("queries: filters of all types, selection, pages", async () => {
   const next = await service.queryEntities(table, twoRows, page.continuationToken);
   expect(["2", "3"], next.entries.map((e) => e.RowKey._), "second page");
   const selected = await rows(table, new TableQuery().select("i", "none").where("RowKey == ?", "3"));
-  expect([3, null], [selected[0].i._, selected[0].none?._ ?? null]);
+  const missing = options.server === "azurite" ? undefined : null; // which Azurite leaves out
+  expect([3, missing], [selected[0].i._, selected[0].none?._]);
   expect(undefined, selected[0].RowKey, "not selected");
   await refused(400, "InvalidInput", rows(table, new TableQuery().where("aaa bbb ccc")));
 });

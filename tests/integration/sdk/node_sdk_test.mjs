@@ -4,20 +4,11 @@
 //   node_sdk_test.mjs [--mode storage|cosmos] [--server emulator|azurite]
 
 import dns from "node:dns";
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual, inspect, parseArgs } from "node:util";
 
-const packages = fileURLToPath(new URL("../../../.cache/node-sdk/package.json", import.meta.url));
-let sdk, version;
-try {
-  const require = createRequire(packages);
-  sdk = require("@azure/data-tables");
-  ({ version } = require("@azure/data-tables/package.json"));
-} catch (e) {
-  console.error(`node_sdk_test: ${e.message.split("\n")[0]}; run cmake/setup --tests`);
-  process.exit(1);
-}
+import { load } from "./npm.mjs";
+
+const { package: sdk, version } = load("@azure/data-tables");
 const { AzureNamedKeyCredential, AzureSASCredential, RestError, TableClient, TableServiceClient,
         TableTransaction, generateAccountSas, generateTableSas, odata } = sdk;
 
