@@ -66,6 +66,8 @@ azkv::blocking_store open(const arguments& a) {
     if (a.timeout) options.timeout(std::chrono::milliseconds(std::llround(*a.timeout * 1000)));
     if (!a.ca_file.empty()) options.tls(azkv::tls_options().ca_file(a.ca_file));
     if (a.endpoint) return azkv::blocking_store::from_aad_token(*a.endpoint, options);
+    if (!a.connection_string && a.mode == "cosmos")
+        throw input_error("--mode cosmos needs a connection string; azkv-emulator prints its own");
     if (!a.connection_string) return open_emulator(options);
     return azkv::blocking_store::from_connection_string(*a.connection_string, options);
 }

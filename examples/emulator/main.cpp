@@ -80,10 +80,12 @@ void add_service_options(CLI::App& app, arguments& a) {
         ->capture_default_str();
     app.add_option("--account", a.accounts,
                    "Name of an account, with its --key; may be repeated; each account has its own tables")
-        ->allow_extra_args(false)
+        ->expected(1)
+        ->take_all()
         ->type_name("NAME");
     app.add_option("--key", a.keys, "Key of an account, in base64, in the order of the accounts")
-        ->allow_extra_args(false)
+        ->expected(1)
+        ->take_all()
         ->type_name("BASE64");
     auto* const certificate =
         app.add_option("--cert", a.certificate, "PEM file of a certificate, to serve HTTPS")
@@ -162,16 +164,25 @@ azkv::emulator_options::bearer_check accept_tokens(const std::string& bearer) {
     return [tokens = std::move(tokens)](std::string_view token) { return tokens.contains(token); };
 }
 
+// Applies a setting. What is wrong with it names the option, not the function.
+template <class Apply>
+void set(const std::string& option, std::string_view setter, Apply apply) {
+    try {
+        apply();
+    } catch (const azkv::error& e) {
+        std::string_view reason = e.what();
+        if (reason.starts_with(setter)) reason.remove_prefix(setter.size());
+        throw usage_error(option + ": " + std::string(reason));
+    }
+}
+
 void add_accounts(azkv::emulator_options& options, const arguments& a) {
     for (std::size_t i = 0; i < a.accounts.size(); ++i) {
-        try {
-            if (i == 0)
-                options.account(a.accounts[i], a.keys[i]);
-            else
-                options.add_account(a.accounts[i], a.keys[i]);
-        } catch (const azkv::error& e) {
-            throw usage_error("--account \"" + a.accounts[i] + "\": " + e.what());
-        }
+        const std::string option = "--account \"" + a.accounts[i] + '"';
+        if (i == 0)
+            set(option, "account: ", [&] { options.account(a.accounts[i], a.keys[i]); });
+        else
+            set(option, "add_account: ", [&] { options.add_account(a.accounts[i], a.keys[i]); });
     }
 }
 
@@ -180,7 +191,7 @@ azkv::emulator_options read_options(const arguments& a) {
     options.port(number<unsigned short>("--port", a.port, 0, 65'535)).directory(a.directory);
     if (!a.deletion_time.empty())
         options.table_deletion_time(milliseconds("--deletion-time", a.deletion_time));
-    if (!a.host.empty()) options.host(a.host);
+    if (!a.host.empty()) set("--host", "host: ", [&] { options.host(a.host); });
     if (a.mode == "cosmos") options.mode(azkv::service_mode::cosmos);
     add_accounts(options, a);
     if (!a.certificate.empty())
@@ -231,6 +242,15 @@ void print_connection_strings(const azkv::emulator& service, const azkv::emulato
     std::cout << lines << std::flush;
 }
 
+// An argument that was not expected is not shown: it may be a key.
+std::string reason(const CLI::App& app, const CLI::ParseError& e) {
+    const std::vector<std::string> unexpected = app.remaining();
+    if (unexpected.empty()) return e.what();
+    for (const std::string& argument : unexpected)
+        if (argument.starts_with("--")) return "there is no option " + argument.substr(0, argument.find('='));
+    return "an argument belongs to no option";
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -245,7 +265,9 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? EXIT_SUCCESS : usage; // 0: it has printed its help
+        if (e.get_exit_code() == 0) return app.exit(e); // --help, --version
+        std::cerr << "azkv-emulator: " << reason(app, e) << "; azkv-emulator --help lists the options\n";
+        return usage;
     }
 
     try {

@@ -55,8 +55,9 @@ public:
 
     unsigned short port() const noexcept { return port_; }
 
-    /// Sets the account, and its key in base64. Default: the account and the public key that all emulators
-    /// share; in cosmos mode the account `localhost`, with the same key.
+    /// Sets the account, whose name has lower-case letters, digits and hyphens, and its key in base64.
+    /// Default: the account and the public key that all emulators share; in cosmos mode the account
+    /// `localhost`, with the same key.
     emulator_options& account(std::string name, std::string key);
 
     const std::string& account() const noexcept { return account_; }
@@ -106,11 +107,11 @@ public:
 
     std::chrono::milliseconds table_deletion_time() const noexcept { return table_deletion_time_; }
 
-    /// Sets the function that gets a line for each request, before its response is sent: when, from where,
-    /// method, path and query, status, milliseconds, and the fault that it met. The line has no signature, no
-    /// header and no body; of the query only the parameters that select or page. It is called on the
-    /// emulator's thread; if it throws, the connection closes, although the request has been executed. By
-    /// default there is none.
+    /// Sets the function that gets a line for each request, before its response is sent: when (by the
+    /// system's clock), from where, method, path and query, status, milliseconds, and the fault or the limit
+    /// that it met. The line has no signature, no header and no body; of the query only the parameters that
+    /// select or page. It is called on the emulator's thread; if it throws, the connection closes, although
+    /// the request has been executed. By default there is none.
     emulator_options& log(log_function);
 
     const log_function& log() const noexcept { return log_; }

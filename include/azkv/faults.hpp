@@ -169,8 +169,9 @@ public:
     /// operation needs one entity, a batch as many as it has operations; one with more than `burst` waits for
     /// a full bucket. A query of one partition, with `PartitionKey eq` in its filter, needs one, and the
     /// other rows that it returns are taken from the bucket afterwards. Queries of several partitions, a
-    /// query within a batch beyond its first entity, and requests about tables need nothing. A throttled
-    /// request meets no other fault.
+    /// query within a batch beyond its first entity, and requests about tables need nothing. What a request
+    /// needs is taken even if it then fails, for example because its table is missing. A throttled request
+    /// meets no other fault.
     ///
     /// Throws: `azkv::error` (errc::invalid_argument) if `entities_per_second` is zero, or one of them is
     /// more than a thousand million.

@@ -15,8 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array<std::string_view, 8> names{"Edm.String",  "Edm.Int32",    "Edm.Int64", "Edm.Double",
-                                                "Edm.Boolean", "Edm.DateTime", "Edm.Guid",  "Edm.Binary"};
+constexpr std::array<std::string_view, 8> edm_names{"Edm.String",  "Edm.Int32",    "Edm.Int64", "Edm.Double",
+                                                    "Edm.Boolean", "Edm.DateTime", "Edm.Guid",  "Edm.Binary"};
 
 using tick = std::chrono::duration<ticks, std::ratio<1, 10'000'000>>;
 
@@ -140,13 +140,13 @@ bool is_decimal(std::string_view text) {
 }
 
 std::optional<edm> edm_named(std::string_view name) {
-    const auto found = std::ranges::find(names, name);
-    if (found == names.end()) return std::nullopt;
-    return static_cast<edm>(found - names.begin());
+    const auto found = std::ranges::find(edm_names, name);
+    if (found == edm_names.end()) return std::nullopt;
+    return static_cast<edm>(found - edm_names.begin());
 }
 
 std::string_view edm_name(edm type) {
-    return names[static_cast<std::size_t>(type)];
+    return edm_names[static_cast<std::size_t>(type)];
 }
 
 ticks now_in_ticks(std::int64_t microseconds_since_1970) {

@@ -2,6 +2,7 @@
 #include "identity/tokens/shared_key.hpp"
 #include "protocol/connection_string.hpp"
 #include "protocol/endpoint.hpp"
+#include "support/ascii.hpp"
 #include "support/require.hpp"
 
 #include <azkv/emulator.hpp>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -52,8 +54,10 @@ emulator_options& emulator_options::host(std::string address) {
 namespace {
 
 void check_account(const char* setting, std::string_view name, std::string_view key) {
-    require(protocol::is_host_label(name),
-            std::string(setting) + ": the name must consist of ASCII letters, digits and hyphens");
+    // In a host, capitals would be lost.
+    require(protocol::is_host_label(name) && name == ascii::to_lower(name),
+            std::string(setting) + ": the name \"" + std::string(name)
+                + "\" must consist of lower-case ASCII letters, digits and hyphens");
     require(!name.ends_with("-secondary"),
             std::string(setting) + ": a name that ends in -secondary is the secondary of another account");
     const identity::hmac_sha256 check(key); // throws if the key is not valid
@@ -119,7 +123,10 @@ public:
             server_ = emulation::make_server(*ex, options_);
         } catch (const boost::system::system_error&) {
             throw;
-        } catch (const std::exception& e) { // from the file system or the database
+        } catch (const std::filesystem::filesystem_error& e) {
+            throw error(errc::invalid_argument, "the directory \"" + options_.directory()
+                                                    + "\" cannot be used: " + e.code().message());
+        } catch (const std::exception& e) { // from the database
             throw error(errc::invalid_argument, e.what());
         }
         if (context_) thread_ = std::thread([c = context_] { c->run(); });

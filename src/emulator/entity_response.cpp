@@ -13,9 +13,9 @@ namespace azkv::emulation {
 
 namespace {
 
-using names = std::vector<std::string>; // none: all
+using selection = std::vector<std::string>; // none: all
 
-bool has(const names& selected, std::string_view name) {
+bool has(const selection& selected, std::string_view name) {
     return selected.empty() || std::ranges::binary_search(selected, name);
 }
 
@@ -50,7 +50,7 @@ void append_null(std::string& out, std::string_view name) {
 
 // As Table Storage does: sorted, and as null what the entity does not have.
 void append_selected(std::string& out, const context& c, const std::vector<property>& properties,
-                     metadata level, const names& selected) {
+                     metadata level, const selection& selected) {
     for (const std::string& name : selected) {
         if (is_key(name)) continue;
         const auto p = std::ranges::find(properties, name, &property::name);
@@ -65,7 +65,7 @@ void append_selected(std::string& out, const context& c, const std::vector<prope
 }
 
 void append_properties(std::string& out, const context& c, const record& kept, metadata level,
-                       const names& selected) {
+                       const selection& selected) {
     if (selected.empty() && level != metadata::none) {
         out.append(kept.properties); // stored in this form
         if (!kept.properties.empty()) out.push_back(',');

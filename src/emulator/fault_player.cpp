@@ -1,7 +1,5 @@
 #include "emulator/fault_player.hpp"
 
-#include "emulator/fault_view.hpp"
-
 #include <random>
 
 namespace azkv::emulation {
@@ -27,14 +25,14 @@ std::optional<fault> fault_player::choose(std::optional<fault> drawn, std::strin
                                           std::string_view target, time_point now,
                                           const std::optional<partition_charge>& charge) {
     if (plan_.per_second_ != 0 && exceeds_limit(now)) {
-        fault f = busy();
+        fault f = busy(fault_kind::throttle);
         const auto seconds = std::chrono::ceil<std::chrono::seconds>(plan_.retry_after_).count();
         if (seconds > 0) f.header("Retry-After", std::to_string(seconds));
         return f;
     }
     if (charge && partitions_) {
         if (const auto wait = partitions_->take(charge->partition, charge->entities, now)) {
-            fault f = busy();
+            fault f = busy(fault_kind::partition_throttle);
             if (mode_ == service_mode::cosmos) f.header("x-ms-retry-after-ms", std::to_string(wait->count()));
             return f;
         }
@@ -68,11 +66,12 @@ double fault_player::draw() {
     return static_cast<double>(plan_.random_() >> 11) * 0x1p-53;
 }
 
-fault fault_player::busy() const {
-    if (mode_ == service_mode::storage) return fault::answer(503, "ServerBusy", "The server is busy.");
-    return fault::answer(429, "TooManyRequests",
-                         R"(Message: {"Errors":["Request rate is large. More Request Units may be needed, )"
-                         R"(so no changes were made."]})");
+fault fault_player::busy(fault_kind limit) const {
+    if (mode_ == service_mode::storage)
+        return fault_view::limit(limit, 503, "ServerBusy", "The server is busy.");
+    return fault_view::limit(limit, 429, "TooManyRequests",
+                             R"(Message: {"Errors":["Request rate is large. More Request Units may be )"
+                             R"(needed, so no changes were made."]})");
 }
 
 fault fault_player::take_step() {

@@ -1,6 +1,7 @@
 // Chooses the fault for each request. No I/O, no clock.
 #pragma once
 
+#include "emulator/fault_view.hpp"
 #include "emulator/partition_throttle.hpp"
 
 #include <azkv/faults.hpp>
@@ -40,7 +41,7 @@ private:
     double draw();
     fault take_step();
     bool exceeds_limit(time_point now);
-    fault busy() const;
+    fault busy(fault_kind limit) const;
 
     fault_plan plan_;
     service_mode mode_;

@@ -1,4 +1,4 @@
-// Read access to an `azkv::fault`.
+// Access to an `azkv::fault`, and the kinds of faults.
 #pragma once
 
 #include <azkv/faults.hpp>
@@ -24,13 +24,22 @@ enum class fault_kind : int {
     garbage,
     trickle,
     short_page,
-    delay
+    delay,
+    throttle,          // an answer, because of a limit
+    partition_throttle // the same
 };
 
 /// Gives the emulator access to a fault, which must outlive this.
 class fault_view {
 public:
     explicit fault_view(const fault& f) : fault_(f) {}
+
+    /// Returns an answer that is logged as `kind`.
+    static fault limit(fault_kind kind, unsigned status, std::string code, std::string message) {
+        fault f = fault::answer(status, std::move(code), std::move(message));
+        f.kind_ = kind;
+        return f;
+    }
 
     fault_kind kind() const { return fault_.kind_; }
 

@@ -29,6 +29,8 @@ std::string_view name_of(fault_kind kind) {
     case fault_kind::trickle: return "trickle";
     case fault_kind::short_page: return "short_page";
     case fault_kind::delay: return "delay";
+    case fault_kind::throttle: return "throttle";
+    case fault_kind::partition_throttle: return "partition_throttle";
     }
     return "?";
 }

@@ -242,7 +242,7 @@ private:
                             std::string("tls: the ") + what
                                 + (reason == X509_R_KEY_VALUES_MISMATCH
                                        ? " belongs to another certificate"
-                                       : " cannot be used; it must be PEM text, not a file name"));
+                                       : " cannot be used; it must be the text of a PEM file"));
             }
         };
         use("certificate", [&] { tls_->use_certificate_chain(asio::buffer(o.certificates())); });
@@ -444,7 +444,9 @@ private:
         case fault_kind::answer_body:
         case fault_kind::answer_in_batch:
         case fault_kind::short_page:
-        case fault_kind::delay: break;
+        case fault_kind::delay:
+        case fault_kind::throttle:
+        case fault_kind::partition_throttle: break;
         }
         co_await asio::async_write(stream, asio::buffer(*bytes), asio::use_awaitable);
         co_return x.keep_alive;
@@ -471,6 +473,8 @@ private:
             }
             [[fallthrough]];
         case fault_kind::answer:
+        case fault_kind::throttle:
+        case fault_kind::partition_throttle:
             answer = x.serving.refuse(x.asked, what.status(), what.code(), what.text());
             break;
         case fault_kind::short_page: answer = execute(x, what.count()); break;

@@ -29,9 +29,10 @@ failure invalid_uri() {
 failure unknown_account(std::string_view label, std::string_view segment) {
     std::string named;
     for (const std::string_view name : {label, segment})
-        if (protocol::is_host_label(name)) named.append(named.empty() ? "\"" : "\" or \"").append(name);
+        if (protocol::is_host_label(name) && name != "Tables")
+            named.append(named.empty() ? "\"" : "\" or \"").append(name);
     return failure(400, "AccountNotFound",
-                   named.empty() ? "The account in the URL is none of this emulator's accounts."
+                   named.empty() ? "The path does not begin with one of this emulator's accounts."
                                  : "The account " + named + "\" is none of this emulator's accounts.");
 }
 

@@ -235,6 +235,7 @@ TEST_CASE("invalid options of accounts, addresses and times name the setting") {
     CHECK(contains(why([&] { o.host("fe80::1%lo"); }), "host: "));
     CHECK(o.host("::1").host("").host().empty()); // the default again
     CHECK(contains(why([&] { o.add_account("a_b", well_known_key); }), "add_account: "));
+    CHECK(contains(why([&] { o.account("Alpha", well_known_key); }), R"(account: the name "Alpha" must )"));
     CHECK_FALSE(why([&] { o.add_account("a", "no base64"); }).empty());
     CHECK(contains(why([&] { o.table_deletion_time(-1ms); }), "table_deletion_time: "));
     CHECK(contains(why([&] { o.table_deletion_time(25h); }), "table_deletion_time: "));

@@ -242,7 +242,8 @@ TEST_CASE("invalid options are rejected at once") {
     const auto why = [](const std::string& chain, const std::string& key) {
         return std::string(failure_of([&] { emulator e(emulator_options().tls(chain, key)); }).what());
     };
-    CHECK(contains(why("cert.pem", c.key), "the certificate cannot be used; it must be PEM text"));
+    CHECK(contains(why("cert.pem", c.key),
+                   "the certificate cannot be used; it must be the text of a PEM file"));
     CHECK(contains(why(c.chain, "key.pem"), "the certificate's key"));
     // No prompt asks for its passphrase.
     const std::string encrypted =

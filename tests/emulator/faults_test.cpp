@@ -36,7 +36,8 @@ std::string play(fault_player& player, std::size_t requests, std::string_view me
             continue;
         }
         switch (fault_view(*f).kind()) {
-        case fault_kind::answer: met += std::to_string(fault_view(*f).status()); break;
+        case fault_kind::answer:
+        case fault_kind::throttle: met += std::to_string(fault_view(*f).status()); break;
         case fault_kind::cut_request: met += 'q'; break;
         case fault_kind::cut_answer: met += 'a'; break;
         case fault_kind::reset: met += 'r'; break;

@@ -23,6 +23,8 @@ TEST_CASE("a line of the log") {
     e.took = 5us;
     e.fault = fault_kind::reset;
     CHECK(write_line(e) == "2001-09-09T01:46:40.678Z 127.0.0.1 GET /acct/T()?$top=1 - 0.00ms reset");
+    e.fault = fault_kind::partition_throttle;
+    CHECK(write_line(e).ends_with(" - 0.00ms partition_throttle"));
     e.asked = nullptr;
     e.fault = fault_kind::cut_request;
     CHECK(write_line(e) == "2001-09-09T01:46:40.678Z 127.0.0.1 - - - 0.00ms cut_request");

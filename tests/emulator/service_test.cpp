@@ -364,6 +364,7 @@ TEST_CASE("an unknown account has an error of its own") {
     CHECK(contains(ask("/T", "[::1]:10002"), R"(\"T\")"));
     // Which of them the client means is not known.
     CHECK(contains(ask("/other/T", "emulator.example"), R"(The account \"emulator\" or \"other\" is none)"));
-    for (const char* none : {"/", "", "/T()", "/%22/T", "/a_b/T", "/T(PartitionKey='p',RowKey='r')"})
-        CHECK(contains(ask(none), "The account in the URL is none of this emulator's accounts."));
+    for (const char* none :
+         {"/", "", "/T()", "/%22/T", "/a_b/T", "/T(PartitionKey='p',RowKey='r')", "/Tables", "/$batch"})
+        CHECK(contains(ask(none), "The path does not begin with one of this emulator's accounts."));
 }
