@@ -1,6 +1,7 @@
 #pragma once
 
 #include <azkv/config.hpp>
+#include <azkv/etag.hpp>
 #include <azkv/value.hpp>
 
 #include <chrono>
@@ -11,15 +12,19 @@
 
 namespace azkv {
 
-/// One row of a query: a key, its value, and the service's metadata.
+namespace detail {
+class entry_access;
+} // namespace detail
+
+/// A row: a key, its value, and the service's metadata.
 class AZKV_DECL entry {
 public:
     entry() {}
 
-    entry(std::string partition_key, std::string key, azkv::value v, std::string etag = {},
-          std::string timestamp = {}, std::vector<std::pair<std::string, std::string>> edm_types = {})
+    explicit entry(std::string partition_key, std::string key, azkv::value v,
+                   azkv::etag version = azkv::etag())
         : partition_key_(std::move(partition_key)), key_(std::move(key)), value_(std::move(v)),
-          etag_(std::move(etag)), timestamp_(std::move(timestamp)), edm_types_(std::move(edm_types)) {}
+          etag_(std::move(version)) {}
 
     const std::string& key() const noexcept { return key_; }
 
@@ -31,12 +36,15 @@ public:
 
     azkv::value&& value() && noexcept { return std::move(value_); }
 
-    /// Returns the row's ETag, an opaque version. Empty if the service sent none.
-    const std::string& etag() const noexcept { return etag_; }
+    /// Returns the row's version. Empty if the service sent none.
+    const azkv::etag& etag() const noexcept { return etag_; }
 
     /// Returns when the service last changed the row, by its own clock. Returns the epoch if the service sent
     /// no valid time.
     std::chrono::system_clock::time_point timestamp() const;
+
+    /// Returns whether the row was read with a projection, so that the value may lack members.
+    bool partial() const noexcept { return partial_; }
 
     /// Returns the type of the property that stores a member of the value: "Edm.String", "Edm.DateTime" ...
     /// Times, GUIDs and binary data of other programs are read as strings; this type tells them apart. Empty
@@ -45,12 +53,17 @@ public:
     std::string_view edm_type(std::string_view member) const;
 
 private:
+    friend class detail::entry_access;
+
     std::string partition_key_;
     std::string key_;
     azkv::value value_;
-    std::string etag_;
+    azkv::etag etag_;
     std::string timestamp_;                                      // as received: most callers never ask
     std::vector<std::pair<std::string, std::string>> edm_types_; // those that the value does not imply
+    std::string marks_;                                          // of conditional writes
+    std::string stored_partition_key_, stored_key_;              // if unlike those that escaping gives
+    bool partial_ = false;
 };
 
 } // namespace azkv

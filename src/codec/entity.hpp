@@ -17,12 +17,23 @@
 
 namespace azkv::codec {
 
+/// What an entity has beside its value.
+class entity_extras {
+public:
+    entity_extras() {}
+
+    std::string marks;            // of conditional writes; empty: no such property
+    const entry* typed = nullptr; // whose types the members keep
+};
+
 /// Returns the entity that stores `v`, as one line of ASCII JSON. Throws `azkv::error`, which names the
 /// member, the size and the limit, if the service cannot hold the value.
-std::string encode_entity(const entity_key& key, const value& v, service_mode mode);
+std::string encode_entity(const entity_key& key, const value& v, service_mode mode,
+                          const entity_extras& extras = {});
 
 /// Appends that entity to `out`. An exception may leave a part of it there.
-void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode);
+void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode,
+                   const entity_extras& extras = {});
 
 /// Which columns of a row a response has.
 enum class columns {
@@ -48,6 +59,10 @@ public:
 /// errc::invalid_argument if a member has more parts than were selected.
 value decode_entity(std::string_view json, const expected_keys& keys, const projection& select = {},
                     columns which = columns::all);
+
+/// Returns an entity with its columns. Throws like `decode_entity`.
+entry decode_entry(std::string_view json, const expected_keys& keys, const projection& select = {},
+                   columns which = columns::all);
 
 /// Returns the entries of a page: the elements of `value` in the response to a query. Throws like
 /// `decode_entity`.

@@ -1,6 +1,8 @@
 #include "codec/entity.hpp"
+#include "codec/entry_access.hpp"
 #include "codec/json_text.hpp"
 #include "codec/names.hpp"
+#include "codec/write_marks.hpp"
 
 #include <azkv/error.hpp>
 
@@ -240,9 +242,15 @@ public:
     entry release_entry() {
         finish();
         expected_ = value_.size();
-        entry e(unescape_key(partition_key_), unescape_key(key_), std::move(value_), std::move(etag_),
-                std::move(timestamp_), types_.empty() ? edm_types() : std::move(types_));
-        for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_}) column->clear();
+        entry e(unescape_key(partition_key_), unescape_key(key_), std::move(value_), etag(std::move(etag_)));
+        using access = detail::entry_access;
+        access::set_timestamp(e, std::move(timestamp_));
+        if (!types_.empty()) access::set_edm_types(e, std::move(types_));
+        access::set_partial(e, !selected_.all());
+        if (!marks_.empty()) access::set_marks(e, std::move(marks_));
+        if (is_foreign(e.key(), key_) || is_foreign(e.partition_key(), partition_key_))
+            access::set_stored_keys(e, std::move(partition_key_), std::move(key_));
+        for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_, &marks_}) column->clear();
         types_.clear();
         return e;
     }
@@ -267,7 +275,13 @@ private:
         if (name == "RowKey") return &key_;
         if (name == "Timestamp") return &timestamp_;
         if (name == "odata.etag") return &etag_;
+        if (name == marks_property) return &marks_;
         return nullptr;
+    }
+
+    // Another program wrote a key that looks escaped but is not.
+    static bool is_foreign(std::string_view key, std::string_view stored) {
+        return key == stored && stored.find("_x") != stored.npos;
     }
 
     static void check_key(std::string_view got, const std::optional<std::string_view>& expected, bool& has) {
@@ -314,7 +328,7 @@ private:
     value_quota quota_;
     bool has_partition_key_ = false;
     bool has_key_ = false;
-    std::string partition_key_, key_, etag_, timestamp_;
+    std::string partition_key_, key_, etag_, timestamp_, marks_;
 };
 
 /// Extracts the entities from a JSON text: the text itself (`entity_level` 1), or the elements of its array
@@ -327,8 +341,8 @@ public:
     static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
 
     entity_handler(std::size_t entity_level, const expected_keys& keys, const projection& select,
-                   columns which)
-        : builder(keys, select, which, entity_level == 3), entity_level_(entity_level),
+                   columns which, bool with_columns)
+        : builder(keys, select, which, with_columns), entity_level_(entity_level),
           among_entities_(entity_level == 1) {}
 
     bool found = false; // the entity, or the array of entities
@@ -450,8 +464,9 @@ private:
 // Parses `text` and calls `use` with the handler. Returns false if the text is not as expected.
 template <class Use>
 bool try_parse(std::string_view text, std::size_t entity_level, const expected_keys& keys,
-               const projection& select, columns which, Use use) {
-    json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, keys, select, which);
+               const projection& select, columns which, bool with_columns, Use use) {
+    json::basic_parser<entity_handler> parser(json::parse_options(), entity_level, keys, select, which,
+                                              with_columns);
     // A page has at most a thousand rows, except large pages of Cosmos DB.
     if (entity_level == 3) parser.handler().entries.reserve(std::min<std::size_t>(1000, text.size() / 128));
     error_code ec;
@@ -463,10 +478,11 @@ bool try_parse(std::string_view text, std::size_t entity_level, const expected_k
 
 template <class Use>
 void parse(std::string_view text, std::size_t entity_level, const expected_keys& keys,
-           const projection& select, columns which, Use use) {
-    if (try_parse(text, entity_level, keys, select, which, use)) return;
+           const projection& select, columns which, bool with_columns, Use use) {
+    if (try_parse(text, entity_level, keys, select, which, with_columns, use)) return;
     // A text cut within a surrogate pair, as JavaScript may do, must not make a whole page unreadable.
-    if (try_parse(without_lone_surrogates(text), entity_level, keys, select, which, use)) return;
+    if (try_parse(without_lone_surrogates(text), entity_level, keys, select, which, with_columns, use))
+        return;
     throw error(errc::bad_response, "the response is not an entity in JSON");
 }
 
@@ -475,14 +491,21 @@ void parse(std::string_view text, std::size_t entity_level, const expected_keys&
 value decode_entity(std::string_view text, const expected_keys& keys, const projection& select,
                     columns which) {
     value v;
-    parse(text, 1, keys, select, which, [&](entity_handler& h) { v = h.builder.release_value(); });
+    parse(text, 1, keys, select, which, false, [&](entity_handler& h) { v = h.builder.release_value(); });
     return v;
+}
+
+entry decode_entry(std::string_view text, const expected_keys& keys, const projection& select,
+                   columns which) {
+    entry e;
+    parse(text, 1, keys, select, which, true, [&](entity_handler& h) { e = h.builder.release_entry(); });
+    return e;
 }
 
 std::vector<entry> decode_page(std::string_view text, const expected_keys& keys, const projection& select,
                                columns which) {
     std::vector<entry> page;
-    parse(text, 3, keys, select, which, [&](entity_handler& h) { page = std::move(h.entries); });
+    parse(text, 3, keys, select, which, true, [&](entity_handler& h) { page = std::move(h.entries); });
     return page;
 }
 

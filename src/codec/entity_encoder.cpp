@@ -1,7 +1,9 @@
 #include "codec/entity.hpp"
+#include "codec/entry_access.hpp"
 #include "codec/json_text.hpp"
 #include "codec/names.hpp"
 #include "codec/utf.hpp"
+#include "codec/write_marks.hpp"
 
 #include <azkv/error.hpp>
 
@@ -48,8 +50,10 @@ std::string_view first_part(std::string_view json) {
 /// Writes the properties of one entity and computes its size by the service's own formula.
 class writer {
 public:
-    writer(std::string& out, const entity_key& key, const value& v, service_mode mode)
+    writer(std::string& out, const entity_key& key, const value& v, service_mode mode,
+           const entity_extras& extras)
         : mode_(mode), out_(out), start_(out.size()) {
+        if (extras.typed) types_ = &detail::entry_access::edm_types(*extras.typed);
         check_count(v.size(), "members");
         std::size_t texts = 0;
         for (const auto& member : v)
@@ -61,13 +65,17 @@ public:
         cost_ += 2 * append_ascii_json(out_, key.row);
         for (const auto& member : v) {
             const std::size_t before = size();
-            write(member.key(), member.value());
+            if (!types_ || !write_typed(member.key(), member.value())) write(member.key(), member.value());
             if (size() - before <= largest_size_) continue;
             largest_size_ = size() - before;
             largest_ = member.key();
         }
+        if (!extras.marks.empty()) write_text(marks_property, marks_property, extras.marks);
         out_.push_back('}');
-        check_count(properties_, "properties, including the parts of long members");
+        check_count(properties_, extras.marks.empty()
+                                     ? "properties, including the parts of long members"
+                                     : "properties, including the parts of long members and the mark of the "
+                                       "write (store_options::write_ids)");
         const std::size_t limit = mode == service_mode::storage ? max_storage_entity : max_cosmos_entity;
         if (size() > limit)
             throw error(errc::too_large, "the value takes " + std::to_string(size()) + " bytes, "
@@ -115,6 +123,26 @@ private:
         }
     }
 
+    // Writes a member as the type that another program gave it, if its value can have that. Returns whether.
+    bool write_typed(std::string_view member, const json::value& v) {
+        const auto found = std::ranges::find(*types_, member, [](const auto& t) { return t.first; });
+        if (found == types_->end()) return false;
+        const std::string_view type = found->second;
+        const std::string name = escape_property(member, mode_);
+        if (const std::int64_t* const i = v.if_int64(); i && type == "Edm.Int64") {
+            write_long(name, *i);
+            return true;
+        }
+        const bool as_text = type == "Edm.DateTime" || type == "Edm.Guid" || type == "Edm.Binary";
+        if (!as_text || !v.is_string()) return false;
+        begin(name, type);
+        const std::string_view text = v.get_string();
+        if (append_ascii_json(out_, text) == std::string_view::npos)
+            refuse(errc::invalid_argument, member, "contains text that is not UTF-8");
+        cost_ += type == "Edm.DateTime" ? 8 : type == "Edm.Guid" ? 16 : text.size() / 4 * 3 + 4;
+        return true;
+    }
+
     void begin(std::string_view name) {
         ++properties_;
         out_.push_back(',');
@@ -133,19 +161,23 @@ private:
     void write_integer(std::string_view name, std::int64_t i) {
         const bool small =
             i >= std::numeric_limits<std::int32_t>::min() && i <= std::numeric_limits<std::int32_t>::max();
+        if (!small) return write_long(name, i);
+        begin(name);
+        append_digits(i);
+        cost_ += 4;
+    }
+
+    void write_long(std::string_view name, std::int64_t i) {
+        begin(name, "Edm.Int64");
+        out_.push_back('"');
+        append_digits(i);
+        out_.push_back('"');
+        cost_ += 8;
+    }
+
+    void append_digits(std::int64_t i) {
         std::array<char, 24> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), i).ptr;
-        if (small) {
-            begin(name);
-            out_.append(digits.data(), end);
-            cost_ += 4;
-        } else {
-            begin(name, "Edm.Int64");
-            out_.push_back('"');
-            out_.append(digits.data(), end);
-            out_.push_back('"');
-            cost_ += 8;
-        }
+        out_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), i).ptr);
     }
 
     void write_string(std::string_view member, std::string_view name, std::string_view text) {
@@ -203,18 +235,21 @@ private:
     std::string_view largest_; // member
     std::size_t largest_size_ = 0;
     std::size_t properties_ = 0;
+    const std::vector<std::pair<std::string, std::string>>* types_ = nullptr; // those that members keep
 };
 
 } // namespace
 
-std::string encode_entity(const entity_key& key, const value& v, service_mode mode) {
+std::string encode_entity(const entity_key& key, const value& v, service_mode mode,
+                          const entity_extras& extras) {
     std::string out;
-    append_entity(out, key, v, mode);
+    append_entity(out, key, v, mode, extras);
     return out;
 }
 
-void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode) {
-    writer(out, key, v, mode);
+void append_entity(std::string& out, const entity_key& key, const value& v, service_mode mode,
+                   const entity_extras& extras) {
+    writer(out, key, v, mode, extras);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include "codec/json_text.hpp"
 #include "codec/utf.hpp"
+#include "codec/write_marks.hpp"
 #include "support/ascii.hpp"
 
 #include <azkv/error.hpp>
@@ -37,7 +38,7 @@ constexpr std::string_view part_delimiter = "_part_"; // LlamaIndex's
 // others it drops or rejects is not known. A member `ttl` would make its document expire. (Reading still
 // accepts those that are not system names, because old rows may have them.)
 bool is_taken(std::string_view name, service_mode mode) {
-    return is_system_name(name, mode)
+    return is_system_name(name, mode) || name == marks_property || name == expiry_property
            || (mode == service_mode::cosmos
                && (name == "ttl"
                    || std::ranges::any_of(std::array{"id", "rid", "etag", "ResourceId"},

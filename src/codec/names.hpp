@@ -27,6 +27,9 @@ enum class key_kind { row, partition };
 /// or, in cosmos mode, is empty.
 std::string escape_key(std::string_view key, service_mode mode, key_kind kind = key_kind::row);
 
+/// The property that holds when a row expires. It is no member of the value.
+inline constexpr std::string_view expiry_property = "azkv_expires";
+
 /// Returns whether the service reserves a property name.
 bool is_system_name(std::string_view name, service_mode mode);
 

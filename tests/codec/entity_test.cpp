@@ -168,7 +168,7 @@ TEST_CASE("decoding a page") {
     REQUIRE(rows.size() == 3);
     CHECK(rows[0].key() == "a/b");
     CHECK(rows[0].partition_key() == "p/1");
-    CHECK(rows[0].etag() == "W/\"1\"");
+    CHECK(rows[0].etag() == azkv::etag("W/\"1\""));
     CHECK(rows[0].value() == parse(R"({"n": 1})"));
     CHECK(rows[1].key() == "c");
     CHECK(rows[1].etag().empty());
@@ -177,6 +177,23 @@ TEST_CASE("decoding a page") {
     CHECK(rows[2].value().empty());
     CHECK(decode_page(R"({"value":[]})").empty());
     CHECK(decode_page(R"({"value":[],"odata.metadata":"last"})").empty());
+}
+
+TEST_CASE("decoding an entity with its columns") {
+    constexpr std::string_view text =
+        R"({"odata.metadata":"m","odata.etag":"W/\"1\"","PartitionKey":"p","RowKey":"a_x002F_b",
+            "Timestamp":"2026-01-02T03:04:05Z","n":1,"t@odata.type":"Edm.Guid","t":"u"})";
+    const entry e = decode_entry(text, expected_keys("p", "a_x002F_b"));
+    CHECK(e.key() == "a/b");
+    CHECK(e.etag() == azkv::etag("W/\"1\""));
+    CHECK(e.timestamp() == std::chrono::system_clock::from_time_t(1767323045));
+    CHECK(e.value() == parse(R"({"n": 1, "t": "u"})"));
+    CHECK(e.edm_type("t") == "Edm.Guid");
+    CHECK_FALSE(e.partial());
+    const entry part = decode_entry(text, expected_keys("p"), select("n"), columns::selected);
+    CHECK(part.value() == parse(R"({"n": 1})"));
+    CHECK(part.partial());
+    CHECK(failure_of([&] { decode_entry(text, expected_keys("p", "b")); }).code() == errc::bad_response);
 }
 
 TEST_CASE("what is not an entity or a page is rejected") {

@@ -1,3 +1,5 @@
+#include "codec/entry_access.hpp"
+
 #include <azkv/entry.hpp>
 
 #include <doctest/doctest.h>
@@ -8,7 +10,9 @@ using namespace std::chrono;
 namespace {
 
 system_clock::time_point parsed(const char* text) {
-    return entry("p", "k", {}, "e", text).timestamp();
+    entry e("p", "k", {});
+    detail::entry_access::set_timestamp(e, text);
+    return e.timestamp();
 }
 
 } // namespace
@@ -27,10 +31,12 @@ TEST_CASE("timestamps with up to seven digits of a second") {
 }
 
 TEST_CASE("the value can be moved out of an entry") {
-    entry e("p", "k", value{{"a", 1}}, "etag");
+    entry e("p", "k", value{{"a", 1}}, etag("e"));
     CHECK(e.partition_key() == "p");
     CHECK(e.key() == "k");
-    CHECK(e.etag() == "etag");
+    CHECK(e.etag() == etag("e"));
+    CHECK(e.etag().text() == "e");
+    CHECK_FALSE(e.partial());
     e.value()["b"] = 2;
     const value taken = std::move(e).value();
     CHECK(taken == value{{"a", 1}, {"b", 2}});
