@@ -8,6 +8,7 @@
 #include <azkv/credential.hpp>
 #include <azkv/entry.hpp>
 #include <azkv/error.hpp>
+#include <azkv/etag.hpp>
 #include <azkv/event.hpp>
 #include <azkv/filter.hpp>
 #include <azkv/identity.hpp>
@@ -20,3 +21,4 @@
 #include <azkv/tls_options.hpp>
 #include <azkv/token_credential.hpp>
 #include <azkv/value.hpp>
+#include <azkv/write_result.hpp>

@@ -113,7 +113,8 @@ public:
     ~blocking_store();
 
     /// See `store::put`.
-    void put(std::string key, value v, std::string collection = default_collection);
+    etag put(std::string key, value v, std::string collection = default_collection);
+    etag put(entry e, std::string collection = default_collection);
 
     /// See `store::put_all`. Calls `progress` on the calling thread.
     void put_all(std::vector<std::pair<std::string, value>> pairs,
@@ -123,6 +124,10 @@ public:
     /// See `store::get`.
     [[nodiscard]] std::optional<value> get(std::string key, std::string collection = default_collection,
                                            projection select = {});
+
+    /// See `store::get_entry`.
+    [[nodiscard]] std::optional<entry> get_entry(std::string key, std::string collection = default_collection,
+                                                 projection select = {});
 
     /// See `store::get_as`. Requires <azkv/convert.hpp>, too.
     template <class T>
@@ -139,6 +144,31 @@ public:
 
     /// See `store::erase`.
     bool erase(std::string key, std::string collection = default_collection);
+
+    /// See `store::insert`.
+    write_result insert(std::string key, value v, std::string collection = default_collection);
+
+    /// See `store::replace`.
+    write_result replace(std::string key, value v, etag version, std::string collection = default_collection);
+    write_result replace(entry e, std::string collection = default_collection);
+
+    /// See `store::update`. Calls `change` on the calling thread.
+    std::optional<value> update(std::string key, change_function change,
+                                std::string collection = default_collection);
+
+    /// See `store::update_as`. Requires <azkv/convert.hpp>, too.
+    template <class T>
+    std::optional<T> update_as(std::string key, std::function<void(std::optional<T>&)> change,
+                               std::string collection = default_collection) {
+        static_assert(
+            requires { has_conversions(detail::converted_to<T>()); },
+            "update_as needs #include <azkv/convert.hpp>");
+        return update_converted(detail::converted_to<T>(), *this, key, std::move(change), collection);
+    }
+
+    /// See `store::erase`.
+    write_result erase(std::string key, etag version, std::string collection = default_collection);
+    write_result erase(entry e, std::string collection = default_collection);
 
     /// See `store::query`: `for (auto& e : db.query("age ge 21")) ...`. The range holds one connection while
     /// it lives; other calls, also inside the loop, use other connections.

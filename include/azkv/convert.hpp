@@ -224,9 +224,9 @@ std::string explain(const json::value& v) {
 
 AZKV_DECL value as_value(json::value v);
 
-/// Rethrows an error that `get_as` caught, with the operation's name and arguments in its message.
-[[noreturn]] AZKV_DECL void fail_get_as(const error& e, const std::string& key,
-                                        const std::string& collection);
+/// Rethrows an error of a conversion, with the operation's name and arguments in its message.
+[[noreturn]] AZKV_DECL void fail_conversion(const error& e, const char* operation, const std::string& key,
+                                            const std::string& collection);
 
 } // namespace detail
 
@@ -274,13 +274,14 @@ T from_value(value v) {
 namespace detail {
 
 template <class T>
-std::optional<T> as(std::optional<value> found, const std::string& key, const std::string& collection) {
+std::optional<T> as(std::optional<value> found, const char* operation, const std::string& key,
+                    const std::string& collection) {
     std::optional<T> result;
     if (!found) return result;
     try {
         result.emplace(from_value<T>(std::move(*found)));
     } catch (const error& e) {
-        fail_get_as(e, key, collection);
+        fail_conversion(e, operation, key, collection);
     }
     return result;
 }
@@ -294,14 +295,47 @@ template <class T>
 asio::awaitable<std::optional<T>> get_converted(converted_to<T>, store db, std::string key,
                                                 std::string collection) {
     std::optional<value> found = co_await db.get(key, collection);
-    std::optional<T> result = as<T>(std::move(found), key, collection);
+    std::optional<T> result = as<T>(std::move(found), "get_as", key, collection);
     co_return result;
 }
 
 template <class T>
 std::optional<T> get_converted(converted_to<T>, blocking_store& db, const std::string& key,
                                const std::string& collection) {
-    return as<T>(db.get(key, collection), key, collection);
+    return as<T>(db.get(key, collection), "get_as", key, collection);
+}
+
+template <class T>
+change_function converted_change(std::function<void(std::optional<T>&)> change, std::string key,
+                                 std::string collection, std::shared_ptr<std::optional<T>> last) {
+    return [change = std::move(change), key = std::move(key), collection = std::move(collection),
+            last = std::move(last)](std::optional<value>& v) {
+        *last = as<T>(v, "update_as", key, collection);
+        change(*last);
+        if (*last)
+            v = to_value(**last);
+        else
+            v.reset();
+    };
+}
+
+template <class T>
+asio::awaitable<std::optional<T>> update_converted(converted_to<T>, store db, std::string key,
+                                                   std::function<void(std::optional<T>&)> change,
+                                                   std::string collection) {
+    const auto last = std::make_shared<std::optional<T>>();
+    change_function f = converted_change<T>(std::move(change), key, collection, last);
+    co_await db.update(key, std::move(f), collection);
+    co_return std::move(*last);
+}
+
+template <class T>
+std::optional<T> update_converted(converted_to<T>, blocking_store& db, const std::string& key,
+                                  std::function<void(std::optional<T>&)> change,
+                                  const std::string& collection) {
+    const auto last = std::make_shared<std::optional<T>>();
+    db.update(key, converted_change<T>(std::move(change), key, collection, last), collection);
+    return std::move(*last);
 }
 
 } // namespace detail

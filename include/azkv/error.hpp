@@ -39,6 +39,7 @@ enum class errc {
     proxy_failed,           ///< the proxy did not connect to the service
     closed,     ///< the store was closed; for an operation that was aborted see `error::outcome_unknown`
     forked,     ///< the store, or the query, belongs to the parent process
+    contended,  ///< `update` lost its race to other writers until the deadline; nothing was written
     overloaded, ///< not sent: `store_options::max_waiting` calls are already waiting; pause, then try again
 };
 
@@ -51,8 +52,8 @@ enum class condition {
     precondition_failed,
     throttled,
     unauthorized, ///< unauthorized, forbidden, credential_unavailable, authentication_failed
-    transient,    ///< the same call may succeed later: throttled, server_error, timed_out, overloaded, lost
-                  ///< connections
+    transient,    ///< the same call may succeed later: throttled, server_error, timed_out, overloaded,
+                  ///< contended, lost connections
     too_large,
     invalid_argument, ///< the caller must change the call, the options or the environment: invalid_argument,
                       ///< invalid_connection_string, insecure_transport, too_large, rejected, proxy_failed,

@@ -45,7 +45,8 @@ public:
     event& operator=(const event&) = delete;
 
     event_kind kind = event_kind::attempt;
-    std::string_view operation;         ///< "put", "put_all", "get", "get_all", "query", "erase"
+    std::string_view operation; ///< "put", "put_all", "insert", "replace", "update", "get", "get_entry",
+    ///< "get_all", "query", "erase"
     std::string_view collection;        ///< as the caller wrote it
     std::string_view client_request_id; ///< one per operation, sent with all its requests
     std::string_view traceparent;       ///< from `store::with_traceparent`; may be empty
@@ -66,7 +67,8 @@ public:
 
     // For attempts only.
     std::string_view
-        request; ///< "put entity", "get entity", "delete entity", "query entities", "batch", "create table"
+        request; ///< "put entity", "insert entity", "replace entity", "verify write" (after a lost response),
+                 ///< "get entity", "delete entity", "query entities", "batch", "create table"
     std::string_view host;  ///< the host that the request was sent to, without the port
     bool secondary = false; ///< sent to the secondary endpoint
     /// The connection came from the pool. Replacing a closed one causes no event.

@@ -114,6 +114,13 @@ public:
 
     bool secondary_reads() const noexcept { return secondary_reads_; }
 
+    /// Sets whether conditional writes leave a mark in their row, in the property `azkv_write`: up to 152
+    /// characters, which other readers see. It is how a lost response is resolved. Without it, a conditional
+    /// write whose response was lost and that is then refused has an unknown outcome. Default: true.
+    store_options& write_ids(bool leave);
+
+    bool write_ids() const noexcept { return write_ids_; }
+
     /// Sets whether `query` fetches the next page while the caller processes the current one, instead of on
     /// demand. Default: false. It saves up to half of the time, if fetching and processing take equally long.
     /// It costs the memory of one more page, and a request that may turn out to be unneeded. The page is
@@ -237,6 +244,7 @@ private:
     milliseconds longest_backoff_{10'000};
     double retry_budget_ = 0.15;
     bool secondary_reads_ = false;
+    bool write_ids_ = true;
     bool read_ahead_ = false;
     std::size_t max_transactions_ = 8;
     std::size_t max_connections_ = 256;

@@ -5,9 +5,11 @@
 #include <azkv/credential.hpp>
 #include <azkv/entry.hpp>
 #include <azkv/error.hpp>
+#include <azkv/etag.hpp>
 #include <azkv/options.hpp>
 #include <azkv/projection.hpp>
 #include <azkv/value.hpp>
+#include <azkv/write_result.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -37,6 +39,10 @@ class converted_to {};
 /// lambda in a statement before the one that awaits.
 using put_all_progress = std::function<void(std::size_t done, std::size_t total)>;
 
+/// Changes a value in place; nullopt: the key is absent, before or afterwards. It may be called several
+/// times, and must not block.
+using change_function = std::function<void(std::optional<value>&)>;
+
 /// A key-value store on Azure Table Storage or Azure Cosmos DB for Table.
 ///
 /// A *collection* is a table. A *key* is a row of the store's partition (`store_options::partition`). A
@@ -64,7 +70,7 @@ using put_all_progress = std::function<void(std::size_t done, std::size_t total)
 /// - Retries: responses 408, 500, 502, 503, 504 and lost connections are retried within the limits of the
 ///   options. Throttled requests (429, 503 `ServerBusy`) are retried when their turn comes, until the
 ///   deadline. Both rules also apply inside the response to a transaction. A write to a table that is being
-///   deleted is retried until the deletion is complete or the deadline passes. All operations are idempotent.
+///   deleted is retried until the deletion is complete or the deadline passes.
 ///   A write that azkv has given up on may still reach the service later, even after the next write of the
 ///   same key; `error::outcome_unknown` reports such a write.
 /// - Thread safety: any number of threads and coroutines may use one store, and copies of it, at once.
@@ -134,8 +140,13 @@ public:
     executor_type get_executor() const;
 
     /// Stores `v` under `key`, replacing any existing value (an unconditional upsert). Creates the table if
-    /// it does not exist. (https://learn.microsoft.com/rest/api/storageservices/insert-or-replace-entity)
-    asio::awaitable<void> put(std::string key, value v, std::string collection = default_collection);
+    /// it does not exist. Returns the version that was written.
+    /// (https://learn.microsoft.com/rest/api/storageservices/insert-or-replace-entity)
+    asio::awaitable<etag> put(std::string key, value v, std::string collection = default_collection);
+
+    /// Stores an entry, replacing any existing value, in the entry's own partition. Members keep their
+    /// `entry::edm_type`. Throws errc::invalid_argument if it is `entry::partial`.
+    asio::awaitable<etag> put(entry e, std::string collection = default_collection);
 
     /// Stores many pairs in entity group transactions of at most `batch_size` (1 to 100) operations and 4 MiB
     /// (2 MB in cosmos mode), several at the same time (`store_options::max_transactions`). Each transaction
@@ -161,6 +172,12 @@ public:
     asio::awaitable<std::optional<value>> get(std::string key, std::string collection = default_collection,
                                               projection select = {});
 
+    /// Returns the row of `key`: its value, or those members of it that `select` names, its version, and when
+    /// it was written. Always asks the primary endpoint (`store_options::secondary_reads`). Returns nullopt
+    /// if the key or the table does not exist.
+    asio::awaitable<std::optional<entry>>
+    get_entry(std::string key, std::string collection = default_collection, projection select = {});
+
     /// Returns the value of `key` as a `T`, such as a struct described with Boost.Describe. Returns nullopt
     /// if the key or the table does not exist. Requires <azkv/convert.hpp>, which also has the reverse,
     /// `to_value`.
@@ -185,6 +202,77 @@ public:
     /// does not find the key, the result is true, although the key may never have existed. The two cases
     /// cannot be distinguished.
     asio::awaitable<bool> erase(std::string key, std::string collection = default_collection);
+
+    // Conditional writes. Their result says whether they were made; a condition that is not met is no error.
+    //
+    // After a lost response the row is read, which tells what became of the write: these operations leave a
+    // mark in it (`store_options::write_ids`). None reports success without having been applied, and none
+    // reports a conflict if it may have been applied itself. If that cannot be decided, for example because
+    // the row is gone, it fails with an error whose `outcome_unknown()` is true.
+
+    /// Stores `v` under `key` if the key does not exist: conflict::exists otherwise. Creates the table if it
+    /// does not exist.
+    ///
+    /// It is made exactly once as long as nobody erases the key during the call and for 30 seconds after it,
+    /// the longest time that the service takes for a request; otherwise it may be made twice, or late.
+    /// (https://learn.microsoft.com/rest/api/storageservices/insert-entity)
+    asio::awaitable<write_result> insert(std::string key, value v,
+                                         std::string collection = default_collection);
+
+    /// Replaces the value of `key` if the row has this version: conflict::changed if it has another one,
+    /// conflict::gone if there is none. Does not create the table.
+    ///
+    /// Throws: errc::invalid_argument if the version is empty, or is no ETag.
+    /// (https://learn.microsoft.com/rest/api/storageservices/update-entity2)
+    asio::awaitable<write_result> replace(std::string key, value v, etag version,
+                                          std::string collection = default_collection);
+
+    /// Writes an entry back that was read and changed: replaces its row, in the entry's own partition, if
+    /// that has the entry's version. Members keep their `entry::edm_type`.
+    ///
+    /// Throws: errc::invalid_argument if the entry has no version, or is `entry::partial`.
+    asio::awaitable<write_result> replace(entry e, std::string collection = default_collection);
+
+    /// Removes `key` if its row has this version: conflict::changed if it has another one, conflict::gone if
+    /// there is none. An erasure leaves no mark, so if its response is lost and the row is gone, the outcome
+    /// is unknown. To claim a row, `replace` it with who claims it, and erase it when done.
+    ///
+    /// Throws: errc::invalid_argument if the version is empty, or is no ETag.
+    /// (https://learn.microsoft.com/rest/api/storageservices/delete-entity1)
+    asio::awaitable<write_result> erase(std::string key, etag version,
+                                        std::string collection = default_collection);
+
+    /// Removes the row of an entry if it has the entry's version.
+    asio::awaitable<write_result> erase(entry e, std::string collection = default_collection);
+
+    /// Reads the value of `key`, has `change` change it, and writes it on condition that no other writer was
+    /// faster; otherwise again, after a random pause. So every change is made to the newest value. Returns
+    /// the value that is stored in the end; nullopt: none. A value that `change` leaves as it was is not
+    /// written; nullopt erases the key. Creates the table if it does not exist. Updates of one key through
+    /// one store and its copies wait for each other.
+    ///
+    /// A key that is absent is inserted, which is made exactly once only as long as nobody erases it (see
+    /// `insert`): set a counter to 0 rather than erase it.
+    ///
+    /// - Throws: errc::contended if others were faster until the deadline; nothing was written. What `change`
+    ///   throws passes through; nothing was written.
+    /// - With g++ 12, create a capturing lambda in a statement before the one that awaits.
+    asio::awaitable<std::optional<value>> update(std::string key, change_function change,
+                                                 std::string collection = default_collection);
+
+    /// The same for a `T`, such as a struct described with Boost.Describe. Requires <azkv/convert.hpp>.
+    ///
+    /// Throws: what `update` throws; errc::type_mismatch if the value does not fit.
+    template <class T>
+    asio::awaitable<std::optional<T>> update_as(std::string key,
+                                                std::function<void(std::optional<T>&)> change,
+                                                std::string collection = default_collection) {
+        static_assert(
+            requires { has_conversions(detail::converted_to<T>()); },
+            "update_as needs #include <azkv/convert.hpp>");
+        return update_converted(detail::converted_to<T>(), *this, std::move(key), std::move(change),
+                                std::move(collection));
+    }
 
     /// Returns the rows of the whole table that match `filter`, an OData expression that is passed to the
     /// service unchanged. Add `PartitionKey eq '...'` to stay in one partition. An empty filter matches every

@@ -93,8 +93,9 @@ value as_value(json::value v) {
                 "cannot store the type: its JSON is " + std::string(kind_of(v)) + ", not an object");
 }
 
-void fail_get_as(const error& e, const std::string& key, const std::string& collection) {
-    const client::operation_label label{"get_as", collection, &key};
+void fail_conversion(const error& e, const char* operation, const std::string& key,
+                     const std::string& collection) {
+    const client::operation_label label{operation, collection, &key};
     throw label.failure(e.code(), e.what(), e.details());
 }
 

@@ -43,6 +43,7 @@ public:
         case errc::proxy_failed: return "the proxy did not connect to the service";
         case errc::closed: return "the store was closed";
         case errc::forked: return "the store or query belongs to the parent process";
+        case errc::contended: return "other writers were faster";
         case errc::overloaded: return "too many calls are waiting";
         }
         return "unknown error";
@@ -89,7 +90,7 @@ public:
                           errc::too_large, errc::rejected, errc::proxy_failed, errc::forked);
         case condition::transient:
             return any_of(errc::throttled, errc::server_error, errc::timed_out, errc::overloaded,
-                          asio::error::timed_out, asio::error::connection_refused,
+                          errc::contended, asio::error::timed_out, asio::error::connection_refused,
                           asio::error::connection_reset, asio::error::connection_aborted,
                           asio::error::broken_pipe, asio::error::eof,
                           asio::error::not_connected, // the connection belonged to the parent process

@@ -64,6 +64,11 @@ store_options& store_options::secondary_reads(bool allow) {
     return *this;
 }
 
+store_options& store_options::write_ids(bool leave) {
+    write_ids_ = leave;
+    return *this;
+}
+
 store_options& store_options::read_ahead(bool ahead) {
     read_ahead_ = ahead;
     return *this;

@@ -5,6 +5,7 @@
 #include "identity/tokens/token_provider.hpp"
 #include "net/transport.hpp"
 #include "protocol/batch.hpp"
+#include "protocol/lost_write.hpp"
 #include "protocol/requests.hpp"
 #include "support/counted.hpp"
 
@@ -18,7 +19,7 @@ namespace azkv::client {
 namespace {
 
 bool may_use_secondary(const service_context& service, const protocol::request& r) {
-    return service.secondary && r.effect == protocol::effect::reads && !r.is_continuation;
+    return service.secondary && r.effect == protocol::effect::reads && !r.is_continuation && !r.only_primary;
 }
 
 protocol::retry_policy policy_for(const service_context& service, const call_settings& settings,
@@ -29,7 +30,8 @@ protocol::retry_policy policy_for(const service_context& service, const call_set
     p.longest = service.options.longest_backoff();
     p.secondary = may_use_secondary(service, r);
     p.success = r.success;
-    p.idempotency = r.idempotency;
+    // A write that can be resolved is sent again only once it is known not to be applied.
+    p.idempotency = r.resolver ? protocol::idempotency::idempotent : r.idempotency;
     if (!r.table.empty()) p.judge = &protocol::retry_policy::write_rule;
     return p;
 }
@@ -142,24 +144,88 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
                                                   : state_.on_response(r, x.applied, now);
     }
     verdict_.reason = state_.reason();
-    if (next == action::wait) {
-        verdict_.next_after = state_.delay();
-        return step::pause;
-    }
+    if (is_in_doubt(x)) return begin_resolving(x, next == action::wait);
+    if (next == action::wait) return pause(state_.delay());
+    if (stage_ == stage::resolving) return resolve(x, now);
     if (next == action::fail) return fail(x.error, net::describe(x, target().host_header) + retry_summary());
     return finish_request();
 }
 
-call_flow::step call_flow::finish_request() {
-    if (!creating_ && misses_table()) {
-        creation_ = std::make_unique<const protocol::request>(protocol::create_table(request_.table));
-        return switch_to(true);
+call_flow::step call_flow::pause(std::chrono::milliseconds time) {
+    verdict_.next_after = delay_ = time;
+    return step::pause;
+}
+
+// Returns true if the request may have been applied, but its response is not that of success: lost, or a
+// refusal that may be due to an earlier send of its own. A throttled request waits for its turn first.
+bool call_flow::is_in_doubt(const net::exchange& x) const {
+    if (!request_.resolver || stage_ != stage::sending || result_.succeeded) return false;
+    if (verdict_.throttled || x.overloaded || applied() == protocol::applied::no) return false;
+    const protocol::response& r = result_.response;
+    return x.error || r.status >= 500 || r.status < 400 || r.status == 408
+           || request_.resolver->conflict_in(r) != conflict::none;
+}
+
+call_flow::step call_flow::begin_resolving(const net::exchange& x, bool may_send_again) {
+    send_again_after_.reset();
+    std::string summary = retry_summary();
+    if (may_send_again) {
+        send_again_after_ = state_.delay();
+        summary = retry_summary(verdict_.attempt, {}); // without the attempt that may follow
     }
-    if (!creating_) return step::done;
+    if (x.error)
+        fail(x.error, net::describe(x, target().host_header) + summary);
+    else
+        result_.retry_summary = std::move(summary);
+    doubtful_ = std::make_unique<const call_result>(result_);
+    question_ = std::make_unique<const protocol::request>(request_.resolver->question());
+    verdict_.next_after = std::chrono::milliseconds(0);
+    if (verdict_.reason.empty()) verdict_.reason = "its outcome is not known";
+    result_.error = {};
+    return switch_to(stage::resolving);
+}
+
+// The read that decides is over.
+call_flow::step call_flow::resolve(const net::exchange& x, const protocol::clocks& now) {
+    using outcome = protocol::lost_write::verdict;
+    outcome found = outcome::unknown;
+    if (!x.error) {
+        try {
+            found = request_.resolver->judge(result_.response, now.steady - request_.resolver->began());
+        } catch (const error&) { // not the service's response: it remains unknown
+        }
+    }
+    applied_ = applied();
+    stage_ = stage::sending;
+    result_.succeeded = found == outcome::applied;
+    if (found == outcome::applied || found == outcome::lost) {
+        result_.error = {};
+        return step::done;
+    }
+    // The refusal of a write that was not applied, such as an insert that found a row which is gone by now.
+    if (found == outcome::not_so_far && !send_again_after_ && !doubtful_->error
+        && request_.resolver->conflict_in(doubtful_->response) != conflict::none
+        && state_.send_again(now) == protocol::call_state::action::wait)
+        send_again_after_ = state_.delay();
+    if (found == outcome::not_so_far && send_again_after_) {
+        switch_to(stage::sending);
+        return pause(*send_again_after_);
+    }
+    result_ = *doubtful_;
+    failed_in_doubt_ = true;
+    return step::done;
+}
+
+call_flow::step call_flow::finish_request() {
+    if (stage_ == stage::sending && misses_table()) {
+        creation_ = std::make_unique<const protocol::request>(protocol::create_table(request_.table));
+        return switch_to(stage::creating);
+    }
+    if (stage_ == stage::sending) return step::done;
     // Another caller, or an attempt whose response was lost, may have created the table first.
     const protocol::response& r = result_.response;
     const bool exists = result_.succeeded || (r.status == 409 && r.own_code() == "TableAlreadyExists");
-    return exists ? switch_to(false) : step::done;
+    return exists ? switch_to(stage::sending) : step::done;
 }
 
 // A table that is being deleted has another status, 409, which is retried.
@@ -168,14 +234,16 @@ bool call_flow::misses_table() const {
            && is_table_missing(result_.response, service_.mode);
 }
 
-call_flow::step call_flow::switch_to(bool creating) {
+call_flow::step call_flow::switch_to(stage next) {
     applied_ = applied(); // a lost attempt may still arrive when the table exists
     keep_challenge();
-    creating_ = creating;
+    stage_ = next;
     verdict_.throttled = false;
     service_.budget->earn();
     earlier_retries_ += state_.attempt() - 1;
-    state_.next_request(request().success, request().idempotency);
+    const bool resolvable = request().resolver != nullptr;
+    state_.next_request(request().success,
+                        resolvable ? protocol::idempotency::idempotent : request().idempotency);
     return next_sending();
 }
 
@@ -189,9 +257,12 @@ call_flow::step call_flow::fail(boost::system::error_code why, std::string text)
 
 void call_flow::settle() {
     if (result_.error) result_.response = protocol::response();
-    result_.retry_summary = result_.succeeded || result_.error ? std::string() : retry_summary();
+    if (result_.succeeded || result_.error)
+        result_.retry_summary.clear();
+    else if (!failed_in_doubt_)
+        result_.retry_summary = retry_summary();
     result_.applied = applied();
-    result_.creating_table = creating_;
+    result_.creating_table = stage_ == stage::creating;
     keep_challenge();
 }
 
@@ -203,11 +274,10 @@ void call_flow::keep_challenge() {
 }
 
 // `, after 3 attempts; the retry budget is used up`
-std::string call_flow::retry_summary() const {
+std::string call_flow::retry_summary(int attempt, std::string_view reason) const {
     std::string text;
-    const int attempts = earlier_retries_ + state_.attempt();
+    const int attempts = earlier_retries_ + attempt;
     if (attempts > 1) text.append(", after " + std::to_string(attempts) + " attempts");
-    const std::string_view reason = state_.reason();
     const bool has_reason = !reason.empty() && reason != protocol::call_state::no_attempt_left;
     if (has_reason) text.append("; ").append(reason);
     return text;

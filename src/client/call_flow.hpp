@@ -30,7 +30,9 @@ class service_context;
 
 /// A call as a state machine. It says what to do next; its driver, `request_sender::call`, does it and
 /// reports back. A write whose table is missing takes three requests: the write, the creation of the table,
-/// and the write again. All three together have one deadline and one limit of failed attempts.
+/// and the write again. A conditional write whose response was lost is followed by a read that decides what
+/// became of it, and by the write again if it was not applied. All of them together have one deadline and one
+/// limit of failed attempts.
 class call_flow {
 public:
     enum class step {
@@ -57,7 +59,9 @@ public:
 
     step pause_over() { return next_sending(); }
 
-    const protocol::request& request() const { return creating_ ? *creation_ : request_; }
+    const protocol::request& request() const {
+        return stage_ == stage::creating ? *creation_ : stage_ == stage::resolving ? *question_ : request_;
+    }
 
     const protocol::endpoint& target() const;
 
@@ -66,7 +70,7 @@ public:
     /// Returns which token to request.
     const token_request& wanted_token() const { return *wanted_; }
 
-    std::chrono::milliseconds delay() const { return state_.delay(); }
+    std::chrono::milliseconds delay() const { return delay_; }
 
     /// Returns the number of the next attempt, from 1 for each request.
     int attempt() const { return state_.attempt(); }
@@ -96,16 +100,28 @@ public:
     void settle();
 
 private:
+    enum class stage {
+        sending,   ///< the request
+        creating,  ///< the missing table
+        resolving, ///< reads what became of a conditional write
+    };
+
     step next_sending();
     step judge(net::exchange& x, const protocol::clocks& now);
+    step pause(std::chrono::milliseconds time);
     step finish_request();
     step fail(boost::system::error_code why, std::string text);
-    step switch_to(bool creating);
+    step switch_to(stage next);
+    bool is_in_doubt(const net::exchange& x) const;
+    step begin_resolving(const net::exchange& x, bool may_send_again);
+    step resolve(const net::exchange& x, const protocol::clocks& now);
     bool is_challenged(const net::exchange& x);
     bool unwrap(net::exchange& x);
     void keep_challenge();
     bool misses_table() const;
-    std::string retry_summary() const;
+    std::string retry_summary(int attempt, std::string_view reason) const;
+
+    std::string retry_summary() const { return retry_summary(state_.attempt(), state_.reason()); }
 
     const service_context& service_;
     const protocol::request& request_;
@@ -113,7 +129,12 @@ private:
     const bool may_use_secondary_;
     protocol::call_state state_;
     std::unique_ptr<const protocol::request> creation_; // of the table
-    bool creating_ = false;
+    std::unique_ptr<const protocol::request> question_; // about a write in doubt
+    std::unique_ptr<const call_result> doubtful_;       // the failure that left the doubt
+    bool failed_in_doubt_ = false;                      // it is the result
+    stage stage_ = stage::sending;
+    std::optional<std::chrono::milliseconds> send_again_after_; // if it turns out not to be applied
+    std::chrono::milliseconds delay_{0};
     protocol::applied applied_ = protocol::applied::no; // by requests before this one
     int earlier_retries_ = 0;                           // of requests before this one
     secret token_;

@@ -59,6 +59,9 @@ public:
     /// Returns the name of the collection's table. Throws `azkv::error` if the collection has no valid one.
     std::string table() const;
 
+    /// Returns when the operation began.
+    clock::time_point began() const { return began_; }
+
     /// Returns the seed of the next call's jitter.
     std::uint32_t seed();
 

@@ -41,6 +41,7 @@ void update_pace(operation_context& op, pacing::ticket& ticket, const net::excha
 void prepare(net::exchange& x, const operation_context& op, const call_flow& flow, const request_head& writer,
              request_sender::time_point deadline) {
     if (x.response.status != 0) x.response = protocol::response(); // of the previous attempt
+    x.response.is_dated = flow.request().is_dated;
     x.to = &flow.target().at;
     x.id = op.id();
     x.writer = &writer;
@@ -52,7 +53,8 @@ void prepare(net::exchange& x, const operation_context& op, const call_flow& flo
 
 // A plain success needs no clock.
 protocol::clocks read_clocks(const net::exchange& x, const protocol::request& sent) {
-    const bool simple = !x.error && sent.batch_size == 0 && sent.success.contains(x.response.status);
+    const bool simple =
+        !x.error && sent.batch_size == 0 && !sent.is_dated && sent.success.contains(x.response.status);
     return simple ? protocol::clocks() : protocol::clocks::now();
 }
 
@@ -70,7 +72,8 @@ asio::awaitable<void> request_sender::call(operation_context& op, const protocol
                                            time_point deadline, call_result& result) const {
     using step = call_flow::step;
     call_flow flow(*service_, op.settings(), r, deadline, op.seed(), result);
-    pacing::ticket ticket(*service_->paces, *process_, op.label().collection, op.settings().partition,
+    pacing::ticket ticket(*service_->paces, *process_, op.label().collection,
+                          r.partition.empty() ? op.settings().partition : r.partition,
                           std::max<std::size_t>(r.batch_size, 1));
     time_point began, admitted_at; // the attempt, and its turn
     try {

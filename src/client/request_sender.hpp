@@ -47,6 +47,9 @@ public:
     asio::awaitable<void> call(operation_context& op, const protocol::request& r, time_point deadline,
                                call_result& result) const;
 
+    /// Waits. Throws `azkv::error` if the store is closed meanwhile.
+    asio::awaitable<void> pause(operation_context& op, std::chrono::milliseconds delay) const;
+
     uuid_text new_id() const { return ids_.next(); }
 
     /// Returns the owner of the executor's context.
@@ -55,7 +58,6 @@ public:
 private:
     asio::awaitable<secret> token(operation_context& op, token_request request, secret rejected,
                                   time_point deadline) const;
-    asio::awaitable<void> pause(operation_context& op, std::chrono::milliseconds delay) const;
     asio::awaitable<call_flow::step> wait_turn(operation_context& op, call_flow& flow, pacing::ticket& ticket,
                                                time_point deadline) const;
     asio::awaitable<void> yield() const;

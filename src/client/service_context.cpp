@@ -1,6 +1,7 @@
 #include "client/service_context.hpp"
 
 #include "client/credential_access.hpp"
+#include "client/key_lines.hpp"
 #include "client/pacing.hpp"
 #include "codec/names.hpp"
 #include "identity/sources/cloud.hpp"
@@ -49,7 +50,7 @@ service_context::service_context(std::string_view url, const credential& credent
       mode(options.mode().value_or(protocol::deduce_mode(endpoint))),
       partition(codec::escape_key(options.partition(), mode, codec::key_kind::partition)),
       signer(signer_of(credential)), budget(std::make_shared<protocol::retry_budget>(options.retry_budget())),
-      paces(std::make_shared<client::pacing>(options.max_waiting())),
+      paces(std::make_shared<client::pacing>(options.max_waiting())), lines(std::make_shared<key_lines>()),
       tracker(std::make_shared<async::operation_tracker>()) {
     require_protection(endpoint, tokens_of(credential) != nullptr, options.allow_plain_http());
     if (options.secondary_reads()) {
@@ -76,6 +77,7 @@ std::shared_ptr<const service_context> service_context::for_child() const {
     if (tls) a->tls = tls->for_child();
     a->budget = std::make_shared<protocol::retry_budget>(options.retry_budget());
     a->paces = std::make_shared<client::pacing>(options.max_waiting());
+    a->lines = std::make_shared<key_lines>();
     a->tracker = std::make_shared<async::operation_tracker>();
     if (tracker->is_stopped()) a->tracker->stop_accepting();
     return a;

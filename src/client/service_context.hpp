@@ -26,6 +26,7 @@ class token_provider;
 
 namespace azkv::client {
 
+class key_lines;
 class pacing;
 
 /// The service that a store uses: its checked endpoint, credentials and options, and the state that all
@@ -68,6 +69,7 @@ public:
     // Shared by all stores created from this and by their operations. Safe to share between threads.
     std::shared_ptr<protocol::retry_budget> budget;
     std::shared_ptr<pacing> paces;
+    std::shared_ptr<key_lines> lines;                  // of updates
     std::shared_ptr<async::operation_tracker> tracker; // of the operations in flight
 
 private:

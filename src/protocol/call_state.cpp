@@ -111,6 +111,11 @@ call_state::action call_state::on_throttled(const response& r, protocol::applied
     return action::wait;
 }
 
+call_state::action call_state::send_again(const clocks& now) {
+    return schedule_retry(retry(policy_.first, "the row has changed meanwhile"), std::nullopt, action::done,
+                          now);
+}
+
 // After a send whose outcome is unknown only idempotent requests are repeated.
 bool call_state::may_repeat() {
     if (policy_.idempotency == idempotency::idempotent || applied_ == applied::no) return true;

@@ -94,6 +94,9 @@ public:
     /// request is sent again when its turn comes, as often as necessary.
     action on_throttled(const response& r, protocol::applied earlier);
 
+    /// A request that was refused has to be sent again, because the reason is gone.
+    action send_again(const clocks& now);
+
     /// The next attempt is not made, because too many calls wait or its turn would come too late.
     void withdraw(bool late) {
         reason_ = late && attempt_ > 1 ? no_time_left : "";

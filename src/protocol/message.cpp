@@ -20,7 +20,7 @@ void response::keep_header(std::string_view name, std::string_view text) {
         retry_after = text;
     else if (is("retry-after-ms") || is("x-ms-retry-after-ms"))
         retry_after_ms = text;
-    else if ((status >= 400 || status == 202) && is("Date"))
+    else if ((status >= 400 || status == 202 || is_dated) && is("Date"))
         date = text;
     else if (is("WWW-Authenticate"))
         challenge.append(challenge.empty() ? "" : ", ").append(text);

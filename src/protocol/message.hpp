@@ -32,6 +32,8 @@ private:
     unsigned other_ = 0;
 };
 
+class lost_write;
+
 /// What a request reads or changes.
 enum class effect {
     reads,
@@ -56,9 +58,13 @@ public:
     success_statuses success;
     protocol::effect effect = effect::reads;
     protocol::idempotency idempotency = idempotency::never;
-    std::string table;            // created if a write finds it missing; empty: never created
-    bool is_continuation = false; // a page of a listing after the first
-    std::size_t batch_size = 0;   // operations in a `$batch`; 0 for every other request
+    std::string table;              // created if a write finds it missing; empty: never created
+    bool is_continuation = false;   // a page of a listing after the first
+    bool only_primary = false;      // a read that needs the newest state
+    bool is_dated = false;          // the date of its response matters
+    std::string partition;          // of its entities, as stored; empty: the store's
+    lost_write* resolver = nullptr; // of a conditional write; must outlive the call
+    std::size_t batch_size = 0;     // operations in a `$batch`; 0 for every other request
 };
 
 /// A response, with the headers that azkv reads.
@@ -72,9 +78,10 @@ public:
     std::string error_code; // x-ms-error-code
     std::optional<std::string> next_partition_key;
     std::optional<std::string> next_row_key;
-    std::string retry_after_ms;                  // from either of the two headers in milliseconds
-    std::string retry_after;                     // seconds, or a date
-    std::string date;                            // kept only if the response is or may contain a failure
+    std::string retry_after_ms; // from either of the two headers in milliseconds
+    std::string retry_after;    // seconds, or a date
+    std::string date;           // kept only if the response is or may contain a failure, or if `is_dated`
+    bool is_dated = false;
     std::string challenge;                       // WWW-Authenticate; several headers are joined by commas
     std::optional<std::size_t> failed_operation; // its index in a batch, if known
     std::string body;

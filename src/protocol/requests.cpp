@@ -84,9 +84,30 @@ request get_entity(std::string_view table, const codec::entity_key& key, std::st
     return r;
 }
 
-request delete_entity(std::string_view table, const codec::entity_key& key) {
+request insert_entity(std::string_view table, std::string body) {
+    request r;
+    r.name = "insert entity";
+    r.method = "POST";
+    r.path = "/" + std::string(table);
+    r.effect = effect::changes_entities;
+    r.prefer = "return-no-content";
+    r.content_type = json_type;
+    r.body = std::move(body);
+    r.success = success_statuses(204, 201); // with and without the preference
+    return r;
+}
+
+request replace_entity(std::string_view table, const codec::entity_key& key, std::string body,
+                       std::string version) {
+    request r = upsert_entity(table, key, std::move(body));
+    r.name = "replace entity";
+    r.if_match = std::move(version);
+    return r;
+}
+
+request delete_entity(std::string_view table, const codec::entity_key& key, std::string version) {
     request r = entity_request("delete entity", "DELETE", table, key);
-    r.if_match = "*"; // the service requires the header
+    r.if_match = std::move(version); // the service requires the header
     r.success = success_statuses(204);
     return r;
 }

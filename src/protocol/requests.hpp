@@ -24,7 +24,12 @@ std::string string_literal(std::string_view text);
 request create_table(std::string_view table);
 request upsert_entity(std::string_view table, const codec::entity_key& key, std::string body);
 request get_entity(std::string_view table, const codec::entity_key& key, std::string_view select);
-request delete_entity(std::string_view table, const codec::entity_key& key);
+request insert_entity(std::string_view table, std::string body);
+request replace_entity(std::string_view table, const codec::entity_key& key, std::string body,
+                       std::string version);
+
+/// `version` is the ETag of the row; `*`: any.
+request delete_entity(std::string_view table, const codec::entity_key& key, std::string version = "*");
 
 /// The continuation token of a listing. The service may send one part without the other.
 class continuation {

@@ -50,9 +50,9 @@ public:
 
     std::string name;
     std::size_t rows;
-    int version = 0;                          // the last one acknowledged; 0: no rows
-    std::optional<int> tried;                 // a later one that may or may not have been written
-    std::map<std::string, std::string> etags; // by key: those of `version`, as far as they were seen
+    int version = 0;                   // the last one acknowledged; 0: no rows
+    std::optional<int> tried;          // a later one that may or may not have been written
+    std::map<std::string, etag> etags; // by key: those of `version`, as far as they were seen
 };
 
 /// The value of a row contains its version; its length depends on the version, too.

@@ -81,7 +81,7 @@ private:
             c.succeeded = !f;
         };
         if (calls_.size() % 2 == 0)
-            asio::co_spawn(context_, db_.put(key, {}), ended);
+            asio::co_spawn(context_, db_.put(key, {}), [ended](std::exception_ptr f, etag) { ended(f); });
         else
             asio::co_spawn(context_, db_.get(key), [ended](std::exception_ptr f, auto) { ended(f); });
     }

@@ -22,9 +22,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Under the sanitizers, which are slow, one byte of so many. It is odd, so that over all of the requests
-// every place of a header is met.
-constexpr std::size_t step = sanitized ? 3 : 1;
+// One byte of so many: under the sanitizers, which are slow, and for conditional writes, whose requests are
+// those of the others with another header. It is odd, so that over all of the requests every place of a
+// header is met.
+std::size_t step_of(const operation_sample& o) {
+    return (sanitized ? 3 : 1) * (o.is_conditional ? 5 : 1);
+}
 
 using contents = std::map<std::string, value>;
 
@@ -34,6 +37,7 @@ public:
     trial(const operation_sample& o, contents beginning)
         : operation(o), name(o.name), requests(o.good.size()), beginning(std::move(beginning)) {
         if (o.batches && requests > 2) requests = 2; // two transactions meet all that more of them would
+        begins_empty = o.is_conditional && beginning.empty();
     }
 
     std::string collection(int round) const {
@@ -43,6 +47,7 @@ public:
     operation_arguments arguments(int round) const {
         operation_arguments a = operation.in(collection(round));
         a.v = numbered(round);
+        a.version = version;
         if (operation.batches) a.pairs.resize(std::min(a.pairs.size(), requests * a.batch_size));
         for (auto& [key, v] : a.pairs) v = numbered(round);
         return a;
@@ -66,6 +71,7 @@ public:
     std::size_t requests;      // how many it sends when nothing goes wrong
     contents beginning;        // what the table must hold then; empty: see `begins_empty`
     bool begins_empty = false; // else an empty beginning does not matter
+    mutable etag version;      // of the row, if there is one
 };
 
 /// What was told of a failure.
@@ -100,13 +106,22 @@ public:
     /// Every place where `op` can be cut, with a store that gives up at once or one that tries again.
     void break_everywhere(const trial& op, pooled_store& s, bool tries_again) {
         const std::vector<std::size_t> sizes = learn(op);
+        // What became of a conditional write is found out, even without another attempt; but not of an
+        // erasure.
+        constexpr std::size_t longest_answer = 600;
+        const std::size_t step = step_of(op.operation);
+        const std::optional<bool> must_fail =
+            op.operation.is_conditional ? std::nullopt : std::optional(!tries_again);
         for (std::size_t r = 0; r < op.requests; ++r) {
             for (std::size_t n = 0; n <= sizes[r]; n += step)
-                meet(op, s, r, fault::cut_request(n), "cut_request", n, !tries_again);
-            meet(op, s, r, fault::reset(), "reset", 0, !tries_again);
-            meet(op, s, r, fault::lose_answer(), "lose_answer", 0, !tries_again);
+                meet(op, s, r, fault::cut_request(n), "cut_request", n, must_fail);
+            meet(op, s, r, fault::reset(), "reset", 0, must_fail);
+            meet(op, s, r, fault::lose_answer(), "lose_answer", 0, must_fail);
             std::size_t n = 0;
-            if (tries_again) {
+            if (op.operation.is_conditional) {
+                for (; n <= longest_answer; n += step)
+                    meet(op, s, r, fault::cut_answer(n), "cut_answer", n, must_fail);
+            } else if (tries_again) {
                 for (; n <= answers_.at({op.name, r}); n += step)
                     meet(op, s, r, fault::cut_answer(n), "cut_answer", n, false);
             } else { // as long as the answer is, which is when the cut does no harm any more
@@ -220,6 +235,14 @@ private:
             collection_ = op.collection(round);
             now_ = read(op);
         }
+        fill(op);
+        if (!op.operation.needs_version) return;
+        const auto row = test::run(context, witness_.get_entry(op.operation.arguments.key, collection_));
+        REQUIRE(row);
+        op.version = row->etag();
+    }
+
+    void fill(const trial& op) {
         const contents& beginning = op.beginning;
         if ((beginning.empty() && !op.begins_empty) || beginning == now_) return;
         for (const auto& [key, v] : now_)
@@ -240,7 +263,7 @@ std::vector<trial> all_trials() {
     std::vector<trial> all;
     for (const operation_sample& o : all_operations()) {
         all.emplace_back(o, o.before);
-        if (!o.writes() || o.before.empty()) continue;
+        if (!o.writes() || o.before.empty() || o.is_conditional) continue;
         trial& missing = all.emplace_back(o, contents());
         missing.name += " of what is not there";
         missing.begins_empty = true;

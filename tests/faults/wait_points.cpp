@@ -115,6 +115,14 @@ asio::awaitable<void> run_sample(const operation_sample& o, store db, operation_
     co_await o.call(std::move(db), std::move(a));
 }
 
+// Those of one key wait for each other.
+asio::awaitable<void> update_another(store db) {
+    static int keys = 0;
+    operation_arguments a;
+    a.key += std::to_string(++keys);
+    return run_sample(operation_named("update"), std::move(db), std::move(a));
+}
+
 wait_point::operation operation(const operation_sample& o) {
     return [&o](store db) { return run_sample(o, std::move(db), o.arguments); };
 }
@@ -160,9 +168,10 @@ std::vector<wait_point> make_wait_points() {
     sending.tries = 4;
     sending.may_be_applied = true;
     for (const operation_sample& o : all_operations())
-        add("waiting for the answer to " + o.name, before_silence(), operation(o),
-            "waiting for a response from")
-            .may_be_applied = o.writes();
+        add("waiting for the answer to " + o.name, before_silence(),
+            o.name == "update" ? &update_another : operation(o), "waiting for a response from")
+            .may_be_applied = o.writes() && o.name != "update"; // that has only read
+    add("in line with updates of a key", before_silence(), operation("update"), "");
     add("in the middle of the answer",
         before(silent_peer::manner::reads, "http",
                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"Part"),

@@ -262,7 +262,7 @@ TEST_CASE("a thousand operations on four threads renew an expired token with one
              service().options());
     const std::string table = new_collection();
     std::promise<void> first;
-    asio::co_spawn(threads, db.put("k", numbered(1), table), [&](std::exception_ptr e) {
+    asio::co_spawn(threads, db.put("k", numbered(1), table), [&](std::exception_ptr e, etag) {
         if (e)
             first.set_exception(e);
         else

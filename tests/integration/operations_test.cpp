@@ -7,6 +7,7 @@
 #include "net/http_transport.hpp"
 #include "protocol/requests.hpp"
 #include "support/all_operations.hpp"
+#include "support/fixtures.hpp"
 #include "support/run.hpp"
 
 #include <azkv.hpp>
@@ -71,7 +72,11 @@ public:
     explicit async_driver(store_options o = {})
         : store_(store::from_connection_string(context_.get_executor(), connection_string(), std::move(o))) {}
 
-    void put(std::string k, value v, std::string c) { run(context_, store_.put(k, v, c)); }
+    etag put(std::string k, value v, std::string c) { return run(context_, store_.put(k, v, c)); }
+
+    auto get_entry(std::string k, std::string c, projection s = {}) {
+        return run(context_, store_.get_entry(k, c, s));
+    }
 
     void put_all(std::vector<std::pair<std::string, value>> p, std::string c, std::size_t n = 100) {
         run(context_, store_.put_all(p, c, n));
@@ -108,7 +113,9 @@ public:
     explicit blocking_driver(store_options o = {})
         : store_(blocking_store::from_connection_string(connection_string(), std::move(o))) {}
 
-    void put(std::string k, value v, std::string c) { store_.put(k, v, c); }
+    etag put(std::string k, value v, std::string c) { return store_.put(k, v, c); }
+
+    auto get_entry(std::string k, std::string c, projection s = {}) { return store_.get_entry(k, c, s); }
 
     void put_all(std::vector<std::pair<std::string, value>> p, std::string c, std::size_t n = 100) {
         store_.put_all(p, c, n);
@@ -147,6 +154,7 @@ TEST_CASE("every operation returns the same in both forms") {
             const std::string c = new_collection();
             for (const auto& [key, v] : o.before) blocking.put(key, v, c);
             operation_arguments a = o.in(c);
+            o.find_version(blocking, a);
             const std::string result = blocks ? o.call_blocking(blocking, a) : run(context, o.call(db, a));
             CHECK(result == o.result);
         }
@@ -247,6 +255,131 @@ TEST_CASE_TEMPLATE("several pages", Driver, async_driver, blocking_driver) {
         REQUIRE(std::chrono::system_clock::now() - e.timestamp() < std::chrono::hours(1));
     }
     CHECK(keys.size() == 2245);
+}
+
+TEST_CASE_TEMPLATE("each write has a version of its own", Driver, async_driver, blocking_driver) {
+    Driver db;
+    const std::string c = new_collection();
+    CHECK_FALSE(db.get_entry("k", c));
+    const value v = parse(R"({"n": 1, "s": "text"})");
+    const etag first = db.put("k", v, c);
+    const auto read = db.get_entry("k", c);
+    REQUIRE(read);
+    CHECK(read->key() == "k");
+    CHECK(read->value() == v);
+    CHECK(read->etag() == first);
+    CHECK_FALSE(first.empty());
+    CHECK(std::chrono::system_clock::now() - read->timestamp() < std::chrono::hours(1));
+    CHECK_FALSE(read->partial());
+    const auto part = db.get_entry("k", c, select("s"));
+    REQUIRE(part);
+    CHECK(part->value() == parse(R"({"s": "text"})"));
+    CHECK(part->etag() == first);
+    CHECK(part->partial());
+    const etag second = db.put("k", v, c);
+    CHECK(second != first);
+    CHECK(db.get_entry("k", c)->etag() == second);
+    CHECK_FALSE(db.get_entry("other", c));
+}
+
+TEST_CASE("conditional writes are made once and say why not otherwise") {
+    auto db = blocking_store::from_connection_string(connection_string());
+    const std::string c = new_collection();
+    CHECK(db.replace("k", {}, etag("W/\"datetime'2026-01-02T03%3A04%3A05.6Z'\""), c).why() == conflict::gone);
+    const write_result first = db.insert("k", numbered(1), c);
+    CHECK(first);
+    CHECK_FALSE(first.etag().empty());
+    CHECK(db.get_entry("k", c)->etag() == first.etag());
+    CHECK(db.insert("k", numbered(2), c).why() == conflict::exists);
+    const write_result second = db.replace("k", numbered(2), first.etag(), c);
+    CHECK(second);
+    CHECK(second.etag() != first.etag());
+    CHECK(db.replace("k", numbered(3), first.etag(), c).why() == conflict::changed);
+    CHECK(db.get("k", c) == numbered(2));
+    CHECK(db.erase("k", first.etag(), c).why() == conflict::changed);
+    CHECK(db.erase("k", second.etag(), c));
+    CHECK(db.erase("k", second.etag(), c).why() == conflict::gone);
+    CHECK(db.replace("k", numbered(3), second.etag(), c).why() == conflict::gone);
+    CHECK_FALSE(db.get("k", c));
+    // What was erased and written again is another version.
+    CHECK(db.insert("k", numbered(2), c));
+    CHECK(db.replace("k", numbered(3), second.etag(), c).why() == conflict::changed);
+}
+
+TEST_CASE("an entry that is changed and written back keeps its partition, its types and its members") {
+    auto db = blocking_store::from_connection_string(connection_string());
+    const std::string c = new_collection();
+    const value v =
+        parse(R"({"n": 1, "text": "é/\"", "list": [1, null], "azkv_write": "mine", "my-name": 2.5})");
+    db.in_partition("p/1").put("a/b", v, c);
+    for (int i = 2; i <= 12; ++i) { // more often than a row has marks
+        auto e = db.in_partition("p/1").get_entry("a/b", c);
+        REQUIRE(e);
+        CHECK(e->partition_key() == "p/1");
+        e->value()["n"] = i;
+        const write_result written = db.replace(*e, c);
+        REQUIRE(written);
+        CHECK(db.replace(*e, c).why() == conflict::changed);
+        value expected = v;
+        expected["n"] = i;
+        CHECK(db.in_partition("p/1").get("a/b", c) == expected);
+    }
+    const auto last = db.in_partition("p/1").get_entry("a/b", c);
+    REQUIRE(last);
+    CHECK_FALSE(db.get("a/b", c));
+    const etag again = db.put(*last, c);
+    CHECK(again != last->etag());
+    CHECK(db.erase(*last, c).why() == conflict::changed);
+    CHECK(db.erase(*db.in_partition("p/1").get_entry("a/b", c), c));
+    CHECK(db.query("", c).begin() == db.query("", c).end());
+}
+
+TEST_CASE("update changes the newest value, inserts, erases and leaves alone") {
+    auto db = blocking_store::from_connection_string(connection_string());
+    const std::string c = new_collection();
+    const auto add_one = [](std::optional<value>& v) {
+        if (!v) v.emplace();
+        (*v)["n"] = v->contains("n") ? v->at("n").to_number<std::int64_t>() + 1 : 1;
+    };
+    CHECK(db.update(
+              "k", [](std::optional<value>&) {}, c)
+          == std::nullopt); // nothing to write
+    CHECK(db.update("k", add_one, c) == parse(R"({"n": 1})"));
+    CHECK(db.update("k", add_one, c) == parse(R"({"n": 2})"));
+    const auto before = db.get_entry("k", c);
+    REQUIRE(before);
+    CHECK(db.update(
+              "k", [](std::optional<value>&) {}, c)
+          == parse(R"({"n": 2})"));
+    CHECK(db.get_entry("k", c)->etag() == before->etag());
+    CHECK_THROWS_AS(db.update(
+                        "k", [](std::optional<value>& v) { v.reset(), throw 5; }, c),
+                    int);
+    CHECK(db.get_entry("k", c)->etag() == before->etag());
+    // Another writer is faster once.
+    int calls = 0;
+    const auto meanwhile = [&](std::optional<value>& v) {
+        if (++calls == 1) db.put("k", parse(R"({"n": 10})"), c);
+        add_one(v);
+    };
+    CHECK(db.update("k", meanwhile, c) == parse(R"({"n": 11})"));
+    CHECK(calls == 2);
+    CHECK(db.update(
+              "k", [](std::optional<value>& v) { v.reset(); }, c)
+          == std::nullopt);
+    CHECK_FALSE(db.get("k", c));
+}
+
+TEST_CASE("update_as changes a type of one's own") {
+    auto db = blocking_store::from_connection_string(connection_string());
+    const std::string c = new_collection();
+    const auto rename = [](std::optional<stop>& s) { s = stop{s ? s->name + "!" : "Bern", 7.5}; };
+    CHECK(db.update_as<stop>("k", rename, c) == stop{"Bern", 7.5});
+    CHECK(db.update_as<stop>("k", rename, c) == stop{"Bern!", 7.5});
+    db.put("k", parse(R"({"other": 1})"), c);
+    const error e = failure_of([&] { db.update_as<stop>("k", rename, c); });
+    CHECK(e.code() == errc::type_mismatch);
+    CHECK(contains(e.what(), "update_as \"k\" in \"" + c + "\": "));
 }
 
 TEST_CASE_TEMPLATE("the last of several pairs with one key wins", Driver, async_driver, blocking_driver) {

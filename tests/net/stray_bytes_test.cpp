@@ -74,7 +74,7 @@ TEST_CASE("an unsolicited response is not that of the next request over TCP or T
 
 TEST_CASE("a response with the id of another request is rejected and its connection closed") {
     for (const operation_sample& o : all_operations()) {
-        if (!o.is_plain()) continue;
+        if (!o.is_plain() || o.first_write != 0) continue;
         CAPTURE(o.name);
         bool right = true;
         http_server server([&](const http_request& r) {
@@ -93,8 +93,9 @@ TEST_CASE("a response with the id of another request is rejected and its connect
         CHECK(e.outcome_unknown() == o.writes());
         right = true;
         call();
-        CHECK(server.requests() == 3);
-        CHECK(server.connections() == 2);
+        const std::size_t asked = o.is_conditional ? 1 : 0; // what became of it, also by another's id
+        CHECK(server.requests() == 3 + asked);
+        CHECK(server.connections() == 2 + asked);
     }
 }
 

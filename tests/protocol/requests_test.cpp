@@ -40,6 +40,18 @@ TEST_CASE("requests") {
     const request erase = delete_entity("T", azkv::codec::entity_key("p", "r"));
     CHECK(erase.method == "DELETE");
     CHECK(erase.if_match == "*");
+    CHECK(delete_entity("T", azkv::codec::entity_key("p", "r"), "W/\"1\"").if_match == "W/\"1\"");
+
+    const request insert = insert_entity("T", "{}");
+    CHECK(insert.method == "POST");
+    CHECK(insert.path == "/T");
+    CHECK(insert.prefer == "return-no-content");
+    CHECK(insert.if_match.empty());
+    CHECK(insert.idempotency == idempotency::never);
+
+    const request replace = replace_entity("T", azkv::codec::entity_key("p", "r"), "{}", "W/\"1\"");
+    CHECK(replace.method == "PUT");
+    CHECK(replace.if_match == "W/\"1\"");
 }
 
 TEST_CASE("every page of a query repeats its filter and its columns with the continuation") {

@@ -69,7 +69,7 @@ TEST_CASE("a closed store takes no operations, nor do its copies") {
 
 TEST_CASE("what is under way may finish") {
     held_store s;
-    spawned<void> put(s.context, s.db.put("k", {}));
+    spawned<etag> put(s.context, s.db.put("k", {}));
     s.settle();
     spawned<bool> closed(s.context, s.db.close(1h));
     s.settle();
@@ -89,7 +89,7 @@ TEST_CASE("what is under way may finish") {
 TEST_CASE("what does not finish in time is ended, wherever it stands") {
     SUBCASE("in an exchange") {
         held_store s;
-        spawned<void> put(s.context, s.db.put("k", {}));
+        spawned<etag> put(s.context, s.db.put("k", {}));
         s.settle();
         CHECK_FALSE(run(s.context, s.db.close(0ms)));
         CHECK_FALSE(run(s.context, s.db.close())); // nor did they the first time
@@ -101,7 +101,7 @@ TEST_CASE("what does not finish in time is ended, wherever it stands") {
         s.net->holds = false;
         s.status = 503;
         s.retry_after = "60";
-        spawned<void> put(s.context, s.db.put("k", {}));
+        spawned<etag> put(s.context, s.db.put("k", {}));
         s.settle();
         CHECK(s.net->begun == 1);
         CHECK_FALSE(put.done);
@@ -118,7 +118,7 @@ TEST_CASE("what does not finish in time is ended, wherever it stands") {
             co_return access_token("t", std::chrono::system_clock::now());
         };
         held_store s(credential::token(callback_credential(never)), store_options().allow_plain_http(true));
-        spawned<void> put(s.context, s.db.put("k", {}));
+        spawned<etag> put(s.context, s.db.put("k", {}));
         s.settle();
         CHECK(asked);
         CHECK_FALSE(run(s.context, s.db.close(1ms)));
@@ -157,7 +157,7 @@ TEST_CASE("a query between two pages is not waited for, and ends with the next")
 
 TEST_CASE("closing can be cancelled, and the store stays closed") {
     held_store s;
-    spawned<void> put(s.context, s.db.put("k", {}));
+    spawned<etag> put(s.context, s.db.put("k", {}));
     s.settle();
     spawned<bool> closed;
     closed.start_cancellable(s.context, s.db.close(1h));
@@ -183,7 +183,7 @@ TEST_CASE("closing ends what is under way at a real service, from another thread
     });
     asio::thread_pool threads(3);
     store db(threads.get_executor(), server.endpoint(), key, store_options().max_connections(10));
-    std::vector<std::future<void>> all;
+    std::vector<std::future<etag>> all;
     for (int i = 0; i < 50; ++i) all.push_back(asio::co_spawn(threads, db.put("k", {}), asio::use_future));
     wait_until([&] { return server.requests() >= 10; });
     const auto begin = steady_clock::now();

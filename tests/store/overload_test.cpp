@@ -42,8 +42,8 @@ public:
         service.faults(fault_plan().sometimes(1, fault::delay(200ms)));
     }
 
-    spawned<void>& put() {
-        spawned<void>& call = calls.emplace_back();
+    spawned<etag>& put() {
+        spawned<etag>& call = calls.emplace_back();
         call.start(context, db.put("k", {}));
         context.restart();
         context.poll();
@@ -60,7 +60,7 @@ public:
     std::vector<report> told;
     std::vector<std::string> lines;
     int attempts = 0;
-    std::deque<spawned<void>> calls;
+    std::deque<spawned<etag>> calls;
     store db;
 };
 
@@ -128,7 +128,8 @@ TEST_CASE("a caller that retries at once when too many wait does not hold up the
         [&]() -> asio::awaitable<void> {
             for (;; ++tries) {
                 try {
-                    co_return co_await s.db.put("k", {});
+                    co_await s.db.put("k", {});
+                    co_return;
                 } catch (const error& e) {
                     if (e.code() != errc::overloaded) throw;
                 }

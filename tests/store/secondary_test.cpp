@@ -83,7 +83,7 @@ TEST_CASE("absence at the secondary is not a result") {
     CHECK(s.net->finished());
 }
 
-TEST_CASE("writes use only the primary and so do reads by default") {
+TEST_CASE("writes and reads of versions use only the primary and so do reads by default") {
     scripted_store s(reading());
     for (int i = 0; i < 2; ++i) {
         s.net->answer(503);
@@ -91,6 +91,9 @@ TEST_CASE("writes use only the primary and so do reads by default") {
     }
     s.run(s.db.put("k", {}));
     s.run(s.db.erase("k"));
+    s.net->answer(503);
+    s.net->answer(200, entity);
+    CHECK(s.run(s.db.get_entry("k")));
     scripted_store plain;
     plain.net->answer(503);
     plain.net->answer(200, entity);

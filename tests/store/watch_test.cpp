@@ -209,8 +209,9 @@ TEST_CASE("a cancelled operation is told as such") {
         store::from_connection_string(context.get_executor(), service.connection_string(), w.options());
     asio::cancellation_signal signal;
     bool done = false;
-    asio::co_spawn(context, db.put("k", {}),
-                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr) { done = true; }));
+    asio::co_spawn(
+        context, db.put("k", {}),
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, etag) { done = true; }));
     while (w.events.empty()) context.run_one();
     signal.emit(asio::cancellation_type::terminal);
     context.run();

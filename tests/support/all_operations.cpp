@@ -66,6 +66,28 @@ operation_sample sample_of_get() {
     return o;
 }
 
+std::string text_of(const std::optional<entry>& found) {
+    return found ? found->key() + ' ' + boost::json::serialize(found->value()) : "absent";
+}
+
+asio::awaitable<std::string> get_entry(store db, arguments a) {
+    const auto found = co_await db.get_entry(std::move(a.key), std::move(a.collection), std::move(a.select));
+    co_return text_of(found);
+}
+
+std::string blocking_get_entry(blocking_store& db, arguments a) {
+    return text_of(db.get_entry(std::move(a.key), std::move(a.collection), std::move(a.select)));
+}
+
+operation_sample sample_of_get_entry() {
+    operation_sample o = sample_of_get();
+    o.operation = o.name = "get_entry";
+    o.call = &get_entry;
+    o.call_blocking = &blocking_get_entry;
+    o.result = R"(k {"i":1})";
+    return o;
+}
+
 std::string text_of(const std::map<std::string, value>& all) {
     std::string text;
     for (const auto& [key, v] : all) text += key + ' ' + boost::json::serialize(v) + '\n';
@@ -184,6 +206,115 @@ operation_sample sample_of_erase() {
     return o;
 }
 
+std::string text_of(const write_result& r) {
+    switch (r.why()) {
+    case conflict::none: return "written";
+    case conflict::exists: return "exists";
+    case conflict::changed: return "changed";
+    case conflict::gone: return "gone";
+    }
+    return "?";
+}
+
+asio::awaitable<std::string> insert(store db, arguments a) {
+    const auto r = co_await db.insert(std::move(a.key), std::move(a.v), std::move(a.collection));
+    co_return text_of(r);
+}
+
+std::string blocking_insert(blocking_store& db, arguments a) {
+    return text_of(db.insert(std::move(a.key), std::move(a.v), std::move(a.collection)));
+}
+
+operation_sample sample_of_insert() {
+    operation_sample o = sample_of_put();
+    o.operation = o.name = "insert";
+    o.call = &insert;
+    o.call_blocking = &blocking_insert;
+    o.result = "written";
+    o.is_conditional = true;
+    return o;
+}
+
+operation_sample sample_of_insert_in_new_table() {
+    operation_sample o = sample_of_insert();
+    o.name = "insert that creates its table";
+    o.good = {no_table, response(201), response(204)};
+    o.first_write = 2;
+    o.makes_table = true;
+    return o;
+}
+
+asio::awaitable<std::string> replace(store db, arguments a) {
+    const auto r =
+        co_await db.replace(std::move(a.key), std::move(a.v), std::move(a.version), std::move(a.collection));
+    co_return text_of(r);
+}
+
+std::string blocking_replace(blocking_store& db, arguments a) {
+    return text_of(
+        db.replace(std::move(a.key), std::move(a.v), std::move(a.version), std::move(a.collection)));
+}
+
+operation_sample sample_of_replace() {
+    operation_sample o;
+    o.operation = o.name = "replace";
+    o.call = &replace;
+    o.call_blocking = &blocking_replace;
+    o.good = {response(204)};
+    o.before = {{"k", numbered(5)}};
+    o.result = "written";
+    o.absent = "gone";
+    o.changes = &changes_of_put;
+    o.is_conditional = o.needs_version = true;
+    return o;
+}
+
+asio::awaitable<std::string> update(store db, arguments a) {
+    change_function change = [v = std::move(a.v)](std::optional<value>& found) { found = v; };
+    const auto stored = co_await db.update(std::move(a.key), std::move(change), std::move(a.collection));
+    co_return stored ? "updated" : "absent";
+}
+
+std::string blocking_update(blocking_store& db, arguments a) {
+    const auto stored = db.update(
+        std::move(a.key), [&](std::optional<value>& found) { found = a.v; }, std::move(a.collection));
+    return stored ? "updated" : "absent";
+}
+
+operation_sample sample_of_update() {
+    operation_sample o;
+    o.operation = o.name = "update";
+    o.call = &update;
+    o.call_blocking = &blocking_update;
+    o.good = {response(200, R"({"odata.etag":"W/\"1\"","PartitionKey":"default","RowKey":"k","i":5})"),
+              response(204)};
+    o.before = {{"k", numbered(5)}};
+    o.result = "updated";
+    o.changes = &changes_of_put;
+    o.first_write = 1;
+    o.is_conditional = true;
+    return o;
+}
+
+asio::awaitable<std::string> erase_version(store db, arguments a) {
+    const auto r = co_await db.erase(std::move(a.key), std::move(a.version), std::move(a.collection));
+    co_return text_of(r);
+}
+
+std::string blocking_erase_version(blocking_store& db, arguments a) {
+    return text_of(db.erase(std::move(a.key), std::move(a.version), std::move(a.collection)));
+}
+
+operation_sample sample_of_erase_version() {
+    operation_sample o = sample_of_replace();
+    o.operation = "erase";
+    o.name = "erase of a version";
+    o.call = &erase_version;
+    o.call_blocking = &blocking_erase_version;
+    o.changes = &changes_of_erase;
+    return o;
+}
+
 asio::awaitable<std::string> put_all(store db, arguments a) {
     co_await db.put_all(std::move(a.pairs), std::move(a.collection), a.batch_size);
     co_return "done";
@@ -228,7 +359,13 @@ operation_sample sample_of_put_all_by_two() {
 
 } // namespace
 
-operation_arguments::operation_arguments() : v(numbered(1)), pairs(equal_pairs(3, v)) {}
+operation_arguments::operation_arguments()
+    : v(numbered(1)), version("W/\"datetime'2026-01-02T03%3A04%3A05Z'\""), pairs(equal_pairs(3, v)) {}
+
+void operation_sample::find_version(blocking_store& db, operation_arguments& a) const {
+    if (!needs_version) return;
+    if (const auto row = db.get_entry(a.key, a.collection)) a.version = row->etag();
+}
 
 std::vector<std::pair<std::string, value>> equal_pairs(std::size_t n, const value& v) {
     std::vector<std::pair<std::string, value>> all;
@@ -238,9 +375,20 @@ std::vector<std::pair<std::string, value>> equal_pairs(std::size_t n, const valu
 
 const std::vector<operation_sample>& all_operations() {
     static const std::vector<operation_sample> all{
-        sample_of_get(),     sample_of_get_all(),          sample_of_query(),
-        sample_of_put(),     sample_of_put_in_new_table(), sample_of_erase(),
-        sample_of_put_all(), sample_of_put_all_by_two(),
+        sample_of_get(),
+        sample_of_get_entry(),
+        sample_of_get_all(),
+        sample_of_query(),
+        sample_of_put(),
+        sample_of_put_in_new_table(),
+        sample_of_erase(),
+        sample_of_insert(),
+        sample_of_insert_in_new_table(),
+        sample_of_replace(),
+        sample_of_update(),
+        sample_of_erase_version(),
+        sample_of_put_all(),
+        sample_of_put_all_by_two(),
     };
     return all;
 }

@@ -30,6 +30,7 @@ public:
     value v; // {"i": 1}
     std::string collection = default_collection;
     projection select;
+    etag version; // of a row that the tests with scripts make up
     std::string filter = "i ge 1";
     std::vector<std::pair<std::string, value>> pairs; // k0, k1, k2
     std::size_t batch_size = 100;
@@ -65,6 +66,9 @@ public:
 
     std::string run(blocking_store& db) const { return call_blocking(db, arguments); }
 
+    /// Sets the version to that of the row, if the operation needs one and there is a row.
+    void find_version(blocking_store& db, operation_arguments& a) const;
+
     std::string operation; // as the store reports it
     std::string name;      // unique: the operation, and what is special about the variant
     operation_arguments arguments;
@@ -86,6 +90,8 @@ public:
     bool batches = false;        // its requests are batches, of which some fail without ending the others
     bool needs_table = false;    // it creates the table if it is missing
     bool makes_table = false;    // this variant does so
+    bool is_conditional = false; // it is made once: on a version, or if the key is absent
+    bool needs_version = false;
 };
 
 const std::vector<operation_sample>& all_operations();
