@@ -461,3 +461,6 @@ CAUSES = {
 }
 
 DIFFERENCES = {name.strip(): cause for cause, names in CAUSES.items() for name in names.strip().splitlines()}
+
+# It depends on the speed of the machine whether Azurite is like the service here.
+UNSURE = ("batches: the rows of one share a timestamp, unless the clock moves on between them",)
