@@ -224,6 +224,10 @@ std::string explain(const json::value& v) {
 
 AZKV_DECL value as_value(json::value v);
 
+/// Sets the members of `v` that differ between two values, and removes those that only the first has. Others
+/// stay, such as members that a type does not have.
+AZKV_DECL void apply_changes(std::optional<value>& v, const value& before, value after);
+
 /// Rethrows an error of a conversion, with the operation's name and arguments in its message.
 [[noreturn]] AZKV_DECL void fail_conversion(const error& e, const char* operation, const std::string& key,
                                             const std::string& collection);
@@ -311,9 +315,10 @@ change_function converted_change(std::function<void(std::optional<T>&)> change, 
     return [change = std::move(change), key = std::move(key), collection = std::move(collection),
             last = std::move(last)](std::optional<value>& v) {
         *last = as<T>(v, "update_as", key, collection);
+        const value before = *last ? to_value(**last) : value();
         change(*last);
         if (*last)
-            v = to_value(**last);
+            apply_changes(v, before, to_value(**last));
         else
             v.reset();
     };

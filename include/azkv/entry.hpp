@@ -5,6 +5,7 @@
 #include <azkv/value.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@ namespace azkv {
 
 namespace detail {
 class entry_access;
+class stored_row;
 } // namespace detail
 
 /// A row: a key, its value, and the service's metadata.
@@ -61,8 +63,7 @@ private:
     azkv::etag etag_;
     std::string timestamp_;                                      // as received: most callers never ask
     std::vector<std::pair<std::string, std::string>> edm_types_; // those that the value does not imply
-    std::string marks_;                                          // of conditional writes
-    std::string stored_partition_key_, stored_key_;              // if unlike those that escaping gives
+    std::shared_ptr<const detail::stored_row> stored_;           // null: nothing that it would add
     bool partial_ = false;
 };
 

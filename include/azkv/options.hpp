@@ -115,8 +115,9 @@ public:
     bool secondary_reads() const noexcept { return secondary_reads_; }
 
     /// Sets whether conditional writes leave a mark in their row, in the property `azkv_write`: up to 152
-    /// characters, which other readers see. It is how a lost response is resolved. Without it, a conditional
-    /// write whose response was lost and that is then refused has an unknown outcome. Default: true.
+    /// characters, which other readers see. It is how a lost response is resolved. Without it, the
+    /// outcome of a conditional write whose response was lost is unknown, unless the row still has the
+    /// version that was given, or there is still none. Default: true.
     store_options& write_ids(bool leave);
 
     bool write_ids() const noexcept { return write_ids_; }

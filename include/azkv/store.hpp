@@ -81,7 +81,8 @@ using change_function = std::function<void(std::optional<value>&)>;
 /// - Processes: in a forked child a store fails with errc::forked until its execution context has been
 ///   notified: `notify_fork(fork_child)`. Until then the child must not run the context either, since it
 ///   would take the parent's events and timers. Afterwards both processes may continue to use the store, each
-///   over its own connections. Operations in flight continue in both. No other thread may have been using the
+///   over its own connections. Operations in flight continue in both; conditional writes in the parent only,
+///   and fail with errc::forked in the child. No other thread may have been using the
 ///   store at the fork.
 ///
 /// The store has no threads, except one for each host name being looked up. Unless it reads ahead
@@ -254,8 +255,10 @@ public:
     /// A key that is absent is inserted, which is made exactly once only as long as nobody erases it (see
     /// `insert`): set a counter to 0 rather than erase it.
     ///
-    /// - Throws: errc::contended if others were faster until the deadline; nothing was written. What `change`
-    ///   throws passes through; nothing was written.
+    /// - Throws: errc::contended if others were faster until the deadline; nothing was written.
+    /// errc::timed_out
+    ///   if it waited for other updates until then. What `change` throws passes through; nothing was written.
+    ///   If it erases the key, its outcome may remain unknown (see `erase`).
     /// - With g++ 12, create a capturing lambda in a statement before the one that awaits.
     asio::awaitable<std::optional<value>> update(std::string key, change_function change,
                                                  std::string collection = default_collection);

@@ -18,16 +18,17 @@ enum class conflict {
 /// The outcome of a conditional write: made, with the new version, or why nothing was written.
 class AZKV_DECL [[nodiscard]] write_result {
 public:
+    /// Nothing was written.
     explicit write_result() {}
 
     /// It was made.
-    explicit write_result(azkv::etag written) : etag_(std::move(written)) {}
+    explicit write_result(azkv::etag written) : made_(true), etag_(std::move(written)) {}
 
     /// It was not made.
     explicit write_result(conflict why) : why_(why) {}
 
     /// Returns whether it was made.
-    explicit operator bool() const noexcept { return why_ == conflict::none; }
+    explicit operator bool() const noexcept { return made_; }
 
     /// Returns the version that was written; empty after an `erase`, or if nothing was written. If the
     /// response to the write was lost and others have written since, it is one that the row no longer has:
@@ -37,6 +38,7 @@ public:
     conflict why() const noexcept { return why_; }
 
 private:
+    bool made_ = false;
     azkv::etag etag_;
     conflict why_ = conflict::none;
 };

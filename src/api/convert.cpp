@@ -1,4 +1,5 @@
 #include "client/operation_label.hpp"
+#include "codec/equality.hpp"
 #include "codec/names.hpp"
 
 #include <azkv/convert.hpp>
@@ -91,6 +92,20 @@ value as_value(json::value v) {
     if (json::object* const o = v.if_object()) return std::move(*o);
     throw error(errc::invalid_argument,
                 "cannot store the type: its JSON is " + std::string(kind_of(v)) + ", not an object");
+}
+
+void apply_changes(std::optional<value>& v, const value& before, value after) {
+    if (!v) {
+        v = std::move(after);
+        return;
+    }
+    for (const auto& member : before)
+        if (!after.contains(member.key())) v->erase(member.key());
+    for (auto& member : after) {
+        const boost::json::value* const was = before.if_contains(member.key());
+        if (!was || !codec::is_equal(*was, member.value()))
+            v->insert_or_assign(member.key(), std::move(member.value()));
+    }
 }
 
 void fail_conversion(const error& e, const char* operation, const std::string& key,

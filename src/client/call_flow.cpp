@@ -11,6 +11,7 @@
 
 #include <azkv/error.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -49,7 +50,7 @@ call_flow::call_flow(const service_context& service, const call_settings& settin
                      const protocol::request& r, std::chrono::steady_clock::time_point deadline,
                      std::uint32_t seed, call_result& into)
     : service_(service), request_(r), result_(into), may_use_secondary_(may_use_secondary(service, r)),
-      state_(policy_for(service, settings, r), deadline, seed, service.budget.get()) {
+      deadline_(deadline), state_(policy_for(service, settings, r), deadline, seed, service.budget.get()) {
     service.budget->earn();
 }
 
@@ -81,6 +82,7 @@ call_flow::step call_flow::token_ready(secret token) {
 
 call_flow::step call_flow::turn_missed(bool late, const pacing::summary& pace) {
     state_.withdraw(late);
+    if (stage_ == stage::resolving) return fail_in_doubt();
     if (verdict_.throttled) return step::done; // with the service's refusal as the result
     const errc why = late ? errc::timed_out : errc::overloaded;
     return fail(why, describe_pace(why, pace, target()) + retry_summary());
@@ -144,7 +146,7 @@ call_flow::step call_flow::judge(net::exchange& x, const protocol::clocks& now) 
                                                   : state_.on_response(r, x.applied, now);
     }
     verdict_.reason = state_.reason();
-    if (is_in_doubt(x)) return begin_resolving(x, next == action::wait);
+    if (is_in_doubt(x)) return begin_resolving(x, next == action::wait, now);
     if (next == action::wait) return pause(state_.delay());
     if (stage_ == stage::resolving) return resolve(x, now);
     if (next == action::fail) return fail(x.error, net::describe(x, target().host_header) + retry_summary());
@@ -166,11 +168,12 @@ bool call_flow::is_in_doubt(const net::exchange& x) const {
            || request_.resolver->conflict_in(r) != conflict::none;
 }
 
-call_flow::step call_flow::begin_resolving(const net::exchange& x, bool may_send_again) {
-    send_again_after_.reset();
+call_flow::step call_flow::begin_resolving(const net::exchange& x, bool may_send_again,
+                                           const protocol::clocks& now) {
+    send_again_at_.reset();
     std::string summary = retry_summary();
     if (may_send_again) {
-        send_again_after_ = state_.delay();
+        send_again_at_ = now.steady + state_.delay();
         summary = retry_summary(verdict_.attempt, {}); // without the attempt that may follow
     }
     if (x.error)
@@ -181,39 +184,45 @@ call_flow::step call_flow::begin_resolving(const net::exchange& x, bool may_send
     question_ = std::make_unique<const protocol::request>(request_.resolver->question());
     verdict_.next_after = std::chrono::milliseconds(0);
     if (verdict_.reason.empty()) verdict_.reason = "its outcome is not known";
+    const step next = switch_to(stage::resolving);
     result_.error = {};
-    return switch_to(stage::resolving);
+    return next;
+}
+
+// The outcome remains unknown: the result is the failure that left the doubt.
+call_flow::step call_flow::fail_in_doubt() {
+    stage_ = stage::sending;
+    result_ = *doubtful_;
+    failed_in_doubt_ = true;
+    return step::done;
 }
 
 // The read that decides is over.
 call_flow::step call_flow::resolve(const net::exchange& x, const protocol::clocks& now) {
     using outcome = protocol::lost_write::verdict;
+    using action = protocol::call_state::action;
     outcome found = outcome::unknown;
     if (!x.error) {
         try {
-            found = request_.resolver->judge(result_.response, now.steady - request_.resolver->began());
+            found = request_.resolver->judge(result_.response, now);
         } catch (const error&) { // not the service's response: it remains unknown
         }
     }
-    applied_ = applied();
     stage_ = stage::sending;
+    state_.next_request(request_.success, protocol::idempotency::idempotent); // forgets the read
+    result_.error = {};
     result_.succeeded = found == outcome::applied;
-    if (found == outcome::applied || found == outcome::lost) {
-        result_.error = {};
-        return step::done;
-    }
-    // The refusal of a write that was not applied, such as an insert that found a row which is gone by now.
-    if (found == outcome::not_so_far && !send_again_after_ && !doubtful_->error
-        && request_.resolver->conflict_in(doubtful_->response) != conflict::none
-        && state_.send_again(now) == protocol::call_state::action::wait)
-        send_again_after_ = state_.delay();
-    if (found == outcome::not_so_far && send_again_after_) {
-        switch_to(stage::sending);
-        return pause(*send_again_after_);
-    }
-    result_ = *doubtful_;
-    failed_in_doubt_ = true;
-    return step::done;
+    if (found == outcome::applied || found == outcome::lost) return step::done;
+    if (found == outcome::unknown) return fail_in_doubt();
+    // A refusal whose reason is gone, such as that of an insert whose key was erased meanwhile.
+    const bool refused =
+        !doubtful_->error && request_.resolver->conflict_in(doubtful_->response) != conflict::none;
+    if (!send_again_at_ && refused && state_.send_again(now) == action::wait)
+        send_again_at_ = now.steady + state_.delay();
+    if (!send_again_at_ || std::max(*send_again_at_, now.steady) >= deadline_) return fail_in_doubt();
+    switch_to(stage::sending);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*send_again_at_ - now.steady);
+    return pause(std::max(left, std::chrono::milliseconds(0)));
 }
 
 call_flow::step call_flow::finish_request() {

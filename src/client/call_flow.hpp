@@ -113,7 +113,8 @@ private:
     step fail(boost::system::error_code why, std::string text);
     step switch_to(stage next);
     bool is_in_doubt(const net::exchange& x) const;
-    step begin_resolving(const net::exchange& x, bool may_send_again);
+    step begin_resolving(const net::exchange& x, bool may_send_again, const protocol::clocks& now);
+    step fail_in_doubt();
     step resolve(const net::exchange& x, const protocol::clocks& now);
     bool is_challenged(const net::exchange& x);
     bool unwrap(net::exchange& x);
@@ -127,13 +128,14 @@ private:
     const protocol::request& request_;
     call_result& result_;
     const bool may_use_secondary_;
+    const std::chrono::steady_clock::time_point deadline_;
     protocol::call_state state_;
     std::unique_ptr<const protocol::request> creation_; // of the table
     std::unique_ptr<const protocol::request> question_; // about a write in doubt
     std::unique_ptr<const call_result> doubtful_;       // the failure that left the doubt
     bool failed_in_doubt_ = false;                      // it is the result
     stage stage_ = stage::sending;
-    std::optional<std::chrono::milliseconds> send_again_after_; // if it turns out not to be applied
+    std::optional<std::chrono::steady_clock::time_point> send_again_at_; // if it was not applied
     std::chrono::milliseconds delay_{0};
     protocol::applied applied_ = protocol::applied::no; // by requests before this one
     int earlier_retries_ = 0;                           // of requests before this one

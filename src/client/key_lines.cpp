@@ -1,20 +1,23 @@
 #include "client/key_lines.hpp"
 
+#include "support/process.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace azkv::client {
 
 key_lines::place::place(std::shared_ptr<key_lines> lines, std::string name)
-    : lines_(std::move(lines)), name_(std::move(name)) {
+    : process_(support::process_number()), lines_(std::move(lines)), name_(std::move(name)) {
     const std::lock_guard lock(lines_->mutex_);
     auto& line = lines_->lines_[name_];
     line.push_back(this);
     has_turn_ = line.size() == 1;
 }
 
+// In a forked child another thread of the parent may have held the mutex.
 key_lines::place::~place() {
-    lines_->leave(*this);
+    if (process_ == support::process_number()) lines_->leave(*this);
 }
 
 asio::awaitable<bool> key_lines::place::wait(const asio::any_io_executor& executor,

@@ -40,6 +40,7 @@ public:
     private:
         friend class key_lines;
 
+        const unsigned process_;
         const std::shared_ptr<key_lines> lines_;
         const std::string name_;
         std::shared_ptr<async::manual_reset_event> event_; // null until it waits

@@ -59,8 +59,14 @@ public:
     /// Returns the name of the collection's table. Throws `azkv::error` if the collection has no valid one.
     std::string table() const;
 
-    /// Returns when the operation began.
-    clock::time_point began() const { return began_; }
+    /// Returns true in a forked child whose parent has begun the operation. Both go on with it, so what may
+    /// be done only once is left to the parent.
+    bool is_parents() const { return begun_in_ != support::process_number(); }
+
+    /// Fails with errc::forked if it is.
+    void require_begun_here() {
+        if (is_parents()) fail(errc::forked, "a conditional write goes on in the parent only");
+    }
 
     /// Returns the seed of the next call's jitter.
     std::uint32_t seed();
@@ -146,6 +152,7 @@ private:
     const uuid_text id_;
     const failure_of calls_fail_;
     const clock::time_point began_ = clock::now();
+    const unsigned begun_in_ = support::process_number();
     std::atomic<std::uint32_t> calls_{0};
     std::atomic<int> attempts_{0};
     std::atomic<std::size_t> bytes_sent_{0};

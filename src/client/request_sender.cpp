@@ -79,6 +79,7 @@ asio::awaitable<void> request_sender::call(operation_context& op, const protocol
     try {
         for (step next = flow.begin(); next != step::done;) {
             op.require_own_process(); // a function that the last step called may have forked
+            if (r.resolver) op.require_begun_here();
             if (next == step::get_token) {
                 secret t = co_await token(op, flow.wanted_token(), flow.token(), deadline);
                 next = flow.token_ready(std::move(t));

@@ -247,9 +247,13 @@ public:
         access::set_timestamp(e, std::move(timestamp_));
         if (!types_.empty()) access::set_edm_types(e, std::move(types_));
         access::set_partial(e, !selected_.all());
-        if (!marks_.empty()) access::set_marks(e, std::move(marks_));
-        if (is_foreign(e.key(), key_) || is_foreign(e.partition_key(), partition_key_))
-            access::set_stored_keys(e, std::move(partition_key_), std::move(key_));
+        const bool foreign = is_foreign(e.key(), key_) || is_foreign(e.partition_key(), partition_key_);
+        if (foreign || !marks_.empty()) {
+            detail::stored_row r;
+            r.marks = std::move(marks_);
+            if (foreign) r.partition_key = std::move(partition_key_), r.key = std::move(key_);
+            access::set_stored(e, std::move(r));
+        }
         for (std::string* column : {&partition_key_, &key_, &etag_, &timestamp_, &marks_}) column->clear();
         types_.clear();
         return e;

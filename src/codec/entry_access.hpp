@@ -3,28 +3,30 @@
 
 #include <azkv/entry.hpp>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace azkv::detail {
 
+/// What few rows have. (Entries are moved often, so it is kept apart.)
+class stored_row {
+public:
+    std::string marks;              // the text of those of conditional writes
+    std::string partition_key, key; // as stored; empty if they are those that escaping the plain ones gives
+};
+
 class entry_access {
 public:
-    /// The keys as stored; empty if they are those that escaping the plain ones gives.
-    static void set_stored_keys(entry& e, std::string partition, std::string row) {
-        e.stored_partition_key_ = std::move(partition);
-        e.stored_key_ = std::move(row);
+    static void set_stored(entry& e, stored_row r) {
+        e.stored_ = std::make_shared<const stored_row>(std::move(r));
     }
 
-    static const std::string& stored_partition_key(const entry& e) { return e.stored_partition_key_; }
+    /// Null: nothing.
+    static const stored_row* stored(const entry& e) { return e.stored_.get(); }
 
-    static const std::string& stored_key(const entry& e) { return e.stored_key_; }
-
-    /// The text of the marks of conditional writes.
-    static void set_marks(entry& e, std::string text) { e.marks_ = std::move(text); }
-
-    static const std::string& marks(const entry& e) { return e.marks_; }
+    static std::string marks(const entry& e) { return e.stored_ ? e.stored_->marks : std::string(); }
 
     static const std::vector<std::pair<std::string, std::string>>& edm_types(const entry& e) {
         return e.edm_types_;

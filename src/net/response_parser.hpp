@@ -23,7 +23,9 @@ public:
     /// request id, which some services repeat; empty if there is none.
     response_parser(protocol::response& into, std::size_t line_limit, std::string_view id)
         : response_(into), line_limit_(line_limit), id_(id) {
+        const bool is_dated = response_.is_dated; // asked for by the caller
         response_ = {};
+        response_.is_dated = is_dated;
     }
 
     /// Parses what follows the head.

@@ -47,7 +47,7 @@ std::string conditional_write::prepare(const client::operation_context& op, cons
     terms.given = given;
     terms.id = write_id(op.id());
     terms.marked = v && op.service().options.write_ids();
-    terms.began = op.began();
+    terms.began = protocol::clocks::now();
     terms.old_row_wins = old_row_wins_;
     const bool marked = terms.marked;
     lost_.emplace(op.table(), at.key(), std::move(terms));

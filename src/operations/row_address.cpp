@@ -9,8 +9,11 @@ namespace azkv::operations {
 row_address::row_address(const client::operation_context& op, const std::string& key)
     : partition(op.settings().partition), row(codec::escape_key(key, op.service().mode)) {}
 
-row_address::row_address(const client::operation_context& op, const entry& e)
-    : partition(detail::entry_access::stored_partition_key(e)), row(detail::entry_access::stored_key(e)) {
+row_address::row_address(const client::operation_context& op, const entry& e) {
+    if (const auto* const stored = detail::entry_access::stored(e)) {
+        partition = stored->partition_key;
+        row = stored->key;
+    }
     if (!row.empty() || !partition.empty()) return;
     const service_mode mode = op.service().mode;
     partition = codec::escape_key(e.partition_key(), mode, codec::key_kind::partition);

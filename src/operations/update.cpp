@@ -27,8 +27,10 @@ class race_pauses {
 public:
     explicit race_pauses(std::uint32_t seed) : random_(seed) {}
 
-    milliseconds next(steady_clock::duration round_trip) {
-        const auto trip = std::chrono::duration_cast<milliseconds>(round_trip);
+    /// `call` took as long as a round trip, or longer: it may have waited for a connection or a token.
+    milliseconds next(steady_clock::duration call) {
+        shortest_ = std::min(shortest_, std::chrono::duration_cast<milliseconds>(call));
+        const milliseconds trip = shortest_;
         const milliseconds first = std::max(milliseconds(10), 2 * trip);
         const milliseconds longest = std::max(milliseconds(500), 80 * trip);
         ceiling_ = std::min(ceiling_.count() == 0 ? first : 2 * ceiling_, longest);
@@ -38,6 +40,7 @@ public:
 private:
     std::minstd_rand random_;
     milliseconds ceiling_{0};
+    milliseconds shortest_{250}; // round trip
 };
 
 /// One key that is read, changed and written on condition, until no other writer is faster.
@@ -126,6 +129,7 @@ asio::awaitable<async::outcome<std::optional<value>>> update(std::shared_ptr<con
     co_await wait_in_line(*core, op, place);
     race_pauses pauses(op.seed());
     for (int races = 0;; ++races) {
+        op.require_begun_here(); // the id of the writes is the operation's
         const auto began = steady_clock::now();
         const protocol::request question = row.question();
         client::call_result found;
@@ -143,8 +147,9 @@ asio::awaitable<async::outcome<std::optional<value>>> update(std::shared_ptr<con
         if (outcome.failed()) co_return outcome.failure();
         const write_result written = outcome.take();
         if (written) break;
-        const milliseconds pause = pauses.next(round_trip);
-        if (pause >= op.deadline() - steady_clock::now())
+        const auto left = std::chrono::floor<milliseconds>(op.deadline() - steady_clock::now());
+        const milliseconds pause = std::min(pauses.next(round_trip), left / 2);
+        if (left <= milliseconds(1))
             op.fail(errc::contended, "others were faster " + std::to_string(races + 1) + " times");
         co_await core->sender->pause(op, pause);
     }

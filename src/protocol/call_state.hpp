@@ -1,6 +1,7 @@
 // Retries: which responses, when, how often. No I/O, no clock.
 #pragma once
 
+#include "protocol/clocks.hpp"
 #include "protocol/message.hpp"
 #include "protocol/retry_budget.hpp"
 
@@ -23,22 +24,6 @@ public:
     std::chrono::milliseconds first_pause;
     std::string_view reason;     // a literal
     bool until_deadline = false; // the attempts are not limited: the service is healthy
-};
-
-/// The two clocks, read at one moment.
-class clocks {
-public:
-    clocks() {}
-
-    static clocks now() {
-        clocks c;
-        c.steady = std::chrono::steady_clock::now();
-        c.wall = std::chrono::system_clock::now();
-        return c;
-    }
-
-    std::chrono::steady_clock::time_point steady;
-    std::chrono::system_clock::time_point wall;
 };
 
 /// Returns the pause that the service requests, if it does.

@@ -6,6 +6,8 @@
 #include "protocol/http_date.hpp"
 #include "protocol/requests.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace azkv::protocol {
@@ -47,13 +49,13 @@ request lost_write::question() const {
     return r;
 }
 
-lost_write::verdict lost_write::judge(const response& r, std::chrono::steady_clock::duration since) {
+lost_write::verdict lost_write::judge(const response& r, const clocks& now) {
     result_ = verdict::unknown; // if it throws
-    result_ = judge_row(r, since);
+    result_ = judge_row(r, now);
     return *result_;
 }
 
-lost_write::verdict lost_write::judge_row(const response& r, std::chrono::steady_clock::duration since) {
+lost_write::verdict lost_write::judge_row(const response& r, const clocks& now) {
     if (is_missing(r)) return inserts() ? verdict::not_so_far : verdict::unknown;
     if (r.status != 200) return verdict::unknown;
     found_ = codec::decode_entry(r.body, codec::expected_keys(partition_, row_));
@@ -62,12 +64,20 @@ lost_write::verdict lost_write::judge_row(const response& r, std::chrono::steady
     if (terms_.marked && marks.has(terms_.id)) return verdict::applied;
     if (!inserts() && marks.others_replaced(hash_, terms_.id)) return verdict::lost;
     if (!inserts()) return found_.etag() == terms_.given ? verdict::not_so_far : verdict::unknown;
-    // A row that is older than the write cannot be what others have made of it. The date of a response is up
-    // to a second behind, which errs on the side of doubt.
+    return terms_.old_row_wins && terms_.marked && is_older(r, now) ? verdict::lost : verdict::unknown;
+}
+
+// A row that is older than the first sending cannot be what others have made of it. The date of a response is
+// up to a second behind, which errs on the side of doubt. The steady clock may stand still while the machine
+// sleeps.
+bool lost_write::is_older(const response& r, const clocks& now) const {
     constexpr std::chrono::seconds margin(5);
-    const auto now = parse_http_date(r.date);
-    const bool older = now && found_.timestamp() + margin < *now - since;
-    return terms_.old_row_wins && older ? verdict::lost : verdict::unknown;
+    const auto date = parse_http_date(r.date);
+    const auto written = found_.timestamp();
+    if (!date || written == std::chrono::system_clock::time_point()) return false;
+    const auto since = std::max<std::chrono::system_clock::duration>(now.steady - terms_.began.steady,
+                                                                     now.wall - terms_.began.wall);
+    return written + margin < *date - since;
 }
 
 etag lost_write::version(const value& v) const {

@@ -3,6 +3,7 @@
 
 #include "codec/entity_key.hpp"
 #include "codec/write_marks.hpp"
+#include "protocol/clocks.hpp"
 #include "protocol/message.hpp"
 
 #include <azkv/entry.hpp>
@@ -10,7 +11,6 @@
 #include <azkv/value.hpp>
 #include <azkv/write_result.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,15 +37,13 @@ public:
         std::uint64_t id = 0;     // of its mark
         bool marked = true;       // it leaves a mark; an erasure does not
         bool old_row_wins = true; // an insert is lost to a row that is older than its first sending
-        std::chrono::steady_clock::time_point began; // before the first sending
+        clocks began;             // before the first sending
     };
 
     lost_write(std::string table, const codec::entity_key& key, terms t);
 
     /// Returns the mark that the write leaves.
     codec::write_mark mark() const { return {terms_.id, hash_}; }
-
-    std::chrono::steady_clock::time_point began() const { return terms_.began; }
 
     bool inserts() const { return terms_.given.empty(); }
 
@@ -56,9 +54,8 @@ public:
     /// Returns the read that decides.
     request question() const;
 
-    /// Judges the response to it. `since` is the time since the first sending, or more. Throws `azkv::error`
-    /// for a response that is not the service's.
-    verdict judge(const response& r, std::chrono::steady_clock::duration since);
+    /// Judges the response to it. Throws `azkv::error` for a response that is not the service's.
+    verdict judge(const response& r, const clocks& now);
 
     /// Returns the last verdict; nullopt: no response was lost.
     const std::optional<verdict>& result() const { return result_; }
@@ -68,7 +65,8 @@ public:
     etag version(const value& v) const;
 
 private:
-    verdict judge_row(const response& r, std::chrono::steady_clock::duration since);
+    verdict judge_row(const response& r, const clocks& now);
+    bool is_older(const response& r, const clocks& now) const;
 
     std::string table_;
     std::string partition_;

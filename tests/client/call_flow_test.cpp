@@ -3,6 +3,7 @@
 #include "client/call_flow.hpp"
 #include "client/service_context.hpp"
 #include "net/transport.hpp"
+#include "protocol/lost_write.hpp"
 #include "protocol/requests.hpp"
 #include "support/fixtures.hpp"
 #include "support/run.hpp"
@@ -173,6 +174,90 @@ TEST_CASE("what an attempt without an answer did is told apart from the last ans
     gone.body = body_of("ResourceNotFound");
     REQUIRE(twice.respond(gone, applied::unknown) == step::done);
     CHECK(twice.settled().applied_earlier == applied::unknown);
+}
+
+TEST_CASE("a conditional write in doubt is resolved before it is sent again") {
+    const etag given("W/\"1\"");
+    const auto row_with = [](const std::string& version) {
+        protocol::response r;
+        r.status = 200;
+        r.body = R"({"odata.etag":"W/\")" + version + R"(\"","PartitionKey":"default","RowKey":"k"})";
+        return r;
+    };
+    const auto replace = [&](protocol::lost_write& w) {
+        protocol::request r = protocol::replace_entity("T", key, "{}", given.text());
+        r.idempotency = protocol::idempotency::verify_after_loss;
+        r.resolver = &w;
+        return r;
+    };
+    protocol::lost_write::terms terms;
+    terms.given = given;
+
+    protocol::lost_write w("T", key, terms);
+    driven put(replace(w));
+    put.flow.begin();
+    REQUIRE(put.fail(asio::error::eof) == step::wait_turn);
+    CHECK(put.flow.request().name == "verify write");
+    REQUIRE(put.respond(row_with("1")) == step::pause);
+    CHECK(put.flow.request().name == "replace entity");
+    REQUIRE(put.flow.pause_over() == step::wait_turn);
+    REQUIRE(put.respond(412, "UpdateConditionNotSatisfied") == step::wait_turn); // perhaps its own first send
+    CHECK(put.flow.request().name == "verify write");
+    REQUIRE(put.respond(row_with("2")) == step::done);
+    CHECK(put.settled().response.status == 412);
+    CHECK(put.result.applied == applied::unknown);
+    CHECK(put.result.retry_summary == ", after 2 attempts");
+
+    // A clean refusal needs no read.
+    protocol::lost_write clean("T", key, terms);
+    driven refused(replace(clean));
+    refused.flow.begin();
+    REQUIRE(refused.respond(412, "UpdateConditionNotSatisfied") == step::done);
+    CHECK(refused.settled().applied == applied::no);
+
+    // The pause counts from the loss, and ends before the deadline or not at all.
+    protocol::lost_write late("T", key, terms);
+    driven slow(replace(late));
+    slow.flow.begin();
+    REQUIRE(slow.fail(asio::error::eof) == step::wait_turn);
+    slow.now.steady += 11s; // the read took longer than there was time
+    REQUIRE(slow.respond(row_with("1")) == step::done);
+    CHECK(slow.settled().error == asio::error::eof);
+    CHECK(slow.result.applied == applied::unknown);
+
+    // What befalls the read does not become the result.
+    for (const bool turn_missed : {true, false}) {
+        protocol::lost_write unresolved("T", key, terms);
+        driven failing(replace(unresolved));
+        failing.flow.begin();
+        REQUIRE(failing.fail(asio::error::eof) == step::wait_turn);
+        const step end = turn_missed ? failing.flow.turn_missed(false, client::pacing::summary())
+                                     : failing.respond(403, "AuthorizationFailure");
+        REQUIRE(end == step::done);
+        CHECK(failing.settled().error == asio::error::eof);
+        CHECK(failing.result.applied == applied::unknown);
+    }
+}
+
+TEST_CASE("an insert in doubt whose table is missing creates it and stays in doubt") {
+    protocol::lost_write w("T", key, protocol::lost_write::terms());
+    protocol::request r = protocol::insert_entity("T", "{}");
+    r.table = "T";
+    r.resolver = &w;
+    driven insert(std::move(r));
+    insert.flow.begin();
+    REQUIRE(insert.fail(asio::error::eof) == step::wait_turn);
+    REQUIRE(insert.respond(404, "TableNotFound") == step::pause);
+    insert.flow.pause_over();
+    REQUIRE(insert.respond(404, "TableNotFound") == step::wait_turn);
+    CHECK(insert.flow.request().name == "create table");
+    REQUIRE(insert.respond(204) == step::wait_turn);
+    REQUIRE(insert.respond(409, "EntityAlreadyExists") == step::wait_turn);
+    CHECK(insert.flow.request().name == "verify write");
+    REQUIRE(insert.respond(404, "ResourceNotFound") == step::pause); // erased meanwhile
+    insert.flow.pause_over();
+    REQUIRE(insert.respond(204) == step::done);
+    CHECK(insert.settled().succeeded);
 }
 
 TEST_CASE("a write creates its table and is sent again") {

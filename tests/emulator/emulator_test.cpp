@@ -184,6 +184,23 @@ TEST_CASE("several threads run its executor") {
     for (auto& t : threads) t.join();
 }
 
+TEST_CASE("an insert whose response is lost is refused by an old row") {
+    auto offset = std::make_shared<std::atomic<int>>(-60);
+    emulator service(emulator_options().clock(
+        [offset] { return std::chrono::system_clock::now() + std::chrono::seconds(offset->load()); }));
+    auto db = store_of(service);
+    db.put("k", number(1));
+    *offset = 0;
+    service.faults(fault_plan().then(fault::lose_answer()));
+    CHECK(db.insert("k", number(2)).why() == conflict::exists);
+    CHECK(db.get("k") == number(1));
+    // It cannot tell from a young one: that may have replaced its own.
+    db.put("k", number(1));
+    service.faults(fault_plan().then(fault::lose_answer()));
+    const error e = failure_of([&] { static_cast<void>(db.insert("k", number(2))); });
+    CHECK(e.outcome_unknown());
+}
+
 TEST_CASE("a directory's contents are there for the next emulator") {
     const temporary_directory there;
     etag written;

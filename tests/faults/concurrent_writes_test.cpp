@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,8 +64,15 @@ void add_one(std::optional<value>& v) {
     (*v)["n"] = v->contains("n") ? v->at("n").to_number<std::int64_t>() + 1 : 1;
 }
 
-std::string winner(int w, int round) {
-    return std::to_string(w) + '/' + std::to_string(round);
+/// What each writer was told of each key: whether it has won; nullopt if that is not known.
+using answers = std::vector<std::vector<std::optional<bool>>>;
+
+/// Who was told that it has won, has; who was told that it has lost, has not.
+void check_truth(const answers& told, int key, int by) {
+    for (int w = 0; w < writers; ++w) {
+        const auto& answer = told[static_cast<std::size_t>(w)][static_cast<std::size_t>(key)];
+        if (answer) CHECK(*answer == (w == by));
+    }
 }
 
 } // namespace
@@ -104,12 +112,15 @@ TEST_CASE("an insert has one winner") {
         writers_of_one_table all(mode);
         all.service.faults(faults());
         std::vector<std::atomic<int>> winners(keys), doubts(keys);
+        answers told(writers, std::vector<std::optional<bool>>(keys)); // whether it is theirs
         all.run([&](blocking_store& db, int w) {
             for (int k = 0; k < keys; ++k) {
                 value v;
                 v["by"] = w;
                 try {
-                    if (db.insert("k" + std::to_string(k), v)) ++winners[static_cast<std::size_t>(k)];
+                    const bool mine = static_cast<bool>(db.insert("k" + std::to_string(k), v));
+                    if (mine) ++winners[static_cast<std::size_t>(k)];
+                    told[static_cast<std::size_t>(w)][static_cast<std::size_t>(k)] = mine;
                 } catch (const error& e) {
                     CHECK(e.outcome_unknown());
                     ++doubts[static_cast<std::size_t>(k)];
@@ -123,6 +134,8 @@ TEST_CASE("an insert has one winner") {
             unclear += winners[k] == 0;
         }
         CHECK(all.store().get_all().size() == keys + 1);
+        for (int k = 0; k < keys; ++k)
+            check_truth(told, k, all.store().get("k" + std::to_string(k))->at("by").to_number<int>());
         std::cout << "inserts: " << keys - unclear << " of " << keys << " with a known winner\n";
     }
 }
@@ -135,15 +148,17 @@ TEST_CASE("a version is claimed once, by replacing or by erasing it") {
         for (int r = 0; r < rounds; ++r) versions.push_back(all.store().put("k" + std::to_string(r), {}));
         all.service.faults(faults());
         std::vector<std::atomic<int>> winners(rounds), doubts(rounds);
+        answers told(writers, std::vector<std::optional<bool>>(rounds));
         all.run([&](blocking_store& db, int w) {
             for (std::size_t r = 0; r < rounds; ++r) {
                 const std::string key = "k" + std::to_string(r);
                 try {
                     value v;
-                    v["by"] = winner(w, static_cast<int>(r));
+                    v["by"] = w;
                     const write_result mine =
                         erases ? db.erase(key, versions[r]) : db.replace(key, v, versions[r]);
                     if (mine) ++winners[r];
+                    told[static_cast<std::size_t>(w)][r] = static_cast<bool>(mine);
                 } catch (const error& e) {
                     CHECK(e.outcome_unknown());
                     ++doubts[r];
@@ -156,5 +171,7 @@ TEST_CASE("a version is claimed once, by replacing or by erasing it") {
         }
         const auto left = all.store().get_all();
         CHECK(left.size() == (erases ? 1 : rounds + 1));
+        for (int r = 0; !erases && r < rounds; ++r)
+            check_truth(told, r, left.at("k" + std::to_string(r)).at("by").to_number<int>());
     }
 }

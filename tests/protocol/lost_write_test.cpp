@@ -67,6 +67,13 @@ response refusal(unsigned status, const std::string& code) {
     return r;
 }
 
+protocol::clocks after(std::chrono::seconds s) {
+    protocol::clocks c; // those of the terms are the epochs
+    c.steady += s;
+    c.wall += s;
+    return c;
+}
+
 const response no_row = refusal(404, "ResourceNotFound");
 
 } // namespace
@@ -109,10 +116,10 @@ TEST_CASE("the read that decides is of the row at the primary") {
 TEST_CASE("our own mark proves that it was applied, wherever it stands") {
     for (lost_write w : {replacement(), insertion()}) {
         CHECK_FALSE(w.result());
-        CHECK(w.judge(row(marks({w.mark()})), 1s) == verdict::applied);
+        CHECK(w.judge(row(marks({w.mark()})), after(1s)) == verdict::applied);
         CHECK(w.result() == verdict::applied);
         CHECK(w.version(value{{"n", 1}}) == later);
-        CHECK(w.judge(row(marks({{other, 7}, w.mark(), {3, 0}})), 1s) == verdict::applied);
+        CHECK(w.judge(row(marks({{other, 7}, w.mark(), {3, 0}})), after(1s)) == verdict::applied);
         // Others have written since: a version that the row no longer has.
         CHECK(w.version(value{{"n", 1}}) != later);
         CHECK_FALSE(w.version(value{{"n", 1}}).empty());
@@ -121,68 +128,76 @@ TEST_CASE("our own mark proves that it was applied, wherever it stands") {
 
 TEST_CASE("the version of a row whose value another program has merged is not ours") {
     lost_write w = replacement();
-    CHECK(w.judge(row(marks({w.mark()})), 1s) == verdict::applied);
+    CHECK(w.judge(row(marks({w.mark()})), after(1s)) == verdict::applied);
     CHECK(w.version(value{{"n", 2}}) == given);
 }
 
 TEST_CASE("another's mark that names the given version proves that it was not applied") {
     lost_write w = replacement();
     const std::uint64_t version = codec::hash_of(row_of_all, given);
-    CHECK(w.judge(row(marks({{other, version}})), 1s) == verdict::lost);
-    CHECK(w.judge(row(marks({{3, 9}, {other, version}})), 1s) == verdict::lost);
+    CHECK(w.judge(row(marks({{other, version}})), after(1s)) == verdict::lost);
+    CHECK(w.judge(row(marks({{3, 9}, {other, version}})), after(1s)) == verdict::lost);
     lost_write unmarked = write_of(given, false); // an erasure, or without write_ids
-    CHECK(unmarked.judge(row(marks({{other, version}})), 1s) == verdict::lost);
+    CHECK(unmarked.judge(row(marks({{other, version}})), after(1s)) == verdict::lost);
 }
 
 TEST_CASE("a row that still has the given version was not changed so far") {
     lost_write w = replacement();
-    CHECK(w.judge(row({}, given), 1s) == verdict::not_so_far);
-    CHECK(w.judge(row(marks({{other, 5}}), given), 1s) == verdict::not_so_far);
+    CHECK(w.judge(row({}, given), after(1s)) == verdict::not_so_far);
+    CHECK(w.judge(row(marks({{other, 5}}), given), after(1s)) == verdict::not_so_far);
 }
 
 TEST_CASE("all other states of the row say nothing about a replacement") {
     lost_write w = replacement();
-    CHECK(w.judge(row({}), 1s) == verdict::unknown);
-    CHECK(w.judge(row(marks({{other, 5}})), 1s) == verdict::unknown); // not of this version
-    CHECK(w.judge(row("no marks"), 1s) == verdict::unknown);
-    CHECK(w.judge(no_row, 1s) == verdict::unknown);
-    CHECK(w.judge(refusal(404, "TableNotFound"), 1s) == verdict::unknown);
-    CHECK(w.judge(refusal(403, "AuthorizationFailure"), 1s) == verdict::unknown);
-    CHECK(w.judge(refusal(500, "InternalError"), 1s) == verdict::unknown);
+    CHECK(w.judge(row({}), after(1s)) == verdict::unknown);
+    CHECK(w.judge(row(marks({{other, 5}})), after(1s)) == verdict::unknown); // not of this version
+    CHECK(w.judge(row("no marks"), after(1s)) == verdict::unknown);
+    CHECK(w.judge(no_row, after(1s)) == verdict::unknown);
+    CHECK(w.judge(refusal(404, "TableNotFound"), after(1s)) == verdict::unknown);
+    CHECK(w.judge(refusal(403, "AuthorizationFailure"), after(1s)) == verdict::unknown);
+    CHECK(w.judge(refusal(500, "InternalError"), after(1s)) == verdict::unknown);
 }
 
 TEST_CASE("an insert is sent again if there is no row") {
     lost_write w = insertion();
-    CHECK(w.judge(no_row, 1s) == verdict::not_so_far);
-    CHECK(w.judge(refusal(404, "TableNotFound"), 1s) == verdict::not_so_far);
+    CHECK(w.judge(no_row, after(1s)) == verdict::not_so_far);
+    CHECK(w.judge(refusal(404, "TableNotFound"), after(1s)) == verdict::not_so_far);
     response proxy;
     proxy.status = 404;
     proxy.body = "<html>";
-    CHECK(w.judge(proxy, 1s) == verdict::unknown);
+    CHECK(w.judge(proxy, after(1s)) == verdict::unknown);
 }
 
 TEST_CASE("an insert is lost to a row that is older than its first sending by more than five seconds") {
     // The row is of 03:04:06, the response of 03:04:20.
     lost_write w = insertion();
-    CHECK(w.judge(row({}), 8s) == verdict::lost); // sent at 03:04:12
-    CHECK(w.judge(row(marks({{other, 0}})), 8s) == verdict::lost);
-    CHECK(w.judge(row({}), 9s) == verdict::unknown); // 03:04:11, the margin
-    CHECK(w.judge(row({}), 20s) == verdict::unknown);
-    CHECK(w.judge(row({}, later, ""), 1s) == verdict::unknown); // no date
-    CHECK(w.judge(row({}, later, "yesterday"), 1s) == verdict::unknown);
+    CHECK(w.judge(row({}), after(8s)) == verdict::lost); // sent at 03:04:12
+    CHECK(w.judge(row(marks({{other, 0}})), after(8s)) == verdict::lost);
+    CHECK(w.judge(row({}), after(9s)) == verdict::unknown); // 03:04:11, the margin
+    CHECK(w.judge(row({}), after(20s)) == verdict::unknown);
+    CHECK(w.judge(row({}, later, ""), after(1s)) == verdict::unknown); // no date
+    CHECK(w.judge(row({}, later, "yesterday"), after(1s)) == verdict::unknown);
+    response timeless = row({});
+    timeless.body = R"({"odata.etag":"W/\"1\"","PartitionKey":"p","RowKey":"r","Timestamp":"once"})";
+    CHECK(w.judge(timeless, after(1s)) == verdict::unknown);
+    protocol::clocks asleep = after(1s); // while only one of the clocks went on
+    asleep.wall += 60s;
+    CHECK(w.judge(row({}), asleep) == verdict::unknown);
+    lost_write unmarked = write_of(etag(), false);
+    CHECK(unmarked.judge(row({}), after(8s)) == verdict::unknown);
     lost_write in_update = write_of(etag(), true, false);
-    CHECK(in_update.judge(row({}), 1s) == verdict::unknown);
+    CHECK(in_update.judge(row({}), after(1s)) == verdict::unknown);
 }
 
 TEST_CASE("an unmarked write is not proved by any mark") {
     lost_write w = write_of(given, false);
-    CHECK(w.judge(row(marks({w.mark()})), 1s) == verdict::unknown);
+    CHECK(w.judge(row(marks({w.mark()})), after(1s)) == verdict::unknown);
 }
 
 TEST_CASE("a response that is not the row's leaves the outcome unknown") {
     lost_write w = replacement();
     response r = row(marks({w.mark()}));
     r.body = R"({"PartitionKey":"p","RowKey":"another"})";
-    CHECK(failure_of([&] { w.judge(r, 1s); }).code() == errc::bad_response);
+    CHECK(failure_of([&] { w.judge(r, after(1s)); }).code() == errc::bad_response);
     CHECK(w.result() == verdict::unknown);
 }
