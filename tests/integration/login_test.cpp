@@ -85,7 +85,10 @@ public:
         }
     }
 
-    store_options options() const { return store_options().tls(tls_options().ca_file(ca_file)); }
+    /// On a busy machine, Azurite takes seconds for 64 TLS handshakes at once.
+    store_options options() const {
+        return store_options().tls(tls_options().ca_file(ca_file)).connect_timeout(60s);
+    }
 
     blocking_store open(const credential& c) const { return blocking_store(settings.endpoint, c, options()); }
 
